@@ -9,7 +9,7 @@ import faust
 from faust.types.auth import SASLMechanism
 
 from agents import inbound, outbound, reported
-from agents.batches import BatchTransport
+from agents.consumer import BatchTransport
 from agents.health import WorkerHealth
 from agents.pipeline import Pipeline, Prepare
 from agents.process.sources import SourceIds

@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 
 from agents import GROUP, TOPICS, build
-from agents.batches import BatchTransport, member_of
+from agents.consumer import BatchTransport, member_of
 from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave

@@ -50,11 +50,11 @@ def prepare(
     jobs: Jobs = MappingProxyType({}),
     large: LargeRecords | None = None,
 ) -> RecordOutcome | Awaitable[RecordOutcome]:
-    """Return the outcome of a record of at most `most` bytes, by `large` if its body is kept apart. Provider events
-    that the adapter does not list are counted in the health.
+    """Return the outcome of a record of at most `most` bytes; `large` reads it if its body is kept apart. Provider
+    events that the adapter does not list are counted in the health.
 
-    `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one; `jobs`
-    maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
+    `accounts` maps a source to the provider account that the ids in its events belong to, if that has another name;
+    `jobs` maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
     """
     if large is not None and is_large(record):
         return _large(record, health, large, accounts, jobs)
@@ -90,8 +90,8 @@ def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingPr
 
 
 def _job_ids(source: str, jobs: Jobs) -> frozenset[str]:
-    """Return the channels on which a source's ids are those of jobs; of one that is not configured, those of the provider of
-    its name."""
+    """Return the channels on which a source's ids are those of jobs. For a source that is not configured, the adapter
+    of the same name decides."""
     known = jobs.get(source)
     if known is None and source in ADAPTERS:
         return ADAPTERS[source].job_ids

@@ -28,12 +28,12 @@ Message = tuple[RecordOutcome, NewMessage]
 
 
 def prepare(record: Any, most: int) -> RecordOutcome:
-    """Return the outcome of a record, whatever is in it."""
+    """Return the outcome of a record, whatever it contains."""
     return outcome_of(record, read, most)
 
 
 def read(outcome: RecordOutcome) -> None:
-    """Read the request of an outcome's record into it. Raises SchemaError."""
+    """Read the request in the outcome's record, and set `request`, or `refused` before it raises SchemaError."""
     record = outcome.record
     channel = record.topic.removeprefix(TOPIC).removeprefix(".") or None
     document: Any = None
@@ -48,7 +48,8 @@ def read(outcome: RecordOutcome) -> None:
 
 
 def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
-    """Return a request that cannot be read but names its client and message, with the error: its client can be notified."""
+    """Return a stand-in for an invalid request that names its client and message, with the error, so that the client
+    can be notified; None for any other request."""
     if not isinstance(document, dict):
         return None
     client, message = document.get("clientId"), document.get("messageId")
@@ -94,15 +95,15 @@ class Intake(Pipeline):
             if outcome.refused is not None:
                 return failed_message(*outcome.refused, at)
             return await self._routed(outcome, outcome.request, at) if outcome.request is not None else None
-        except Exception as error:  # of this request or its client alone: its neighbours are to be accepted
-            log.error("a request cannot be taken", offset=outcome.record.offset, error=type(error).__name__)
-            outcome.refuse(f"cannot be taken: {type(error).__name__}: {error}")
+        except Exception as error:  # a fault of this request or its client: accept the others
+            log.error("a request cannot be accepted", offset=outcome.record.offset, error=type(error).__name__)
+            outcome.refuse(f"cannot be accepted: {type(error).__name__}: {error}")
             return None
 
     async def _routed(self, outcome: RecordOutcome, request: Request, at: datetime) -> NewMessage | None:
         client = await until_done("database", lambda: self._client(request.client_id), self.health)
         if client is None:
-            words = f"no client {request.client_id!r} is configured, and no source is its"
+            words = f"no client {request.client_id!r} is configured, and no source belongs to it"
             outcome.refuse(words, {"path": "$.clientId"})
             return None
         message = new_message(request, client, at)

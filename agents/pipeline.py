@@ -36,7 +36,7 @@ GRACE = 5.0
 #: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-#: Returns a record's outcome, or what makes it if that takes long (`agents.records.large`).
+#: Returns a record's outcome, or an awaitable of it if that takes long (`agents.records.large`).
 Prepare = Callable[[Any], RecordOutcome | Awaitable[RecordOutcome]]
 
 

@@ -105,7 +105,8 @@ class ClientsStore(Pooled):
 
     async def remove_account(self, client_id: str, name: str, actor: str, *, spare: bool = False) -> dict[str, Any]:
         """Remove an account; return `removed`, `existed`, and the `channels` that use it in the current configuration.
-        While there are some the account stays, unless `spare`: the settings have another account of this name."""
+        An account that such channels use is not removed, unless `spare` says that the settings have another account of
+        this name."""
         return await self._locked(
             "remove_account", {"client_id": client_id, "name": name, "actor": actor, "spare": spare}
         )

@@ -98,8 +98,8 @@ class DeliveryStore(Pooled):
     async def add_secret(
         self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
     ) -> int | None:
-        """Add a secret and return its version; older ones sign for another `grace`. `first`: only where none signs yet. Return
-        None where it was not added, or there is no callback."""
+        """Add a secret and return its version; older ones sign for another `grace`. `first`: only if no secret signs
+        yet. Return None if it was not added, or if there is no callback."""
         client = {"client_id": client_id}
         async with self._pool.connection() as connection, connection.transaction():
             if not await (await connection.execute(statement("callback_lock"), client)).fetchall():
@@ -115,8 +115,8 @@ class DeliveryStore(Pooled):
             return int(row["version"])
 
     async def due_clients(self, limit: int, but: Sequence[str] = ()) -> list[str]:
-        """Return at most `limit` clients with deliveries that may be due (a claim finds out), the longest waiting first, without
-        `but`."""
+        """Return at most `limit` clients with deliveries that may be due (a claim finds out), the longest waiting
+        first, except `but`."""
         return [row["client_id"] for row in await self._rows("due_clients", {"limit": limit, "but": list(but)})]
 
     async def quiet_callback(self, client_id: str) -> None:
@@ -124,8 +124,8 @@ class DeliveryStore(Pooled):
         await self._run_only("quiet_callback", {"client_id": client_id})
 
     async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
-        """Claim due deliveries for `lease`, of each message only the first that waits. Each has `attempts` (with this one),
-        `due_at` (when the lease ends) and the columns of its event."""
+        """Claim due deliveries for `lease`, of each message only the first that waits. Each has `attempts` (including
+        this one), `due_at` (when the lease ends) and the columns of its event."""
         return await self._run("claim_deliveries", {"client_id": client_id, "limit": limit, "lease": lease})
 
     async def settle_deliveries(

@@ -54,8 +54,8 @@ class NewMessage(NamedTuple):
     r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
     `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
     `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it (kind, \x1f, value),
-    or `user` and the service's own id, and the canonical spelling where that is another; `key`: of its
-    request; a second request with it gets the answer of the first."""
+    or `user` and the service's own id; and the canonical spelling if that differs; `key`: of its request; a second
+    request with the same key gets the answer to the first."""
 
     event: Event
     received_at: datetime
@@ -77,8 +77,8 @@ class NewMessage(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """How the store took a request: `fresh`, or accepted before, with the `same` body or another. `message_id`: of the message
-    first accepted under its key, where the request names another."""
+    """Whether a request was accepted now (`fresh`) or before, and then whether with the `same` body. `message_id`: that
+    of the message first accepted under its key, if the request names another."""
 
     fresh: bool
     same: bool

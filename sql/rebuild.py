@@ -50,7 +50,7 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 if attempt == TRIES:
                     raise RebuildError(
-                        "the tables are in use all the time: no lock to swap them was to be had"
+                        "the tables are in use all the time: the lock to swap them was not available"
                     ) from error
                 await asyncio.sleep(PAUSE)
                 done, place = await _fold_settled(connection, place, done, total, progress)

@@ -35,7 +35,7 @@ TROUBLE, LONGEST_PAUSE = 3, 60.0
 MOST_RESTING = 100
 #: Most seconds before a resting lane is looked at again; and least lanes that one claim looks at.
 REST, LOOKS = 10.0, 128
-#: How many members of a NewMessage stand before those that `accept` reads.
+#: The number of fields of a NewMessage before those that `accept` reads.
 _COLUMNS = NewMessage._fields.index("client_id")
 #: The columns of a claim's outcome, in the order in which `settle` reads them.
 _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
@@ -83,8 +83,8 @@ class SendingStore(Appending):
         return await self._run("claim", parameters)
 
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
-        """Record attempts (message's id, claim, channel, account) before they are made. Return, for the messages that are still
-        this worker's, whether the attempt may be made: False for one that was cancelled meanwhile."""
+        """Record attempts (message's id, claim, channel, account) before they are made. Return, for each message that
+        this worker still holds, whether the attempt may be made (False if it was cancelled meanwhile)."""
         rows = await self._run("begin", {"attempts": json(orjson.dumps(attempts))})
         return {str(row["id"]): not row["cancelled"] for row in rows}
 
@@ -112,12 +112,12 @@ class SendingStore(Appending):
         await self._run_only("lane_health", parameters)
 
     async def recheck_watched(self, references: Sequence[Reference]) -> None:
-        """Make those of these messages due that are watched: providers reported that they failed."""
+        """Make the watched ones of these messages due, because providers reported that they failed."""
         await self._run_only("recheck_watched", {"references": json(always_written(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
-        """Call `call` now and whenever requests are accepted, in any process, until the connection, which is its own, is
-        lost."""
+        """Call `call` now, and whenever any process accepts requests, until the connection is lost. Uses a connection
+        of its own."""
         dsn = self._pool.conninfo
         assert isinstance(dsn, str)
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:

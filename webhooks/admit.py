@@ -50,7 +50,7 @@ async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
     if not verdict.accepted:
         reason = verdict.reason or "not authentic"
         if verdict.authentic is None:
-            reason += "; set the source's secret, or accept_unsigned if it has none to give"
+            reason += "; set the source's secret, or accept_unsigned if its provider signs nothing"
         raise Refused(401, reason, source=source)
     # Any link on a web page can cause a GET, so a GET needs a signature.
     if request.method == "GET" and verdict.authentic is not True:

@@ -171,21 +171,21 @@ class Door:
             if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
-                verdict = await self._doubts.settle(verdict, scope)
+                verdict = await self._doubts.settle(verdict, request, scope)
                 if verdict.handshake is not None:
                     return reply(verdict.handshake)
         except UnknownSource as unknown:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
         except AccountUnavailable as error:
             raise Refused(503, str(error), retry_after=LATER) from None
-        if verdict.authentic and (once := once_of(verdict.adapter, request)) is not None:
+        if verdict.authentic and (once := once_of(verdict.adapter, verdict.request)) is not None:
             if not self._used.first(verdict.source, once, request.received_at):
                 raise Refused(401, AGAIN, source=verdict.source)
         if not self.keeping.take(verdict.source, len(body)):
             in_flight = f"{self.keeping.requests} requests with {self.keeping.bytes} bytes are in progress"
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
         try:
-            answer = reply(verdict.adapter.answer(request))
+            answer = reply(verdict.adapter.answer(verdict.request))
             await self._keep(verdict, span, file)
             return answer
         finally:

@@ -27,8 +27,8 @@ async def read_body(
     large: Large | None = None,
     stack: AsyncExitStack | None = None,
 ) -> bytes | Arriving:
-    """Return the body, at most `limit` bytes; with `large` a large one as the file that it was written to, synced, which
-    `stack` deletes at its end. Raises Refused (413, 415, 503) and Disconnected."""
+    """Return the body, at most `limit` bytes. With `large`, a large body is returned as the synced file that it was
+    written to; `stack` deletes the file when it closes. Raises Refused (413, 415, 503) and Disconnected."""
     if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in ("", "identity"):
         raise Refused(415, f"content-encoding {headers['content-encoding'][:40]!r}", close=True)
     # The HTTP parser has checked that this is a number.

@@ -7,7 +7,6 @@ from webhooks.body import Message
 from webhooks.callers import LOCAL, party_of
 from webhooks.recognise import Sources, Verdict
 from webhooks.replies import SOON, UNKNOWN, Refused
-from webhooks.scope import url_of
 from webhooks.shares import Room
 
 
@@ -26,16 +25,13 @@ class Doubts:
         """Close the connections to Amazon SNS."""
         await self._sns.close()
 
-    async def settle(self, verdict: Verdict, scope: Message) -> Verdict:
-        """Return the verdict on a webhook that may be kept, or on a handshake that may be answered. Raises Refused and
-        UnknownSource."""
-        request = verdict.request
+    async def settle(self, verdict: Verdict, request: Request, scope: Message) -> Verdict:
+        """Return the verdict on a webhook that may be kept, or on a handshake that may be answered; `request` is the one
+        that was received. Raises Refused and UnknownSource."""
         caller = self._enter(request, scope, verdict.source)
         try:
             if verdict.needs is not None:
                 request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
-                # Recognition replaced the URL by a source's public one.
-                request.url = url_of(scope, dict(request.headers))
                 verdict = self.sources.recognise(request)
             if verdict.handshake is None:
                 await admit(verdict, self._authenticate)

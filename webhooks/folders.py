@@ -8,7 +8,8 @@ from webhooks.segments import sync
 
 
 def claim(root: Path) -> tuple[list[Path], list[int]]:
-    """Lock a folder for this process, and every other folder that no process holds, which may hold what a dead process left.
+    """Lock a folder for this process, and every other folder that no process holds, since a dead process may have left
+    files there.
 
     Returns the folders (the process writes to the first) and the locks: file descriptors to close at the end. The kernel
     releases a lock however its process ends. Raises OSError.

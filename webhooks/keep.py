@@ -26,8 +26,8 @@ LINGER = 0.004
 #: Seconds between attempts to reach Kafka (up to half as much again, at random); and the timeout of a batch from the spool.
 PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
-#: Seconds without a record after which Kafka is asked whether it is there: health and alerts would else say so until a
-#: webhook comes.
+#: Seconds without a record after which Kafka is asked whether it is reachable. Otherwise health and alerts would say
+#: that it is until the next webhook comes.
 QUIET = 5.0
 
 log = structlog.get_logger("webhooks")
@@ -188,7 +188,8 @@ class Keep:
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
 
     async def _quiet(self) -> None:
-        """Return when something has changed, or Kafka is still there after a time without records. Raises Unacknowledged."""
+        """Return when something has changed, or after `QUIET` seconds; if no record was sent in that time, ask Kafka
+        whether it is reachable. Raises Unacknowledged if it is not."""
         sent = self.sent
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(QUIET):

@@ -58,9 +58,9 @@ class Verdict:
     `authentic` is None if no secret is configured. `accepted` is whether the request may be kept: it is authentic, or unsigned
     and its source accepts that. `reason`, for the operator only, says why `authentic` is not True. `handshake` is the answer
     if the request is a handshake, which is not kept. `needs` is the URL of what must be fetched (into the request's
-    `parsed["fetched"]`) before the request can be verified.
-    `request` is the given one, with `source` and the source's public `url` set. `events_source` is the source's name in events,
-    where it differs from its name at the door.
+    `parsed["fetched"]`) before the request can be verified. `request` is a copy of the given one, with `source` and the
+    source's public `url`; both share `parsed`. `events_source` is the source's name in events, where it differs from
+    its name at the door.
     """
 
     source: str
@@ -127,36 +127,34 @@ class Sources:
             entry = self.by_name.get(name)
             if entry is None:
                 return self._of_account(request, name, fresh)
-            return _judge(request, entry, request.url, fresh)
-        received, first = request.url, None
+            return _judge(request, entry, fresh)
+        first: Verdict | None = None
         for entries in self._by_adapter.values():
             if not entries[0][1].recognise(request):
                 continue
             unsigned, forged = None, False
             for entry in entries:
-                verdict = _judge(request, entry, received, fresh)
+                verdict = _judge(request, entry, fresh)
                 if verdict.authentic or verdict.handshake is not None:
                     return verdict
                 forged = forged or verdict.authentic is False
                 if verdict.accepted:
                     unsigned = unsigned or entry
                 elif first is None:
-                    first = (entry, verdict)
+                    first = verdict
             if unsigned is not None and not forged:
                 # Only if no source of this adapter found a bad signature: a forgery must not pass as an unsigned request.
-                return _judge(request, unsigned, received, fresh)
+                return _judge(request, unsigned, fresh)
         if first is None:
             raise UnknownSource("no configured source recognises the request")
-        entry, verdict = first
-        _place(request, entry, urls_of(entry[2].url, received)[0])
-        return verdict
+        return first
 
     def _of_account(self, request: Request, name: str, fresh: bool) -> Verdict:
         """Return the verdict on a request to the account of this name. Raises UnknownSource and AccountUnavailable."""
         entry = self._accounts.find(name) if self._accounts is not None else None
         if entry is None:
             raise UnknownSource(f"no source is named {name!r}")
-        verdict = _judge(request, entry, request.url, fresh)
+        verdict = _judge(request, entry, fresh)
         verdict.source, verdict.events_source = name, entry[0]
         return verdict
 
@@ -175,37 +173,38 @@ def named(url: str) -> str | None:
     return None
 
 
-def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
-    verdict = _judged(request, entry, received, fresh)
+def _judge(request: Request, entry: tuple[str, Adapter, Source], fresh: bool) -> Verdict:
+    verdict = _judged(request, entry, fresh)
     verdict.values = entry[2].values
     return verdict
 
 
-def _judged(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
+def _judged(request: Request, entry: tuple[str, Adapter, Source], fresh: bool) -> Verdict:
     name, adapter, source = entry
+    tried = [_at(request, name, url) for url in urls_of(source.url, request.url)]
     reason = None
-    for url in urls_of(source.url, received):
-        _place(request, entry, url)
+    for each in tried:
         try:
-            handshake = adapter.handshake(request, source.values)
+            handshake = adapter.handshake(each, source.values)
             if handshake is not None:
-                return Verdict(name, adapter, source.client, request, True, False, None, handshake)
-            authentic = adapter.verify(request, source.values, fresh=fresh)
+                return Verdict(name, adapter, source.client, each, True, False, None, handshake)
+            authentic = adapter.verify(each, source.values, fresh=fresh)
         except Needed as needed:
-            return Verdict(name, adapter, source.client, request, None, False, str(needed), needs=needed.url)
+            return Verdict(name, adapter, source.client, each, None, False, str(needed), needs=needed.url)
         except Unconfigured as missing:
-            return Verdict(name, adapter, source.client, request, None, False, str(missing))
+            return Verdict(name, adapter, source.client, each, None, False, str(missing))
         except InvalidSignature as refusal:
             reason = reason or str(refusal)
             continue
         if authentic is None:
             reason = "no secret is configured to verify it"
-            return Verdict(name, adapter, source.client, request, None, source.accept_unsigned, reason)
-        return Verdict(name, adapter, source.client, request, True, True)
-    _place(request, entry, urls_of(source.url, received)[0])
-    return Verdict(name, adapter, source.client, request, False, False, reason)
+            return Verdict(name, adapter, source.client, each, None, source.accept_unsigned, reason)
+        return Verdict(name, adapter, source.client, each, True, True)
+    return Verdict(name, adapter, source.client, tried[0], False, False, reason)
 
 
-def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> None:
-    request.source = entry[0]
-    request.url = url
+def _at(request: Request, source: str, url: str) -> Request:
+    """Return the request as posted to this source at this URL; it shares what was parsed of the body."""
+    copy = Request(request.method, url, request.headers, request.body, request.received_at, source)
+    copy.parsed = request.parsed
+    return copy

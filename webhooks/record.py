@@ -99,9 +99,9 @@ def decode(value: bytes) -> Webhook:
         raise ValueError("the record's head has an 'id' that is no UUID")
     headers, authentic = head.get("headers"), head.get("authentic")
     if type(headers) is not dict or not _TEXT.issuperset(map(type, headers.values())):
-        raise ValueError("the record's head has as 'headers' no object of texts")
+        raise ValueError("the record's head has 'headers' that are no object of texts")
     if authentic is not None and type(authentic) is not bool:
-        raise ValueError("the record's head has as 'authentic' neither true, false nor null")
+        raise ValueError("the record's head has an 'authentic' that is not true, false or null")
     blob = _blob(head["blob"]) if "blob" in head else None
     if blob is not None and body:
         raise ValueError("the record has both a body and a reference to one")
@@ -123,7 +123,7 @@ def decode(value: bytes) -> Webhook:
 def _blob(given: Any) -> Reference:
     name, size = (given.get("name"), given.get("size")) if type(given) is dict else (None, None)
     if type(name) is not str or not NAME.fullmatch(name) or type(size) is not int or not 0 <= size <= _LARGEST:
-        raise ValueError("the record's head has as 'blob' no name and size of a blob")
+        raise ValueError("the record's head has a 'blob' that is not the name and size of a blob")
     return Reference(name, size)
 
 

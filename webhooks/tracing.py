@@ -40,7 +40,7 @@ class Sampling:
 
     @contextmanager
     def receive(self, headers: list[tuple[bytes, bytes]]) -> Iterator[Span | None]:
-        """Give the span of one request, or None if it is not sampled."""
+        """Yield the span of one request, or None if it is not sampled."""
         context = None
         if self._trust and any(name == b"traceparent" for name, _ in headers):
             context = _propagator.extract(headers, getter=_pairs)
@@ -59,7 +59,7 @@ class Sampling:
 
 @contextmanager
 def keeping(attributes: Mapping[str, str]) -> Iterator[str | None]:
-    """Trace the keeping of one record, and give the `traceparent` to send with it, or None."""
+    """Trace the keeping of one record; yield the `traceparent` to send with it, or None."""
     with _tracer.start_as_current_span("keep", kind=SpanKind.PRODUCER, attributes=dict(attributes)):
         carrier: dict[str, str] = {}
         _propagator.inject(carrier)

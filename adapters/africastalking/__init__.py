@@ -53,7 +53,7 @@ REASONS: dict[str, str] = {
 _STATUS_REASONS = {"AbsentSubscriber": "unreachable", "Buffered": "unreachable", "Expired": "expired"}
 #: …/sms/notifications, subscription notifications.
 UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "RecipientUnsubscribed"}
-#: Formats of the time of receipt (UTC): what has the same one is the same opt-out, or the same opt-in.
+#: Formats of the time of receipt (UTC): opt-outs, or opt-ins, with the same formatted time are one.
 _SAME_OPT_OUT, _SAME_OPT_IN = "%Y-%m-%dT%H", "%Y-%m-%d"
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 #: The fields that identify each kind of notification.
@@ -62,7 +62,7 @@ _REPORT = ("id", "status")
 _INBOUND = ("id", "from", "to", "text", "date")
 _UPDATE = ("phoneNumber", "shortCode", "keyword", "updateType")
 _OPT_OUT = ("phoneNumber", "senderId")
-#: The same where the URL does not name the source: fewer are no mark of this provider.
+#: The same if the URL does not name the source: with fewer fields another provider's form might match.
 _MARKS = (_CALL, (*_REPORT, "phoneNumber", "networkCode"), (*_INBOUND, "linkId"), _UPDATE)
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml")
 
@@ -162,9 +162,10 @@ def _inbound(fields: Fields, request: Request) -> Event:
 
 
 def _consent(fields: Fields, type: str | None, word: str, request: Request) -> Event:
-    """Return the event of an opt-out or opt-in. Neither has an id or a time, so the time of receipt tells a second one from
-    one that is posted again: repeats within the hour are one opt-out, within the day one opt-in. An opt-out that is posted
-    again later than that only repeats what was asked; an opt-in would undo what was asked since, hence its longer time."""
+    """Return the event of an opt-out or opt-in. Neither has an id or a time, so the time of receipt decides whether one
+    is new or posted again: repeats within the hour are one opt-out, within the day one opt-in. An opt-out that is
+    posted again later than that only repeats what was asked; an opt-in would undo what was asked since, hence its
+    longer time."""
     customer = handle(fields["phoneNumber"], "sms")
     if type is None or customer is None:
         return unknown(request, whole_of(request), status=word or None)

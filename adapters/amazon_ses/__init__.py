@@ -72,7 +72,7 @@ ADAPTER = Adapter(
     channels=frozenset({"email"}),
     events=frozenset({*events.EVENT_TYPES.values(), "RecipientSubscribed", "MessageReceived"}),
     signature="RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body",
-    # SNS signs some values of its message, and neither their encoding nor the other keys.
+    # SNS signs some values of its message, but not their encoding, and not the other keys.
     signs_body=False,
     job_ids=frozenset({"email"}),
     settings=(*sns.SETTINGS, *_SENDING),

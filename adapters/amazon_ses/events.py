@@ -49,7 +49,7 @@ _PARTS: dict[str, tuple[str, str]] = {
 }
 _STATES = frozenset({"OptIn", "OptOut"})
 _COPIED = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"messageId", "timestamp", "destination", "recipients", "feedbackId"})
 #: The most recipients read from one record; SES takes 50 for one mail.
 _MOST = 1000

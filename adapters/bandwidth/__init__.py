@@ -36,7 +36,7 @@ MESSAGES: dict[str, str] = {
 _BXML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 _RBM = frozenset({"message-read", "request-location-response", "suggestion-response"})
 _MOST_MEDIA = 100
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"direction", "eventType", "type", "channel"})
 
 

@@ -51,7 +51,7 @@ EVENT_TYPES: dict[str, str] = {
 #: The reason, if the mail server's reply gives none.
 REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"event", "email", "message-id", "ts", "ts_event", "ts_epoch", "date"})
 _COPIED = (("url", "URL"), ("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
 _PROXIED = frozenset({"proxy_open", "unique_proxy_open"})

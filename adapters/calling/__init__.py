@@ -1,1 +1,1 @@
-"""Helpers for the APIs of several providers: batches, idempotency keys, look-ups."""
+"""Holds what several providers' APIs have in common: batches, idempotency keys, look-ups."""

@@ -26,7 +26,7 @@ CHANNELS = frozenset({"sms", "whatsapp"})
 
 #: One API's lists of inbound messages, by kind.
 RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
-#: Keys whose value the event says otherwise, and the account's key, which no event keeps.
+#: Keys whose value the event has in another form, and the account's key, which no event keeps.
 _READ = frozenset({"channel", "text", "apiKey"})
 _FAILURES = frozenset({"MessageFailed", "MessageRejected"})
 

@@ -9,6 +9,15 @@ from adapters.contract.adapter import (
     Verify,
     names_a_job,
 )
+from adapters.contract.outcomes import (
+    Found,
+    Outcome,
+    Response,
+    State,
+    accepted,
+    refused,
+    retry_after,
+)
 from adapters.contract.receiving import (
     MAX_EVENTS,
     Answer,
@@ -23,27 +32,20 @@ from adapters.contract.receiving import (
     Unprocessable,
 )
 from adapters.contract.sending import (
-    Found,
     HttpCall,
     Mail,
     Media,
     Message,
-    Outcome,
     Outgoing,
     Publish,
-    Response,
-    State,
     Template,
     TooLate,
     Unsendable,
     WrongSender,
     WrongSetting,
-    accepted,
     api_of,
     optional,
-    refused,
     required,
-    retry_after,
     sender_of,
 )
 from adapters.contract.settings import (

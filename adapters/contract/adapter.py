@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from adapters.contract.outcomes import Found, Outcome, Response
 from adapters.contract.receiving import Answer, Normalized, Once, Request
-from adapters.contract.sending import Found, HttpCall, Message, Outcome, Outgoing, Response
+from adapters.contract.sending import HttpCall, Message, Outgoing
 from adapters.contract.settings import Setting, Values
 from schemas.events import Event
 

@@ -26,7 +26,7 @@ class Needed(InvalidSignature):
     `Request.parsed["fetched"]` (a mapping of URL to bytes, None if there is nothing there) and verifies again."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"what is at {url} is needed to tell")
+        super().__init__(f"what is at {url} is needed to verify the request")
         self.url = url
 
 
@@ -35,7 +35,8 @@ class Unprocessable(Exception):
 
 
 class TooMuch(Exception):
-    """A webhook makes more than `MAX_EVENTS` events. No Unprocessable, as it refuses the webhook and not one item."""
+    """A webhook makes more than `MAX_EVENTS` events. Not an Unprocessable, since it refuses the whole webhook and not
+    one item."""
 
 
 @dataclass(slots=True)

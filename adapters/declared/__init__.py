@@ -162,7 +162,7 @@ class _Receiving:
         event_id = identifier(read["id"]) or (
             fact_id(definition.name, message_id, word, sender, recipient, stamp) if message_id else None
         )
-        if event_id is None and inbound:  # a message without an id is known by all that it says
+        if event_id is None and inbound:  # a message without an id is identified by its whole content
             event_id = unknown(request, item).source_event_id
         if type == "ProviderEventReceived":
             event = unknown(request, item, status=word or None, event_id=event_id)

@@ -25,7 +25,8 @@ def word_of(value: Any) -> str | None:
 
 
 def type_of(words: list[str], types: Mapping[str, str]) -> str:
-    """Return our type of a name: of all its words, else of the first ones, as the last may only add to them."""
+    """Return our event type for a name: the type of all its words, else that of the name without its last word, and so
+    on."""
     names = (".".join(words[:count]) for count in range(len(words), 0, -1))
     return next((types[name] for name in names if name in types), "ProviderEventReceived")
 

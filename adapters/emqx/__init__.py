@@ -40,7 +40,7 @@ DROPS: dict[str, str] = {
     "expired": "expired",
     "no_local": "blocked",
 }
-#: Keys whose value the event says otherwise: the device is in its address.
+#: Keys whose value the event has in another form: the device is in its address.
 _READ = frozenset({"clientid"})
 _OUTBOUND = frozenset({"message.delivered", "message.acked", "delivery.dropped"})
 #: The key of the event's time, in milliseconds; for other events it is `timestamp`, the time of the rule.

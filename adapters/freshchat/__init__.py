@@ -27,7 +27,7 @@ ACTIONS: dict[str, str] = {
 _SIGNATURE = "x-freshchat-signature"
 _MOST_PARTS = 100
 
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset(
     "id actor_type actor_id user_id org_actor_id app_id conversation_id channel_id created_time message_type".split()
 )

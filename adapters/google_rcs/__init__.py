@@ -46,7 +46,7 @@ _HANDSHAKE = frozenset({"clientToken", "secret"})
 #: Most characters of a handshake's secret, which is repeated in the answer.
 _MOST_SECRET = 1024
 _INBOUND = frozenset({"RecipientSubscribed", "RecipientUnsubscribed"})
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset({"senderPhoneNumber", "messageId", "eventId", "sendTime", "agentId", "eventType", "phoneNumber"})
 
 Item = dict[str, Any]

@@ -29,7 +29,7 @@ STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventRec
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
 
 _TYPES = ("message-event", "message", "user-event")
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset({"id", "source", "type"})
 _READ_OF_STATUS = frozenset({"gsId", "type", "destination"})
 

@@ -21,7 +21,7 @@ from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from schemas.events import Event, Handle
 
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset(
     "event messageId from sender to destination receivedAt price smsCount messageCount callbackData".split()
 )

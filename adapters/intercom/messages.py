@@ -37,7 +37,7 @@ _WORKSPACE = frozenset({"admin", "bot", "team"})
 _ABOUT = {"MessageDeleted": ("redacted",)}
 _MOST_PARTS = 100
 
-#: Keys of a message that say nothing beside what its event has: its writer has a handle and a name.
+#: Keys of a message that add nothing to what its event has: its writer has a handle and a name.
 _READ = frozenset({"type", "id", "author", "created_at", "updated_at", "notified_at"})
 
 

@@ -19,7 +19,7 @@ from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, custome
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"field", "messaging_product"})
 
 

@@ -132,7 +132,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
 
 #: The key of the message's id in the details of an event about one.
 _IDS = {"message": "id", "unsend": "messageId"}
-#: Keys of a message that say nothing beside what its event has: tokens of the API are of no use later.
+#: Keys of a message that add nothing to what its event has: tokens of the API are of no use later.
 _READ = frozenset({"id", "type", "quoteToken", "markAsReadToken"})
 #: The key of an event's details, if it is not the event's type.
 _PARTS = {"memberJoined": "joined", "memberLeft": "left", "accountLink": "link"}

@@ -51,7 +51,7 @@ CODES: dict[str, str] = {
 }
 #: `reason` of other failures: `old` was retried for hours; `espblock` is a refusal for the sender's reputation.
 FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset("account envelope event id log-level recipient recipient-domain timestamp".split())
 _ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.

@@ -1,7 +1,7 @@
 """Reads the mail that a Mailgun route posts by forward() or store(): parsed into fields, or raw (`body-mime`).
 
 …/user-manual/receive-forward-store/receive-http and …/store-retreive. Mailgun gives an id only to a mail that it stores;
-the identity of another is made of what it says.
+any other mail is identified by its content.
 """
 
 from typing import Any

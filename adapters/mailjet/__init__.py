@@ -68,7 +68,7 @@ ERRORS: dict[str, str] = {
     "blacklisted": "blocked",
     "spam reporter": "opted_out",
 }
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"event", "time", "MessageID", "mj_message_id", "email", "hard_bounce"})
 _COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))
 #: Maximum length of a `Payload` that is parsed; other senders of the account may put anything into it.

@@ -67,7 +67,7 @@ REJECTS: dict[str, str] = {
 }
 _BOUNCE_TYPES = {"hard_bounce": "hard", "soft_bounce": "soft"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"event", "_id", "ts", "msg", "email", "sender"})
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 _FIELD = "mandrill_events"

@@ -18,7 +18,7 @@ from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import seconds
 
 _HEAD = 8192
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"direction", "platform", "service"})
 
 

@@ -37,7 +37,7 @@ STATUSES: dict[str, str] = {
 _KINDS = frozenset({"sms", "mms", "whatsapp"})
 #: The parameters that decide what an event is, in any case.
 _NAMES = {name.lower(): name for name in ("CallUUID", "MessageUUID", "Status", "Type", "MessageType")}
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"Type", "MessageType", "Status", "CallStatus", "Direction"})
 _HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
@@ -119,7 +119,8 @@ def _status(fields: Fields, request: Request) -> Event:
 
 
 def _other(fields: Fields, request: Request) -> Event:
-    """Return the event of a message of which no word says what happened to it, so that whose it is cannot be told."""
+    """Return the event of a request without a known word for what happened to its message, so that the direction, and
+    with it the customer, is unknown."""
     event = unknown(request, whole_of(request), status=fields.get("Type") or None)
     event.channel, event.provider_message_id = inbound.channel_of(fields), identifier(fields["MessageUUID"])
     return event

@@ -57,7 +57,7 @@ _UNNAMED = {
     "OriginalLink": "Click",
     "SuppressSending": "SubscriptionChange",
 }
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"RecordType", "ServerID", "ID", "MessageID", "Recipient", "Email", "Type", *_TIMES})
 _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
 

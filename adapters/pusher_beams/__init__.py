@@ -40,7 +40,7 @@ ATTEMPTS: dict[str, tuple[str, str | None]] = {
     "users_gateway_failed": ("MessageFailed", "unreachable"),
 }
 _ATTEMPT = "v1.PublishToUsersAttempt"
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"event_type"})
 
 

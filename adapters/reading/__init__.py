@@ -1,1 +1,1 @@
-"""What adapters read webhooks with: bodies, mails, addresses, times, and the pieces of an event."""
+"""Holds what adapters share to read webhooks: bodies, mails, addresses, times, and the parts of an event."""

@@ -29,8 +29,8 @@ def handle(text: Any, channel: str | None) -> Handle | None:
 
 
 def recipients(value: Any) -> list[tuple[Handle | None, str]]:
-    """Return each recipient that a header, a list, or a list of objects with an address names, once: its handle, and its
-    address in the handle's spelling, or as it came where it is invalid."""
+    """Return each recipient of a header, a list, or a list of objects with an address, once: its handle, and its
+    address in the handle's spelling, or as it came if it is invalid."""
     if isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value):
         return [(Handle("email", value), value)]
     found: dict[str, Handle | None] = {}
@@ -41,8 +41,8 @@ def recipients(value: Any) -> list[tuple[Handle | None, str]]:
 
 
 def one_recipient(value: Any) -> tuple[Handle | None, str | None]:
-    """Return the recipient that an event of one person names, as `recipients` does. Of several, no handle and their
-    addresses: which of them it was is unknown, and a complaint must opt out nobody else."""
+    """Return the one recipient of an event, as `recipients` does. If the event names several, return no handle and all
+    addresses: it is unknown which of them it is about, and a complaint must opt out nobody else."""
     found = recipients(value)
     if len(found) == 1:
         return found[0]

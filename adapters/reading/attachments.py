@@ -1,5 +1,5 @@
 """Finds an attachment's bytes in the webhook that brought it, whoever the provider: a file of a multipart form, a part of a
-raw mail, or base64 or text in JSON. Which of them is asked for says its digest, so that none can be taken for another.
+raw mail, or base64 or text in JSON. A file is found by its digest, so that none can be mistaken for another.
 """
 
 from collections.abc import Iterator

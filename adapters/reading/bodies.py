@@ -20,12 +20,12 @@ Pairs = list[tuple[str, str]]
 MAX_FIELDS = 1000
 _CHARSET = re.compile(r";\s{0,8}charset=\"?([\w.:-]{1,40})", re.IGNORECASE)
 _ESCAPED_MARKS = ("%26", "%3D", "%3d")
-#: Characters of a form up to which it is worth while to look for those.
+#: Most characters of a form that is searched for those marks: in a longer form the search costs more than it saves.
 SMALL = 64 << 10
 #: Each byte by its kind: a digit of an escape (`0`), a `%`, another.
 _KINDS = bytes(37 if n == 37 else 48 if n in b"0123456789abcdefABCDEF" else 46 for n in range(256))
 _PERCENT_TO_EQUALS = bytes.maketrans(b"%", b"=")
-#: A `%` that begins no escape stays as it is. Seldom is there one; more of them than this, and it is no form.
+#: A `%` that begins no escape stays as it is. Forms rarely have one; a body with more of them than this is not a form.
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 MAX_NO_ESCAPES = 1000
 #: What PostgreSQL cannot hold in text.
@@ -97,7 +97,7 @@ def query_of(request: Request) -> Pairs:
 
 
 def fields_of(pairs: Pairs) -> dict[str, str | list[str]]:
-    """Return the values by name: of a name that comes several times, the list of its values, in order."""
+    """Return the values by name; for a name that comes several times, the list of its values in order."""
     fields: dict[str, str | list[str]] = dict(pairs)
     if len(fields) < len(pairs):
         several: dict[str, list[str]] = {}
@@ -144,11 +144,10 @@ def _text(data: bytes, charset: str | None) -> str:
 
 
 def _unquoted(text: str) -> bytes:
-    """Decode percent escapes as `urllib.parse.unquote_to_bytes` does, which splits the text at each: for a text of escapes
-    alone it
-    takes 75 times the memory and a hundred times as long. Quoted-printable (RFC 2045) writes a byte as `=41` where a URL
-    has `%41`, and the standard library decodes that in one pass. Raise Unprocessable for more than `MAX_NO_ESCAPES` of `%`
-    that begin no escape.
+    """Decode percent escapes as `urllib.parse.unquote_to_bytes` does, which splits the text at each: for a text of
+    nothing but escapes that takes 75 times the memory and a hundred times as long. Quoted-printable (RFC 2045) writes a
+    byte as `=41` where a URL has `%41`, and the standard library decodes that in one pass. Raise Unprocessable for more
+    than `MAX_NO_ESCAPES` of `%` that begin no escape.
     """
     data = text.encode("utf-8", "surrogateescape")
     if "%" not in text:
@@ -171,7 +170,7 @@ def parse_json(body: bytes, *, bounded: bool = False) -> Any:
         parts = containers + commas
         if containers > MAX_CONTAINERS or commas > MAX_COMMAS:
             raise Unprocessable(
-                f"{containers} objects and lists, {commas} commas: too much to read before it is known whose"
+                f"{containers} objects and lists, {commas} commas: too much to read before the request is verified"
             )
     try:
         return orjson.loads(body)

@@ -81,8 +81,8 @@ def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] 
 
 
 def place_of(part: dict[str, Any]) -> dict[str, Any]:
-    """Return what a part of WhatsApp's says of a place, under `location`, or an empty object if its coordinates are invalid.
-    A place without a name is called by its address."""
+    """Return the place in a part of a WhatsApp message, under `location`; an empty object if its coordinates are
+    invalid. A place without a name gets its address as the name."""
     name, address = text(part.get("name")), text(part.get("address"))
     place = location(part.get("latitude"), part.get("longitude"), name or address)
     if place is None:

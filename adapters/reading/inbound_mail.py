@@ -34,9 +34,9 @@ class InboundMail:
     `sender` is the From header, or the name and address of one; `envelope_sender` is what stands in for it. `recipients`
     are those that the mail came to, by its envelope if the provider has it. `message_id`, `in_reply_to`, `references` and
     `date` are the headers' values. `provider_id` is the provider's own id of the mail, unique for these recipients.
-    `files` is what the attachments are told apart by: their bytes, or names and sizes. `undecoded` has the texts with
-    bytes that are invalid in their charset (`charsets.undecoded`). `headers` are the mail's, by their lower-case names, of which
-    those of `KEPT` are kept; `found` is what else the provider says of it, such as its verdicts about spam.
+    `files` is what distinguishes the attachments: their bytes, or their names and sizes. `undecoded` has the texts with
+    bytes that are invalid in their charset (`charsets.undecoded`). `headers` are the mail's, by their lower-case names,
+    of which those of `KEPT` are kept; `found` is what else the provider says of it, such as its verdicts about spam.
     """
 
     sender: str | None
@@ -102,8 +102,8 @@ def _native(mail: InboundMail) -> dict[str, Any]:
 
 
 def _identity(mail: InboundMail) -> str:
-    """Return a digest over what makes it this mail: the same in a redelivery of the webhook, and for a mail that its server
-    sent again, another for each other mail, whatever Message-ID its sender gave it."""
+    """Return a digest that identifies the mail: the same in a redelivery of the webhook and when the mail's server
+    sends it again, and different for any other mail, whatever Message-ID its sender chose."""
     content = mail.content
     media = [part for item in content.get("media", ()) for part in (item.get("name", ""), item.get("type", ""))]
     texts = [content.get(key, "") for key in ("subject", "text", "html")]

@@ -43,7 +43,7 @@ MOST_LINES = 10_000
 _MOST_PARTS = 2 * MOST_MEDIA
 _MOST_OF_PART = 1000
 _MOST_PARAMETERS = 20
-#: Levels that a mail may have, by the words that make one; each costs at every line within it.
+#: Most levels of a mail, counted by the words that begin one; each level costs time at every line within it.
 _MOST_LEVELS = 16
 _OF_PART = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Content-ID")
 #: Ids that are read of References, which names all mails of a thread.
@@ -141,9 +141,9 @@ def media_of(name: Any, kind: Any, content_id: Any, data: bytes | None = None) -
 
 
 def word(mail: Message, name: str) -> str:
-    """Return a header's decoded value on one line, or an empty text; of a header of addresses as it is written, since its
-    names may be decoded only after it is read (RFC 2047 section 6.2). Bytes above ASCII, which RFC 6532 allows, are decoded
-    as UTF-8, or in the charset that the mail's text has."""
+    """Return a header's decoded value on one line, or an empty text. A header of addresses is returned as written,
+    since its names may be decoded only after the addresses are read (RFC 2047 section 6.2). Bytes above ASCII, which
+    RFC 6532 allows, are decoded as UTF-8, or in the charset that the mail's text has."""
     lower = name.lower()
     value = next((value for key, value in mail.raw_items() if key.lower() == lower), None)
     if value is None:

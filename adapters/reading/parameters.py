@@ -1,4 +1,4 @@
-"""Reads the parameters of a webhook by GET without those that are Threadline's own, and these: a source's channel."""
+"""Reads the parameters of a webhook by GET: the provider's, and those that Threadline itself put into the URL."""
 
 from typing import Any
 

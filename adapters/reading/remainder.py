@@ -1,4 +1,4 @@
-"""Keeps what a message says and no field of ours holds, so that nothing of it is lost.
+"""Keeps in an event's `native` what a message says and no field of ours holds, so that nothing of it is lost.
 
 An item is a webhook, or the part of it that an event is made of. Only the remaining values are kept, each in its place,
 so that an event does not have the whole item a second time.
@@ -23,9 +23,9 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
 
     A value is held if the payload has it, in the provider's spelling or without the plus of a number, or if it is the
     event's id, time, address or error. Empty and false values are left out, and so is the `type` of a part of which all else
-    is held. `routine` names keys of the item itself, `read` keys at any level, that are read whatever their value (the word
-    of a state that the event's type says), or say nothing of the message (an account's id, a version). What `native` has
-    already stays.
+    is held. Keys in `routine` (of the item itself) and in `read` (at any level) are left out whatever their value: the
+    event's type says the same (the word of a state), or they say nothing of the message (an account's id, a version).
+    What `native` has already stays.
     """
     native = event.payload.get("native")
     if native is not None and (event.type == "ProviderEventReceived" or not isinstance(native, dict)):
@@ -37,8 +37,8 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
 
 
 def keep_flat(event: Event, item: dict[str, Any], read: Collection[str]) -> Event:
-    """Do as `keep_rest` does for a flat item, at a quarter of its cost: `read` names the item's keys that are read whatever
-    their value. A text is held if the event has it under any name; a part with an inside is kept whole."""
+    """Do as `keep_rest` does for a flat item, at a quarter of its cost: keys in `read` are left out whatever their
+    value. A text is held if the event has it under any name; a part with an inside is kept whole."""
     held = {event.echoed_message_id, *[one for one in event.payload.values() if isinstance(one, str)]}
     if event.error is not None:
         held |= {event.error.code, event.error.text}

@@ -8,7 +8,7 @@ _MOST = 100
 
 def spelled(word: str | None, table: Collection[str]) -> str:
     """Return the table's spelling of a word that differs from it in the case of ASCII letters at most; any other word as it
-    came, empty for None. A provider that writes `Unsubscribe` one day must not lose us an opt-out."""
+    came, empty for None. So no opt-out is lost when a provider writes `Unsubscribe` one day."""
     if word is None or word in table or len(word) > _MOST or not word.isascii():
         return word or ""
     lowered = word.lower()

@@ -53,7 +53,7 @@ DROPS: dict[str, str] = {
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
 #: Events whose `ip` is the recipient's; a delivery's is SendGrid's own.
 _ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"event", "email", "timestamp", "sg_event_id", "sg_message_id", "sg_machine_open"})
 _READ_WITH_GROUP = _READ | {"asm_group_id"}
 _COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))

@@ -35,7 +35,7 @@ STATUSES: dict[str, str] = {
 RCS_STATUSES: dict[str, str] = {"DELIVERED": "MessageDelivered", "READ": "MessageRead"}
 #: `content_type` of a message that comes in by RCS.
 _RCS_CONTENTS = frozenset({"text", "suggestion_response", "user_file", "location"})
-#: Keys whose value the event says otherwise, and the time of the request.
+#: Keys whose value the event has in another form, and the time of the request.
 _READ = frozenset({"webhook_event", "webhook_timestamp"})
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}

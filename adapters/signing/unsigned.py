@@ -19,10 +19,8 @@ def user_of(text: str) -> bytes:
 
 
 SETTINGS = (
-    Setting(
-        "basic_auth", "user:password, as the provider is told them for the webhook (or in its URL).", reads=user_of
-    ),
-    Setting("url_secret", "A value that the URL told to the provider has in its query, as ?key=…"),
+    Setting("basic_auth", "user:password, as entered at the provider for the webhook (or in its URL).", reads=user_of),
+    Setting("url_secret", "A secret value in the query of the URL that is entered at the provider, as ?key=…"),
 )
 
 

@@ -40,7 +40,7 @@ from adapters.sinch.send import (
 GO_ON = Answer(200, b'{"instructions":[],"action":{"name":"continue"}}', "application/json")
 _ASKS = ("ice", "ace", "pie")
 _HEAD = 8192
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"event", "direction"})
 
 

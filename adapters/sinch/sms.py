@@ -36,7 +36,7 @@ STATUSES: dict[str, str] = {
 _INBOUND = "mo_"
 _RECIPIENT = frozenset({"recipient_delivery_report_sms", "recipient_delivery_report_mms"})
 _BATCH = frozenset({"delivery_report_sms", "delivery_report_mms"})
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"type"})
 _FAILED = frozenset({"MessageFailed", "MessageRejected"})
 

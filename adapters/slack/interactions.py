@@ -19,7 +19,7 @@ from schemas.events import Event
 Item = dict[str, Any]
 
 _MOST_ACTIONS = 100
-#: Keys of an action and of a view that say nothing beside what the event has: ids, times, the layout.
+#: Keys of an action and of a view that add nothing to what the event has: ids, times, the layout.
 _ACTION = frozenset({"type", "action_id", "block_id", "action_ts", "text"})
 _VIEW = frozenset(
     "id team_id app_id bot_id app_installed_team_id root_view_id previous_view_id type hash blocks title submit close"
@@ -50,7 +50,7 @@ def _of_payload(payload: Item, request: Request) -> list[Event]:
         chosen = [action for action in actions[:_MOST_ACTIONS] if isinstance(action, dict)]
         if chosen:
             made = [_action(action, payload, request) for action in chosen]
-            # What stands in the fields beside the button is of the whole message or view: once is enough.
+            # The fields beside the button belong to the whole message or view, so they are kept once.
             if values := _entered(payload):
                 made[0].payload["content"]["form"] = values
             return made

@@ -23,7 +23,7 @@ Item = dict[str, Any]
 
 #: Subtypes of messages, https://docs.slack.dev/reference/events/message#subtypes; the others are notices.
 MESSAGE_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast", "bot_message"})
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset(
     "type subtype channel channel_type user ts event_ts thread_ts team client_msg_id parent_user_id hidden".split()
 )

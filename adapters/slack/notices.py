@@ -1,4 +1,5 @@
-"""Reads who wrote or did what Slack reports, and what is no message of ours: notices and other apps' messages.
+"""Reads the author of an event of Slack's, and events that are no customer's messages: notices and other apps'
+messages.
 
 https://docs.slack.dev/reference/events: a person is `user` (a text, or in team_join an object), `user_id` (file_shared)
 or `assistant_thread.user_id` (assistant_thread_started).

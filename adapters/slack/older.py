@@ -17,7 +17,7 @@ from schemas.events import Event
 
 Item = dict[str, Any]
 
-#: An action of an attachment is one: a button, or a menu with its one chosen option.
+#: Most actions that are read. Slack posts one: the pressed button, or the menu with its chosen option.
 _MOST_ACTIONS = 5
 
 

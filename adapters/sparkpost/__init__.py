@@ -54,7 +54,7 @@ REASONS: dict[str, str] = {
 }
 _FAILURES = frozenset({"delay", "bounce", "out_of_band", *REASONS})
 _ENGAGED = frozenset({"track_event", "unsubscribe_event"})
-#: Keys that say nothing beside what their event has.
+#: Keys that add nothing to what their event has.
 _READ = frozenset({"type", "event_id", "timestamp", "transmission_id", "rcpt_to", "raw_rcpt_to"})
 _COPIED = (("url", "target_link_url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 #: `fbtype`, the Feedback-Type of the report, whose words the IANA lists (RFC 5965, RFC 6591): neither is a complaint.

@@ -1,6 +1,6 @@
 """Reads inbound mail as a relay webhook posts it: https://developers.sparkpost.com/api/relay-webhooks/.
 
-It has no id and no time of SparkPost's, so that its identity is made of what it says.
+It has no id and no time of SparkPost's, so its content identifies it.
 """
 
 from base64 import b64decode

@@ -16,7 +16,7 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset("message_id ephemeral_message_id from chat sender_chat date edit_date business_connection_id".split())
 
 

@@ -20,7 +20,7 @@ Item = dict[str, Any]
 
 #: https://core.telegram.org/bots/api#chatmember: the consent that a bot's status in a private chat implies.
 MEMBERSHIPS: dict[str, str] = {"kicked": "RecipientUnsubscribed", "member": "RecipientSubscribed"}
-#: Keys of a reaction that say nothing beside what its event has.
+#: Keys of a reaction that add nothing to what its event has.
 _REACTION = frozenset({"chat", "user", "actor_chat", "message_id", "date"})
 #: Where the person is in an update of this kind, if not in `from`; several places in the order that counts. The owner of a
 #: business account is no customer. Who votes as a chat has a fixed made-up user beside it.

@@ -27,7 +27,8 @@ from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
 
 _SIGNATURE = "telnyx-signature-ed25519"
-#: Keys whose value the event says otherwise, and of this delivery of the webhook (`meta`), which a retry changes.
+#: Keys whose value the event has in another form; and the key of this delivery of the webhook (`meta`), which differs
+#: in a retry.
 _KINDS = (messages.RECEIVED, messages.FINAL, *messages.RECIPIENT_EVENTS, *calls.CALLS)
 _READ = frozenset({"direction", "event_type", "record_type", "status", "meta"})
 

@@ -40,7 +40,7 @@ MESSAGES: dict[str, str] = {
 }
 #: Our reasons, by a part of the error's name (…/pkg/networkserver).
 _REASONS = {"too_long": "content", "expired": "expired"}
-#: Keys whose value the event says otherwise: the device is in its address.
+#: Keys whose value the event has in another form: the device is in its address.
 _READ = frozenset({"device_id", "application_ids"})
 #: The keys beside the message itself.
 _AROUND = frozenset({"end_device_ids", "correlation_ids", "received_at", "simulated"})

@@ -54,7 +54,7 @@ RECORDED = "completed"
 _WITHIN = frozenset(
     "Digits SpeechResult DialCallStatus QueueResult FinishedOnKey PaymentConfirmationCode TranscriptionStatus".split()
 )
-#: Parameters of a recording that say nothing beside what its event has.
+#: Parameters of a recording that add nothing to what its event has.
 _READ = frozenset(
     "AccountSid ApiVersion CallSid CallStatus Direction From To Caller Called Timestamp CallbackSource SequenceNumber"
     " CallDuration RecordingDuration RecordingStatus TranscriptionStatus".split()

@@ -46,7 +46,7 @@ STATUSES: dict[str, str] = {
 }
 #: What a repeated post of a single event may have different from the first, so that it must not enter the event's id.
 _OF_A_POST = ("auth", "retry_count")
-#: What the event says otherwise, or what is of the account.
+#: Keys whose value the event has in another form, or that describe the account.
 _ROUTINE = ("status", "event_name", "event_time", "email", "user_id", "project_id", "project_name")
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced"})
 _AUTH = re.compile(rb'"auth"\s*:\s*"([0-9A-Fa-f]{32})"')

@@ -35,7 +35,7 @@ from adapters.vonage.send import API, build_request, read_response
 NO_INSTRUCTIONS = Answer(200, b"[]", "application/json")
 #: Maximum bytes of a body that `recognise` reads.
 _HEAD = 8192
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"direction", "message_type", "channel"})
 
 

@@ -108,8 +108,8 @@ def _recording(fields: Fields, request: Request) -> Event:
 
 
 def _answered(fields: Fields, request: Request) -> Event:
-    """Return the event of the answer webhook (…/webhook-reference#answer-webhook): a call was answered, one that came in or
-    one that we made, which it does not say. So it names no customer; the call's statuses do."""
+    """Return the event of the answer webhook (…/webhook-reference#answer-webhook): a call was answered. It does not say
+    whether the call came in or was made by us, so the event names no customer; the call's statuses do."""
     call_id = identifier(fields.get("uuid")) or identifier(fields.get("conversation_uuid"))
     return Event(
         "CallStarted",

@@ -10,7 +10,7 @@ from schemas.events import Event
 
 Item = dict[str, Any]
 
-#: Keys of a status that say nothing beside what its event has.
+#: Keys of a status that add nothing to what its event has.
 _READ = frozenset(
     {"id", "status", "timestamp", "recipient_id", "recipient_user_id", "recipient_type", "recipient_participant_id"}
 )
@@ -19,8 +19,9 @@ _PLAIN = frozenset({"conversation", "pricing"})
 
 
 def keep_details(event: Event, item: Item) -> Event:
-    """Keep in `native` what no field holds of a status: the conversation and the price as they are, which takes a sixth of the
-    time of a search for what is held, and of a failure, or a status with other parts, what remains after that search."""
+    """Keep in `native` what no field of the event holds of a status. The conversation and the price are kept whole, in
+    a sixth of the time that a search for held values takes. A failure, or a status with other parts, goes through that
+    search (`keep_rest`)."""
     rest = {key: part for key, part in item.items() if part and key not in _READ}
     if rest.keys() <= _PLAIN and all(map(_is_shallow, rest.values())):
         if rest:

@@ -9,8 +9,8 @@ from adapters.reading.facts import text
 
 
 def recipient_of(item: dict[str, Any]) -> tuple[Any, Any, str | None]:
-    """Return the number and the user id of a status's recipient, and the group, None for a message to one person: in a
-    group the recipient is the group, and each participant has a status, which makes id and participant one message
+    """Return the number and the user id of a status's recipient, and the group (None for a message to one person). In a
+    group each participant has a status of its own, so that message id and participant together are one message
     (`Event.per_recipient`)."""
     group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
     number = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
@@ -18,7 +18,7 @@ def recipient_of(item: dict[str, Any]) -> tuple[Any, Any, str | None]:
 
 
 def word_of(item: dict[str, Any]) -> str:
-    """Return the word of a status. One of an order's payment, which comes under the id of the order's message, begins with
-    `payment.`, so that it is no state of the message."""
+    """Return the word of a status. The word of an order's payment, which comes under the id of the order's message,
+    gets the prefix `payment.`, so that it is not taken for a state of the message."""
     given = text(item.get("status")) or ""
     return f"payment.{given}" if item.get("type") == "payment" else given

@@ -1,4 +1,4 @@
-"""Reads the files of a chat's history, which is told when a number that was used by the WhatsApp Business app is connected.
+"""Reads the files of a chat's history, which Meta sends when a number that the WhatsApp Business app used is connected.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/history
 """

@@ -20,7 +20,7 @@ Item = dict[str, Any]
 CHANGES: dict[str, str] = {"edit": "MessageEdited", "revoke": "MessageDeleted"}
 #: Who handles the chats that are reported under the field `standby`: …/webhooks/reference/standby.
 AGENT = "meta_agent"
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 READ = frozenset({"id", "from", "to", "from_user_id", "to_user_id", "timestamp", "type", "group_id"})
 #: Maximum characters of a name, which is repeated in each message of the same webhook.
 _NAME = 1024

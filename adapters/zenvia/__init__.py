@@ -48,7 +48,7 @@ MEDIA: dict[str, str] = {
 
 _TYPES = ("MESSAGE_STATUS", "MESSAGE")
 _WAYS = frozenset({"IN", "OUT"})
-#: Keys whose value the event says otherwise.
+#: Keys whose value the event has in another form.
 _READ = frozenset({"type", "direction", "channel", "sgMachineOpen"})
 
 Item = dict[str, Any]

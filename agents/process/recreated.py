@@ -1,7 +1,7 @@
 """Finds topics that were deleted, and created again, under a running worker.
 
-Kafka deletes a group's committed offsets with the topic, so that the new log begins as if nobody had read it, and what the
-old one still held is gone.
+Kafka deletes a group's committed offsets together with the topic. The new log is read from its start, and unread
+records of the old log are lost.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,11 +24,11 @@ class Recreated:
         return {tp.topic for tp in self._before} - {tp.topic for tp in reaches}
 
     def seen(self, reaches: Mapping[TopicPartition, Reach]) -> dict[TopicPartition, tuple[int, int]]:
-        """Return, for each partition that is newly found to have begun anew, the offset up to which the old log was read, and
-        its last known end.
+        """Return the partitions newly found to have been recreated, each with the offset up to which its old log was
+        read, and the last known end of that log.
 
-        The committed offset is gone, or the log ends before its former end. The latter counts at the second check: a broker
-        that has just started learns its log's end a moment later.
+        A partition was recreated if its committed offset is gone, or if its log ends before its former end at two
+        checks in a row: a broker that has just started learns its log's end a moment later.
         """
         found: dict[TopicPartition, tuple[int, int]] = {}
         shorter: set[TopicPartition] = set()
@@ -49,8 +49,8 @@ class Recreated:
     def unread(
         self, reaches: Mapping[TopicPartition, Reach], others: Collection[TopicPartition], passed: float
     ) -> dict[TopicPartition, float]:
-        """Return the seconds for which each of them has had records of which this worker, which should, has read none. `passed`
-        is the time since the last check."""
+        """Return for how many seconds each recreated partition has held records while this worker committed none of
+        them. Partitions of `others` are left out. `passed` is the time since the last check."""
         for tp in list(self._waited):
             reach = reaches.get(tp)
             if tp in others or (reach is not None and reach.committed is not None and reach.committed <= reach.end):

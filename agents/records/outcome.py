@@ -34,12 +34,13 @@ log = structlog.get_logger(__name__)
 #: batch report of a few kilobytes with a thousand recipients (Sinch), each of whom has opted out, which makes two events of
 #: 450 bytes.
 TIMES, BESIDE = 4, 1 << 20
-#: Bytes of a large body that count for that: what makes it large is files, which are not in its events.
+#: Most bytes of a large body that count for the budget: files make it large, and its events do not contain them.
 MOST_COUNTED = 8 << 20
 #: Events that a record may make.
 MOST_EVENTS = 5000
 
-#: A record's timestamp before the one, or further ahead of now than the other, comes from a wrong clock.
+#: A record's timestamp that is before the first, or further ahead of now than the second (seconds), comes from a wrong
+#: clock.
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _AHEAD = 24 * 3600.0
 
@@ -65,7 +66,8 @@ class RecordOutcome:
     #: For a webhook whose signature covers only a token: its source and the token.
     once: tuple[str, Once] | None = None
     size: int = 0
-    #: The provider's words that are no news as `ProviderEventReceived` (`Adapter.unmapped`).
+    #: The provider's words that become `ProviderEventReceived` on purpose (`Adapter.unmapped`), so they are not counted
+    #: as unknown.
     unmapped: frozenset[str] = frozenset()
     #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
     apart: int = 0
@@ -170,7 +172,7 @@ def _fit(outcome: RecordOutcome) -> None:
     if outcome.bad and outcome.size + len(outcome.record.value) + BESIDE_VALUE > allowed:
         outcome.drop()
         outcome.size = 0
-        outcome.refuse(f"makes too much: more than {allowed} bytes of events beside what is wrong with others")
+        outcome.refuse(f"makes too much: more than {allowed} bytes of events and bad items")
 
 
 def _named(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from schemas.handles import MAX_LENGTH
 from sql import Row
 from sql.parameters import written
 
-#: Most characters of an event's own texts. The ids of facts that we make ourselves hold a message's id and more.
+#: Most characters of an event's texts. A `source_event_id` may be longer, as those that we make contain a message's id.
 _LONGEST: dict[str, int] = {
     "type": 64,
     "channel": 64,
@@ -30,7 +30,7 @@ _TOGETHER = 2500
 #: Times outside this range come from a wrong clock.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
-#: A number that PostgreSQL writes out in hundreds of digits, and by how many bytes it may grow.
+#: Matches a number that PostgreSQL may write out in hundreds of digits; and by how many bytes it may grow.
 _HUGE, _DIGITS = re.compile(rb"[eE][+-]?[0-9]{2,3}"), 330
 #: JSON of at least this many bytes is searched for such numbers.
 _MANY = 4096

@@ -1,5 +1,5 @@
-"""What follows from the answer to a call, or from its absence. Pure, but for the jitter that it is given (a share of the pause,
-0 to 1).
+"""Decides what follows from the answer to a call, or from a missing answer. Pure: the jitter (a share of the pause, 0
+to 1) is a parameter.
 """
 
 from agents.sender import guards
@@ -14,7 +14,8 @@ from app.sending.states import Transition
 from schemas.events import Error, Handle
 from webhooks.backoff import exponential
 
-#: Seconds for which a failure that the provider reports starts the next channel, where no other time is configured.
+#: Seconds after a send within which a failure that the provider reports starts the next channel, unless the client
+#: configures another time.
 WATCHED = 86_400.0
 
 
@@ -31,9 +32,9 @@ def after_call(
     called: bool = True,
     blame: Blame = "all",
 ) -> Settlement:
-    """Return what follows from the answer to a call by `route`. `source`: under which the provider's webhooks come;
-    `job_ids`: the channels on which its ids are those of jobs (`Adapter.job_ids`); `called`: whether this claim made the
-    call, rather than a question about an earlier one."""
+    """Return what follows from the answer to a call by `route`. `source`: the source of the provider's webhooks;
+    `job_ids`: the channels on which its ids are those of jobs (`Adapter.job_ids`); `called`: whether this claim made
+    the call; if not, the answer is about an earlier call."""
     move = transition_of(claimed, answer.happened, route, recovery)
     number, error = claimed.claim, answer.error
     if move.event == "UserMessageSent":
@@ -49,7 +50,7 @@ def after_call(
             provider_message_id=answer.provider_message_id, doubt=CERTAIN, report=report(claimed, blame, passed=True),
         )  # fmt: skip
     if move.after == "unanswered":
-        why = answer.words or "nor does it say so when it is asked"
+        why = answer.words or "asked about it, it gave no clear answer"
         did = report(claimed, blame, failed=called or answer.happened == "not known", trouble=why)
         return held_in_doubt(claimed, move, route, why, did, called=called)
     if move.after == "retrying":
@@ -115,7 +116,7 @@ def _retry(
 
 
 def in_doubt(claimed: Claimed, recovery: Recovery, why: str) -> Settlement:
-    """Return what follows for a message whose earlier attempt has no answer, without another call."""
+    """Return what follows for a message whose earlier attempt has no answer, if no other call is made."""
     answer = Answer("unanswered", Error("no answer", why, "unknown"), words=why)
     return after_call(claimed, claimed.route, answer, recovery=recovery, called=False)
 

@@ -19,7 +19,7 @@ FOR_GOOD = ("request",)
 #: Kinds of errors in the account's settings; the call passes once they are corrected.
 BY_SETTING = ("setting", "url", "address", "tls")
 
-#: What is reported of a call that reached nobody.
+#: The words for a call that reached no server.
 NO_CONNECTION = "no connection"
 _WORDS = 300
 
@@ -48,7 +48,7 @@ class Answer:
 
 
 def read(outcome: Outcome, status: int | None, request: Request, recovery: Recovery) -> Answer:
-    """Return what an adapter's outcome means for the sender. `status`: as of an Answer."""
+    """Return the answer that an adapter read from a response. `status`: as in Answer."""
     if outcome.state == "accepted":
         return Answer("accepted", None, status, outcome.provider_message_id, known_as=outcome.known_as)
     error = outcome.error or Error(None, None, "unknown")
@@ -71,7 +71,7 @@ def read(outcome: Outcome, status: int | None, request: Request, recovery: Recov
 
 
 def not_answered(error: NoAnswer, request: Request, *, recipient_named_host: bool) -> Answer:
-    """Return what a failed call means for the sender."""
+    """Return the answer for a call that failed without a response."""
     words = str(error)[:_WORDS]
     if error.may_have_arrived:
         return unanswered(words)
@@ -89,13 +89,14 @@ def not_answered(error: NoAnswer, request: Request, *, recipient_named_host: boo
 
 
 def unsendable(error: Unsendable, request: Request) -> Answer:
-    """Return what it means that the adapter cannot build the request, or not with the account's settings."""
+    """Return the answer for a request that the adapter cannot build from the message, or with the account's
+    settings."""
     reason = "content" if error.state == "rejected" else "account"
     return read(Outcome(error.state, None, Error(None, str(error), reason)), 0, request, Recovery())
 
 
 def found(answer: Found) -> Answer:
-    """Return what the provider's records say of an unanswered call."""
+    """Return the answer that a look-up found for an unanswered call."""
     if answer.taken:
         return Answer("taken", provider_message_id=answer.provider_message_id)
     error = Error("no answer", "the provider says, when asked, that it did not take it", "unknown")
@@ -103,12 +104,12 @@ def found(answer: Found) -> Answer:
 
 
 def unanswered(words: str) -> Answer:
-    """Return that the call went out and no answer came."""
+    """Return the answer for a call that went out and got no response."""
     return Answer("unanswered", Error("no answer", words[:_WORDS], "unknown"), words=words)
 
 
 def at_fault(words: str, error: Error, status: int | None = None) -> Answer:
-    """Return that nothing passes by the account until its owner corrects it."""
+    """Return the answer for a fault of the account: nothing can be sent by it until its owner corrects that."""
     return Answer("account at fault", error, status, words=words)
 
 

@@ -23,7 +23,7 @@ from schemas.events import Handle
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that a repetition may take until its provider has it.
+#: Seconds within which a repeated call reaches its provider; the key must be remembered for longer.
 UNDER_WAY = 60.0
 
 Carry = Callable[..., Awaitable[Response]]
@@ -96,8 +96,8 @@ def recovery_of(client: Client, account: Account, age: float = 0.0) -> Recovery:
 
 
 async def make(calls: Sequence[Call], carry: Carry, within: float) -> list[Settlement]:
-    """Make a call, or several as one (see `agents.sender.gathering`), within so many seconds, which must end before the lease
-    does; else no call is made. Raises nothing but CancelledError: errors are in the settlements."""
+    """Make a call, or several as one (see `agents.sender.gathering`), within `within` seconds. No call is made if less
+    of the lease is left. Raises only CancelledError: errors are in the settlements."""
     began, until = clock(), min(call.claimed.until for call in calls)
     with fenced(until - within, until):
         settlements = await _make(calls, carry)
@@ -123,7 +123,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
         log.exception("an answer cannot be read", account=first.account.name, status=response.status)
         why = f"its answer cannot be read: {type(error).__name__}"
         return _settled(calls, [answers.unanswered(why)] * len(calls))
-    if not outcomes:  # the provider took none because of one: each is sent alone
+    if not outcomes:  # refused because of one message: each is sent alone
         return [each for alone in await asyncio.gather(*(_make([call], carry) for call in calls)) for each in alone]
     return _settled(
         calls,
@@ -153,7 +153,7 @@ def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
 
 
 def _blame(call: Call, *, first: bool) -> Blame:
-    """Return what the answer counts as in the account's health: nothing if the recipient chose the host."""
+    """Return which results of the call count in its account's health: none if the recipient chose the host."""
     if _recipient_named_host(call):
         return "nothing"
     if isinstance(call.outgoing, HttpCall) and call.outgoing.foreign:

@@ -13,7 +13,7 @@ from schemas.events import Event
 from sql import Settled
 from sql.messages import LaneReport
 
-#: Stands in for the client of a message whose client is not configured any more.
+#: A client without channels, in place of one that is no longer configured.
 NOBODY = Client("", 0, ())
 
 
@@ -22,9 +22,10 @@ class Claimed(Known):
     """A message that this worker claimed: a row of `EventStore.claim`, with its request and client.
 
     `was`: its state before the claim; `channel`, `account`: those of the unanswered attempt, if there is one, else those it
-    was claimed for (`claimed_for`: that account); `ailing`: its account's last call failed; `probe`: it alone tries whether
-    the account works again; `doubted`: a repeat with the same key is under way; `doubt_since`: when the earliest call without
-    an answer began; `reported`: the provider's webhooks mention it; `until`: when the lease ends, by this worker's clock.
+    was claimed for (`claimed_for`: that account); `ailing`: its account's last call failed; `probe`: it is the one
+    message that tests whether the account works again; `doubted`: a repeat with the same key is under way;
+    `doubt_since`: when the earliest call without an answer began; `reported`: the provider's webhooks mention it;
+    `until`: when the lease ends, by this worker's clock.
     """
 
     id: str
@@ -114,7 +115,8 @@ def read(row: Mapping[str, Any], client: Client) -> Claimed:
 
 
 def following(claimed: Claimed, route: Route) -> Route | None:
-    """Return the route to try after this one, or None: no channel is left, or neither request nor client wants another."""
+    """Return the route to try after this one. None if no channel is left, or if fall-back is off (by the request, else
+    by the client's configuration)."""
     fallback = claimed.client.fallback
     if not claimed.request.document.get("fallback", fallback.on_failure or fallback.after is not None):
         return None

@@ -32,8 +32,8 @@ Row = Mapping[str, Any]
 
 
 class Deciding:
-    """Decides by the current configuration. Adds to `lanes` those whose accounts are configured differently from the
-    store."""
+    """Decides by the current configuration. Adds to `lanes` each lane whose limits in the store differ from its
+    account's configuration."""
 
     def __init__(
         self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane], health: WorkerHealth
@@ -53,11 +53,12 @@ class Deciding:
             made = await (self._recover(claimed) if claimed.in_doubt else self._send(claimed))
             self._health.tenant_works(row["client_id"], _about(row))
             return made
-        except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
+        except Exception as error:  # a fault of the configuration or of ours, not of the message
             return self._failed(row, error)
 
     def _failed(self, row: Row, error: Exception) -> Settlement:
-        """Log and note an error of deciding; the message waits, with its doubts."""
+        """Log an error of deciding and add it to the health. Return that the message waits; a call in doubt stays in
+        doubt."""
         expected = isinstance(error, UnknownClient | UnknownAccount)
         if not is_transient(error):
             self._health.tenant_fails(row["client_id"], _about(row), error)
@@ -67,7 +68,7 @@ class Deciding:
         else:
             log.exception("cannot decide about a message", message=str(row["id"]))
         claimed = read(row, NOBODY)
-        if claimed.in_doubt:  # which a later try must not forget
+        if claimed.in_doubt:  # a later try must know of the unanswered call
             if expected and not claimed.doubted:
                 return _in_doubt(claimed)
             claimed = replace(claimed, doubted=True)
@@ -94,7 +95,7 @@ class Deciding:
         if not recovery.repeat:
             return _in_doubt(claimed, HOLD if claimed.checks or claimed.cancelled else recovery)
         made = await self._send(replace(claimed, doubted=recovery.keyed, checks=0))
-        # The key is known to that account alone, and a message that ends without a send may have been sent.
+        # Only that account knows the key. And a message that would end here without a send may have been sent already.
         if not recovery.keyed or (
             made.account.name == claimed.account if isinstance(made, Call) else made.state in ("held", "retrying")
         ):
@@ -129,14 +130,14 @@ class Deciding:
 
 
 def cancelled(call: Call) -> Settlement:
-    """Return what follows for a call that is not made, as its message was cancelled meanwhile."""
+    """Return the settlement of a call that is not made because its message was cancelled meanwhile."""
     if call.claimed.doubted:
         return answered.in_doubt(call.claimed, HOLD, "no answer came to an earlier call")
     return moves.end(call.claimed, CANCELLED)
 
 
 def _about(row: Row) -> str:
-    """Return the part of the client's configuration that a decision rests on."""
+    """Return the name of the part of the client's configuration that the decision depends on."""
     return f"account {row['account']}" if row["account"] else "configuration"
 
 

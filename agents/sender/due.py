@@ -25,8 +25,8 @@ from app.clients.configured import Clients
 from app.settings import Sending
 from sql import EventStore
 
-#: Seconds between claims while nothing happens, and for which freed places gather before a claim: to claim twenty costs
-#: little more than to claim one.
+#: Seconds between claims while nothing happens; and seconds for which finished calls gather before a claim, since to
+#: claim twenty messages costs little more than to claim one.
 IDLE, LINGER = 0.2, 0.015
 
 
@@ -50,7 +50,7 @@ class Due:
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; then finish: attempts that are recorded are made, and their outcomes are recorded too."""
+        """Work until cancelled. Then finish: make the calls whose attempts are recorded, and record their outcomes."""
         self._ended = False
         claiming, settling = asyncio.create_task(self._claiming()), asyncio.create_task(self._settling.run())
         try:

@@ -1,4 +1,4 @@
-"""How accounts did in calls, gathered by lane: the messages of one account of one client stand in one lane."""
+"""Collects how accounts did in calls, by lane: the messages that one client sends by one account form a lane."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -7,8 +7,8 @@ from agents.sender.claimed import Claimed, Settlement
 from app.sending.incoming import lane_of
 from sql.messages import Lane, LaneReport
 
-#: Which results of a call count for its account: `all`; `no failure`: another message of the same call counted it;
-#: `success`: the recipient chose the host, so a failure is not the account's; `nothing`: success is not the account's either.
+#: Which results of a call count in its account's health. `no failure`: another message of the same call counts the
+#: failure; `success`: the recipient chose the host, so a failure is not the account's; `nothing`: nor is a success.
 Blame = Literal["all", "no failure", "success", "nothing"]
 
 
@@ -22,7 +22,7 @@ def report(
     pause: float | None = None,
     trouble: str | None = None,
 ) -> LaneReport:
-    """Return how the message's account did, as far as the call says that."""
+    """Return how the message's account did in a call; `blame` says which results count."""
     return LaneReport(
         claimed.lane,
         passed=passed and blame != "nothing",
@@ -37,7 +37,8 @@ def report(
 def reports(settlements: Iterable[Settlement], now: float) -> list[LaneReport]:
     """Return one report for each lane that has news; `now`: this worker's clock.
 
-    A call that passes counts beside those that failed. A success of an account that worked before is not reported.
+    A report has the successes of its lane beside the failures. A success alone is reported only if the account's last
+    call had failed.
     """
     news: dict[str, list[LaneReport]] = {}
     passing: dict[str, list[float | None]] = {}
@@ -70,7 +71,8 @@ def _merged(
 
 
 def moved(settlements: Iterable[Settlement]) -> dict[tuple[str, str], Lane]:
-    """Return the lanes of the accounts by which messages go on that were claimed for another: there may be none yet."""
+    """Return the lanes of messages that go on by another account than they were claimed for: the store may not have
+    these lanes yet."""
     found: dict[tuple[str, str], Lane] = {}
     for each in settlements:
         client = each.claimed.client

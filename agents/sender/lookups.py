@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def _look_up(account: Account) -> LookUp:
-    """Return how the account's provider is asked. Raises WrongSetting if it cannot be."""
+    """Return the look-up of the account's adapter. Raises WrongSetting if it has none."""
     if account.send.look_up is None:
         raise WrongSetting(f"{account.adapter.name} cannot be asked what it accepted")
     return account.send.look_up
@@ -39,12 +39,13 @@ class Lookup:
     def of(cls, claimed: Claimed, account: Account, values: Values, begun: datetime, recovery: Recovery) -> Self:
         """Build the look-up for a call that started at `begun`. Raises Unsendable."""
         handle = claimed.request.handle(claimed.channel)
-        assert handle is not None  # it was sent there
+        assert handle is not None  # the earlier call was sent to it
         message = message_of(claimed.request, claimed.route, handle, account.url, claimed.expires_at)
         return cls(claimed, account, message, _look_up(account).build(message, values, begun), values, recovery)
 
     async def ask(self, carry: Carry) -> list[Settlement]:
-        """Ask. Raises nothing but CancelledError: after an error the outcome stays unknown."""
+        """Ask the provider, and return the settlement. Raises only CancelledError: after an error the outcome stays
+        unknown."""
         look_up = _look_up(self.account)
         try:
             response = await carry(self.outgoing, self.values, trusted=self.account.trusted)

@@ -1,7 +1,7 @@
-"""What follows from a decision, or from what the log has by now, without a call: `agents.sender.answered` has what follows from
-one. Pure.
+"""Decides what follows without a call: from a decision, or from what the log has by now. Pure.
 
-`app.sending.states` has the transitions; this module fills in when the message is due again, and what is recorded.
+`agents.sender.answered` decides what follows from a call. `app.sending.states` has the transitions; this module fills
+in when the message is due again, and what is recorded.
 """
 
 from datetime import datetime
@@ -15,12 +15,13 @@ from app.sending import events
 from app.sending.decide import End, Hold
 from schemas.events import Error
 
-#: Seconds until a message is looked at again whose decision failed by a fault of ours.
+#: Seconds until the next try, if a fault of ours prevented a decision.
 UNDECIDED_PAUSE = 60.0
 
 
 def reported(claimed: Claimed) -> Settlement:
-    """Return that a message whose call went unanswered was sent: the provider's webhooks report on it."""
+    """Return the settlement of a message whose call went unanswered but which was sent: the provider's webhooks report
+    on it."""
     move = transition_of(claimed, "reported")
     return settlement(claimed, move, None, None, cause="the provider has reported on it", doubt=CERTAIN)
 
@@ -45,7 +46,7 @@ def after_watching(claimed: Claimed) -> Settlement:
 
 
 def hold(claimed: Claimed, decision: Hold, now: datetime) -> Settlement:
-    """Return that the message waits, until when and why."""
+    """Return the settlement of a message that waits, with the reason and until when."""
     route, opens = decision.route, decision.opens
     what = f"{route.channel}:{opens.isoformat() if opens else 'zone'}"
     event = events.held(claimed.request, route.channel, decision.cause, opens, what)
@@ -54,21 +55,23 @@ def hold(claimed: Claimed, decision: Hold, now: datetime) -> Settlement:
 
 
 def end(claimed: Claimed, decision: End) -> Settlement:
-    """Return that the message will not be sent."""
+    """Return the settlement of a message that will not be sent."""
     move = transition_of(claimed, "no route" if decision.state == "failed" else decision.state)
     event = events.ended(claimed.request, event_of(move), claimed.channel, decision.error)
     return settlement(claimed, move, None, None, [event], error=decision.error)
 
 
 def undecided(claimed: Claimed, why: str) -> Settlement:
-    """Return that a fault of ours prevented a decision: the message is looked at again. Its account is not to blame."""
+    """Return the settlement of a message about which a fault of ours prevented a decision: it is tried again, and its
+    account is not blamed."""
     move = transition_of(claimed, "undecided")
     did = report(claimed, trouble=why)
     return settlement(claimed, move, None, UNDECIDED_PAUSE, cause=why[:MAX_CAUSE], report=did)
 
 
 def misconfigured(claimed: Claimed, why: str) -> Settlement:
-    """Return that its client or account is missing, or gets no access token: the message waits until that is corrected."""
+    """Return the settlement of a message whose client or account is missing, or whose account gets no access token: it
+    waits until that is corrected."""
     answer = at_fault(why, Error(None, why[:MAX_CAUSE], "account"))
     move = transition_of(claimed, answer.happened)
     return account_at_fault(claimed, move, None, answer, "all", called=False)

@@ -24,7 +24,8 @@ MAX_CAUSE = 1024
 def account_at_fault(
     claimed: Claimed, move: Transition, route: Route | None, answer: Answer, blame: Blame, *, called: bool
 ) -> Settlement:
-    """Return that the message waits, with its doubts, without spending a retry."""
+    """Return the settlement of a message that waits because of its account. It spends no retry, and a call in doubt
+    stays in doubt."""
     return settlement(
         claimed, move, route, FAULT_PAUSE, outcome="account" if called else None, status=answer.status, error=answer.error,
         cause=f"nothing can be sent by the account until it is mended: {answer.words}"[:MAX_CAUSE],
@@ -35,7 +36,8 @@ def account_at_fault(
 def held_in_doubt(
     claimed: Claimed, move: Transition, route: Route, why: str, did: LaneReport, *, called: bool
 ) -> Settlement:
-    """Return that the message waits for a decision, because it is unknown whether the provider accepted it."""
+    """Return the settlement of a message that waits for a person's decision, as it is unknown whether the provider
+    accepted it."""
     cause = (
         f"the provider may have taken it, and gives no way to tell ({why}): "
         "release it to send it again, or cancel it; a later report of the provider settles it"
@@ -51,7 +53,7 @@ def by_next(
     claimed: Claimed, move: Transition, route: Route, error: Error, did: LaneReport, *,
     outcome: str | None = None, status: int | None = None,
 ) -> Settlement:  # fmt: skip
-    """Return that the message goes on by the next route, with all of its retries."""
+    """Return the settlement of a message that goes on by the next route, with all of its retries."""
     follows = following(claimed, route)
     assert follows is not None
     event = events.delayed(claimed.request, route.channel, error, claimed.claim, follows.channel)
@@ -78,7 +80,8 @@ def settlement(
     doubt: tuple[bool, int] | None = None,
     report: LaneReport | None = None,
 ) -> Settlement:
-    """Return the settlement. Without a route the message keeps its own; without `doubt` (`doubted`, `checks`) its doubts."""
+    """Return a settlement. Without `route` the message keeps its route; without `doubt` (a pair of `doubted` and
+    `checks`) it keeps both values."""
     channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
     fault: dict[str, Any] | None = asdict(error) if error is not None else None
     doubted, checks = (claimed.doubted, claimed.checks) if doubt is None else doubt

@@ -22,8 +22,8 @@ GATHER = 0.01
 
 
 class Settling:
-    """The outcomes that are not written yet. `lanes`: those to write because their accounts are configured differently
-    now."""
+    """The outcomes that are not written yet. `lanes`: lanes to write because the configuration of their accounts has
+    changed."""
 
     def __init__(self, store: EventStore, health: WorkerHealth) -> None:
         self.store, self.health = store, health

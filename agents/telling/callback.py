@@ -30,7 +30,8 @@ GATHER = 0.01
 ANSWER = 16 << 10
 #: The lease of a claimed delivery: longer than a try can take.
 LEASE = timedelta(seconds=60)
-#: Most tries at once of callbacks that work, in one process; above it each client has its share, at least one.
+#: Most tries at once to callbacks that work, in one process. When it is reached, each client still has its equal share,
+#: at least one.
 MOST = 384
 _ERROR = 200
 
@@ -46,11 +47,12 @@ class Slots:
         self.clients: set[ClientDeliveries] = set()
 
     def count(self, *, failing: bool) -> int:
-        """Return the number of clients whose callbacks fail, or work."""
+        """Return the number of clients whose callbacks fail, or, if `failing` is False, work."""
         return sum(each.failing is failing for each in self.clients)
 
     def left(self, client: "ClientDeliveries") -> int:
-        """Return how many tries a client may start now: up to its limit, and its share where all together are many."""
+        """Return how many tries a client may start now: up to its limit, and no more than its share if the process is
+        at its own limit."""
         if client.failing:
             return 1 - client.in_use
         working = [each for each in self.clients if not each.failing]
@@ -137,7 +139,7 @@ class ClientDeliveries:
             self.trying.add(asyncio.create_task(self._try(row, callback["url"], secrets)))
 
     async def _wait(self) -> None:
-        """Return once a try has ended and those that end shortly after it, or once a delivery is due that has a slot."""
+        """Return shortly after a try has ended, so that others can end too, or once a delivery is due (`wake`)."""
         woken = asyncio.create_task(self._woken.wait())
         try:
             await asyncio.wait({*self.trying, woken}, return_when=asyncio.FIRST_COMPLETED)
@@ -184,7 +186,7 @@ class ClientDeliveries:
 
 
 def _worded(failure: Exception) -> str:
-    """Return an error in words for the client, without what a name resolved to inside the operator's network."""
+    """Return an error in words for the client, without the addresses that a name has inside the operator's network."""
     if isinstance(failure, TimeoutError):
         return f"no answer within {TIMEOUT:.0f} s"
     if isinstance(failure, NoAnswer):

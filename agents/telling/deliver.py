@@ -51,7 +51,7 @@ class Deliverer:
         self._resting: dict[str, float] = {}
         #: Until when the database counts as failing.
         self._down = float("-inf")
-        #: Clients whose callbacks failed the last time, which wait for a slot among their like.
+        #: Clients whose callbacks failed the last time. They wait for one of the slots for failing callbacks.
         self._failing: set[str] = set()
 
     async def run(self) -> None:

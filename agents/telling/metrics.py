@@ -22,7 +22,7 @@ _LAG = {
     "seconds": ("relay_lag_seconds", "Age of the oldest event that was not relayed yet, settled or not."),
     "horizon": ("horizon_age_seconds", "Age of the oldest transaction that appends: readers of the log wait for it."),
     "disabled": ("callbacks_disabled", "Callbacks that are disabled: gone, failing for days, or removed."),
-    "overdue": ("deliveries_overdue_seconds", "How long the delivery that is longest due has been due."),
+    "overdue": ("deliveries_overdue_seconds", "Age of the delivery that is overdue the longest, since it was due."),
 }
 
 
@@ -70,7 +70,9 @@ class NotificationMetrics:
     def collect(self) -> Iterator[Any]:
         """Yield the metrics for Prometheus."""
         yield CounterMetricFamily("threadline_relayed_events", "Events put on events.recorded.", self.relayed)
-        yield CounterMetricFamily("threadline_deliveries_enqueued", "Deliveries that came of them.", self.enqueued)
+        yield CounterMetricFamily(
+            "threadline_deliveries_enqueued", "Deliveries enqueued for relayed events.", self.enqueued
+        )
         outcomes = CounterMetricFamily("threadline_deliveries", "Tries of deliveries.", labels=["outcome"])
         for outcome, count in dict(self.outcomes).items():
             outcomes.add_metric([outcome], count)

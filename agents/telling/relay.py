@@ -113,8 +113,8 @@ class Relayer:
         return upto
 
     async def _has_callback(self, client: str) -> bool:
-        """Return whether a client may have a callback: yes, where its configuration cannot be read, so that it keeps the one
-        it had and delays no other client."""
+        """Return whether a client may have a callback. True if its configuration cannot be read: then it keeps the
+        callback that it had, and other clients are not delayed."""
         try:
             found = await self._callbacks.of(client)
         except Exception as error:

@@ -55,9 +55,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     return reversed(chain)
 
 
-#: The message for an address that a client or a recipient chose. It does not reveal whether the name resolves, to what,
-#: or which step failed: by the differences, the person who chose it could explore the operator's network.
-REDACTED = "the address gave no answer: it must be a public one, and over https have a certificate that holds"
+#: The message for an address that a client or a recipient chose. It does not reveal whether the name resolves, to which
+#: address, or which step failed: from such differences the person who chose it could explore the operator's network.
+REDACTED = "the address gave no answer: it must be a public one, and over https have a valid certificate"
 #: Kinds of failures that depend on the address. The others (a setting, no free connection) keep their own message.
 _OF_ADDRESS = frozenset({"connect", "name", "address", "timeout", "lost", "refused"})
 

@@ -33,14 +33,14 @@ def url_of(text: str) -> httpx.URL:
 def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[str, str]]:
     """Return the headers of a call, with those that every request has. Raises NoAnswer if one cannot be written."""
     if _NAME.fullmatch(call.method) is None:
-        raise NoAnswer("the method has characters that cannot stand there", kind="request")
+        raise NoAnswer("the method has characters that HTTP does not allow", kind="request")
     given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         given["content-length"] = str(len(call.body))
     given.setdefault("host", url.netloc.decode())
     for name, value in given.items():
         if not _stands(name, value):
-            raise NoAnswer("a header has characters that cannot stand there", kind="request")
+            raise NoAnswer("a header has characters that HTTP does not allow", kind="request")
     return list(given.items())
 
 

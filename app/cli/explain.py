@@ -80,9 +80,9 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
         return NOT_AUTHENTIC, _to_json(verdict.source, False, verdict.reason, _refused(401))
     if request.method == "GET" and verdict.authentic is None:  # the door takes none unsigned, whatever is configured
         return OK, _to_json(verdict.source, None, verdict.reason, _refused(401))
-    answer = verdict.adapter.answer(request)
+    answer = verdict.adapter.answer(verdict.request)
     try:
-        found = interpret(request, verdict.adapter.name)
+        found = interpret(verdict.request, verdict.adapter.name)
     except Unprocessable as error:
         return NOT_UNDERSTOOD, _to_json(verdict.source, verdict.authentic, str(error), answer)
     reason = verdict.reason if not found.unprocessable else "; ".join(reason for _, reason in found.unprocessable)

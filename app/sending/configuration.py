@@ -81,14 +81,14 @@ class Client:
         return next((route for route in self.routes if route.channel == channel), None)
 
     def route_by(self, channel: str, account: str) -> Route:
-        """Return the route of a channel by an account, which may not be the one that is configured now."""
+        """Return the route of a channel by an account, even if another account is configured for the channel now."""
         route = self.route(channel)
         return replace(route, account=account) if route else Route(channel, account)
 
 
 def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
-    """Return the client that a document describes. `http_hosts`: whose callbacks need no https (None: any, for a document
-    that was checked when it was set). Raises SchemaError with the path of the first error."""
+    """Return the client that a document describes. `http_hosts`: the hosts whose callbacks need no https (None: all,
+    for a document that was checked when it was set). Raises SchemaError with the path of the first error."""
     check("client", document)
     zone = document.get("zone")
     if zone is not None:

@@ -69,7 +69,7 @@ class End:
 
 
 Decision = Send | Hold | End
-EXPIRED = End("expired", Error(None, "was not sent before its time was over", "expired"))
+EXPIRED = End("expired", Error(None, "was not sent before it expired", "expired"))
 CANCELLED = End("cancelled", Error(None, "cancelled by its client", "unknown"))
 
 
@@ -84,7 +84,7 @@ def decide(request: Request, client: Client, known: Known, now: datetime) -> Dec
         return found
     route, handle = found
     if request.not_before is not None and request.not_before > now and not known.released:
-        return Hold(_sooner(request.not_before, known), "its notBefore is not reached", route, request.not_before)
+        return Hold(_sooner(request.not_before, known), "its notBefore has not been reached", route, request.not_before)
     if route.windows is None or known.released:
         return Send(route, handle)
     return _window(request, client, known, now, route, route.windows, handle)

@@ -13,7 +13,8 @@ SOURCE = OURS
 
 
 def requested(request: Request, channels: tuple[str, ...]) -> Event:
-    """Return the event of a new request. It names the channel where there is only one; else the send will."""
+    """Return the event of a new request. It names the channel if there is only one; otherwise the event of the send
+    does."""
     only = channels[0] if len(channels) == 1 else None
     handle = request.handle(channels[0]) if channels else None
     document = request.document
@@ -31,7 +32,8 @@ def requested(request: Request, channels: tuple[str, ...]) -> Event:
 
 
 def held(request: Request, channel: str, cause: str, opens: datetime | None, what: str) -> Event:
-    """Return the event of a message that waits. `what` identifies the reason: waiting on for the same is not a new event."""
+    """Return the event of a message that waits. `what` identifies the reason: waiting longer for the same reason is not
+    a new event."""
     payload: dict[str, Any] = {"cause": cause[:1024]} | ({"until": opens.isoformat()} if opens else {})
     return _event("MessageHeld", request, f"held:{what}", channel, payload, request.handle(channel))
 
@@ -59,7 +61,7 @@ def delayed(request: Request, channel: str, error: Error | None, number: int, ne
     return event
 
 
-#: What follows the message's id in that of the event of its end.
+#: The ends of event ids (after the message's id), by the type of the event that ends a message.
 _ENDS = {
     "MessageFailed": "failed",
     "MessageRejected": "rejected",

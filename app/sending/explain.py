@@ -15,7 +15,7 @@ KINDS = (
     "window", "zone", "notBefore", "ending", "ready", "retry", "account", "asking", "unanswered", "sending", "watched", "resting", "trouble",
     "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
-#: Most messages before one that are counted.
+#: Most messages that are counted as due before one.
 COUNTED = 1000
 
 Row = Mapping[str, Any]
@@ -113,7 +113,7 @@ def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> I
 
 
 def _known(row: Row, trouble: str, now: datetime) -> bool:
-    """Return whether the message's own last error, which `_retrying` gives, is what the account's trouble is."""
+    """Return whether the account's trouble is the message's own last error, which `_retrying` already states."""
     last = (row["error"] or {}).get("text") or ""
     return bool(last and row["state"] == "retrying" and row["due_at"] > now and last in trouble)
 

@@ -87,7 +87,8 @@ OPT_INS: dict[str, str] = {
 }
 
 
-#: Longest text that is read, in characters; of a longer one, what stands before its first blank line or its signature.
+#: Longest text that is read, in characters. Of a longer text, only the part before its first blank line or its
+#: signature is read.
 _MOST = 1000
 #: Characters of a button's id or value that are read.
 _MOST_ID = 100
@@ -107,8 +108,9 @@ def meaning(text: str) -> str | None:
     """Return the consent event type that a whole message means, or None.
 
     Case, width, accents' encoding, invisible characters, white space, and punctuation and symbols around the word do not
-    matter. What follows a blank line or begins as a signature is not read. An opt-out may be a question, an opt-in may not,
-    nor may it have more text after it: an opt-out must never be missed, and an opt-in never be guessed.
+    matter. For an opt-out, a question mark and the text after a blank line do not matter either. An opt-in counts only
+    without a question mark, and with no more text than a signature after it. So an opt-out is never missed, and an
+    opt-in never guessed.
     """
     start = text.lstrip()
     body, rest = _parted(_visible(start[:_MOST]))
@@ -140,8 +142,8 @@ def _visible(text: str) -> str:
 
 
 def _parted(text: str) -> tuple[list[str], list[str] | None]:
-    """Return the lines of a message, and the lines that follow its first blank line or begin with a signature: None without
-    these, and without the blank ones at the end."""
+    """Return the lines of a message before its first blank line or signature, and the lines from there on that are not
+    blank (None if there is neither)."""
     lines = [line.strip() for line in text.strip().splitlines()]
     for place, line in enumerate(lines):
         if not line or (place and line.startswith(_SIGNATURES)):

@@ -54,7 +54,7 @@ class Request:
     key: str | None = None
 
     def handle(self, channel: str) -> Handle | None:
-        """Return the recipient's address on a channel, or None where the channel reaches none of its kind."""
+        """Return the recipient's address on a channel, or None if the recipient has none that the channel reaches."""
         return self.to.get(channel)
 
 
@@ -67,8 +67,8 @@ def read_request(
     name: str | None = None,
 ) -> Request:
     """Return the request in a JSON document. `client_id`: who asks, where that is known; `channel`: the only one allowed;
-    `key`: its Idempotency-Key, the same as its member `idempotencyKey`; `name`: gives the message its id where neither the
-    document nor a key does. Raises SchemaError with the path of the error."""
+    `key`: its Idempotency-Key, the same as its member `idempotencyKey`; `name`: the text from which the message's id is
+    made if neither the document nor a key gives one. Raises SchemaError with the path of the error."""
     check("request", document)
     client = _same(document, "clientId", client_id)
     if client is None:
@@ -76,7 +76,7 @@ def read_request(
     channels = _channels(document, channel)
     own_key = document.get("idempotencyKey")
     if own_key is not None and key is not None and own_key != key:
-        raise SchemaError("$.idempotencyKey", "is another than the header Idempotency-Key: give one of the two")
+        raise SchemaError("$.idempotencyKey", "differs from the header Idempotency-Key: give one of the two")
     key = own_key if key is None else key
     kept = {name: value for name, value in document.items() if name not in ("clientId", "messageId", "idempotencyKey")}
     if "body" in kept:
@@ -84,7 +84,7 @@ def read_request(
             raise SchemaError("$.body", "is short for content.text: give one of the two")
         kept["content"] = {"text": kept.pop("body")}
     if "variables" in kept and "template" not in kept:
-        raise SchemaError("$.variables", "are a template's: give the template, or leave them out")
+        raise SchemaError("$.variables", "belong to a template: give the template, or leave them out")
     for path, why in faults(_short(document)):
         raise SchemaError(path, why)
     if "zone" in document:
@@ -122,7 +122,7 @@ def kept_request(
 
 def handles(request: Request) -> list[tuple[str, ...]]:
     """Return the addresses to store beside the document: a channel, or `user`, and the address on it (kind, \\x1f, value),
-    as it is dialled. Where the recipient's handle is spelled otherwise (`schemas.numbering`), it is the third item."""
+    as it is dialled. If the canonical spelling of the address differs (`schemas.numbering`), that is the third item."""
     user = request.document.get("userId")
     found = [_address(channel, handle) for channel, handle in request.to.items()]
     return found + ([("user", f"user_id\x1f{user}")] if user else [])
@@ -150,13 +150,13 @@ def _request(client: str, message: str, document: dict[str, Any], fingerprint: b
 def _same(document: Mapping[str, Any], name: str, known: str | None) -> str | None:
     given: str | None = document.get(name)
     if given is not None and known is not None and given != known:
-        raise SchemaError(f"$.{name}", "is another than that of the API key")
+        raise SchemaError(f"$.{name}", "is not the client of the API key")
     return known or given
 
 
 def _short(document: Mapping[str, Any]) -> dict[str, object]:
-    """Return the texts of a request that must be one line, by their paths. A subject may have several: its line ends become
-    blanks."""
+    """Return the texts of a request that must be one line, by their paths. The subject is not among them: its line ends
+    become spaces."""
     content, template = document.get("content", {}), document.get("template")
     named = template if isinstance(template, dict) else {"name": template}
     found = {"$.sender": document.get("sender")}

@@ -1,12 +1,12 @@
 """Converts the wall clock of a zone to real time. Pure.
 
 A stretch is open from the first instant at which the wall clock reaches its start until the first at which it reaches its
-end, that one excluded. What daylight saving does to it follows:
+end, that one excluded. With daylight saving:
 
 - a wall time that is skipped counts as the next that exists: a stretch that starts in the gap opens at its end, one that
   ends there closes at its end, and one wholly within it is empty;
-- a wall time that comes twice counts when it comes first: 01:30 opens, or closes, at the first 01:30, and what lies
-  between an opening and its closing is one stretch of real time.
+- a wall time that occurs twice counts the first time: 01:30 opens, or closes, at the first 01:30, and the time between an
+  opening and its closing is one stretch of real time.
 """
 
 from bisect import bisect_left
@@ -33,7 +33,8 @@ def reached(zone: ZoneInfo, day: date, minutes: int) -> datetime:
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     if shown(zone, first) == wall:
         return first
-    # In a gap the change lies between the reading by the offset after it and this one, by the offset before (PEP 495).
+    # The wall time is skipped. `first` reads it by the offset before the change, `early` by the offset after it (PEP
+    # 495); the change lies between the two instants.
     early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
     seconds = range(int((first - early).total_seconds()))
     after = bisect_left(seconds, wall, key=lambda second: shown(zone, early + timedelta(seconds=second)))

@@ -32,10 +32,10 @@ class Zone:
 
 
 def zone_of(requested: str | None, profile: str | None, handle: Handle | None, client: str | None) -> Zone | None:
-    """Return the zone by whose wall clock the windows are read: the request's, else the recipient's profile's, else that of
-    a phone number which has only one, else the client's.
+    """Return the zone in which the windows are read: the request's, else that of the recipient's profile, else that of
+    the phone number if its prefix has only one, else the client's.
 
-    None where none is given, or where the first that is given is a name unknown to this system: the next would be a guess.
+    None if no zone is given, or if the first one given is unknown to this system, since the next one would be a guess.
     """
     given: tuple[tuple[KnownFrom, str | None], ...] = (
         ("request", requested),

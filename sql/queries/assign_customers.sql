@@ -1,2 +1,2 @@
--- Gives the customers of handles that got new links, and of all that were one with them.
+-- Sets the customers of handles that got new links, and of all handles that shared a customer with them.
 SELECT assign_customers(%(changed)s::uuid[])

@@ -1,5 +1,5 @@
--- Part of the queries that read a customer: its present id, which is another than the given one where that has been joined to
--- another customer since. An id that was once given out is a handle's.
+-- Part of the queries that read a customer: its present id, which differs from the given one if that customer was
+-- joined to another since. Every id that was ever given out is the id of a handle.
 coalesce(
     (SELECT c.customer_id FROM handles AS c WHERE c.id = %(customer_id)s AND c.client_id = %(client_id)s), %(customer_id)s
 )

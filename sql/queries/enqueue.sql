@@ -56,7 +56,8 @@ deliverable AS (
 INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, owed_at, due_at)
 SELECT DISTINCT ON (t.client_id, t.id)
     t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at, CASE WHEN t.early THEN now() END,
-    -- Not due before an earlier one that waits, unless that is being tried: its outcome might not see this row.
+    -- Due no earlier than a delivery that waits before it, unless that one is being tried: recording its outcome might
+    -- not see this row.
     coalesce(
         (
             SELECT d.due_at FROM deliveries AS d

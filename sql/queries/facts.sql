@@ -28,7 +28,8 @@ facts AS (
         AS failed_by,
         CASE WHEN e.type IN ('MessageDelivered', 'MessageRead', 'MessageOpened', 'MessageClicked') THEN channel_bit(e.channel) ELSE 0 END
         AS reached_by,
-        -- Our own events are about our own tries, and about the channel that was given up for the next one.
+        -- Our own MessageDelayed is about our own try, or about the channel that was given up for the next one
+        -- (`given_up`).
         CASE WHEN e.type = 'MessageDelayed' AND e.source <> 'threadline' THEN channel_bit(e.channel) ELSE 0 END
         AS deferred_by,
         CASE WHEN e.type = 'MessageDelayed' AND e.source = 'threadline' AND e.payload ? 'givenUpFor' THEN channel_bit(e.channel) ELSE 0 END

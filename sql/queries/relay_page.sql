@@ -1,5 +1,5 @@
--- The events after a place and below the horizon, in the log's order, each with its interaction and that one's customer and
--- message.
+-- The events after a place and below the horizon, in the log's order, each with its interaction, and the interaction's
+-- customer and message.
 WITH page AS MATERIALIZED (
     SELECT
         e.*,

@@ -1,6 +1,6 @@
 -- Part of `claim` and `waits`: of a message `m`, the channels that its recipient opted out of, and the zone of the
--- recipient's profile. An opt-out of the user, by the service's own id, is about whichever channels it names.
--- Scalar subqueries are look-ups by index, whatever the planner believes of the tables' sizes.
+-- recipient's profile. An opt-out under the service's own user id applies to the channels that it names. Scalar
+-- subqueries are look-ups by index, whatever the planner believes of the tables' sizes.
 LEFT JOIN LATERAL (
     SELECT array_agg(channel) FILTER (WHERE channel IS NOT NULL) AS opted_out, min(zone) AS zone
     FROM (

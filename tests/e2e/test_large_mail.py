@@ -20,7 +20,7 @@ import pytest_asyncio
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import eventually
 
-#: Posted to by name; the test of signatures is that of the adapters.
+#: Webhooks are posted to the source's name; signatures are tested with the adapters.
 SOURCES = {
     "parse": {"adapter": "sendgrid", "accept_unsigned": True},
     "postmark": {"adapter": "postmark", "accept_unsigned": True},
@@ -98,7 +98,7 @@ class System:
         return await self.http.get(f"{self.stack.url}{path}", headers=key or self.key)
 
     async def interaction(self, sender: str) -> dict[str, Any]:
-        """The only interaction of a sender, once it is there."""
+        """Wait for the only interaction of a sender, and return it."""
 
         async def find() -> list[dict[str, Any]]:
             found = await self.http.get(f"{self.stack.url}/api/customers", params={"handle": sender}, headers=self.key)

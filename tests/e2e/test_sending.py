@@ -33,19 +33,19 @@ def provider(name: str, door: str) -> AbstractAsyncContextManager[str]:
 
 
 async def put(stack: Stack, topic: str, documents: list[dict[str, Any]]) -> None:
-    """Requests, as a service puts them on Kafka."""
+    """Put requests on Kafka, as a service does."""
     async with AIOKafkaProducer(**client_args(stack.settings.kafka), acks="all") as producer:
         await asyncio.gather(*[await producer.send(topic, orjson.dumps(document)) for document in documents])
 
 
 async def answered(stack: Stack, query: str, wanted: Any, within: float = 60) -> None:
-    """Wait for an answer of the database."""
+    """Wait until the query returns the wanted rows."""
     await eventually(lambda: stack.rows(query), lambda found: found == wanted, within)
 
 
 async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_folder: Path) -> None:
-    """By the client's configuration or by a channel's topic; twice is once; what cannot be sent says why; the provider's
-    webhooks join the message that was asked for."""
+    """A message is sent by the client's configuration or by its topic's channel, a repeat is not sent again, a message
+    that cannot be sent has the reason, and the provider's webhooks join the requested message."""
     door = ports.free()
     async with (
         provider("resend", f"http://127.0.0.1:{door}") as resend,
@@ -98,7 +98,7 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
             letters = await stack.rows("SELECT reason FROM threadline.dead_letters ORDER BY reason")
             assert [words for (words,) in letters] == [
                 "$: needs one of: body, content, template",
-                "no client 'nobody' is configured, and no source is its",
+                "no client 'nobody' is configured, and no source belongs to it",
             ]
             reported = await stack.rows(
                 "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"

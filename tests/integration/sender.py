@@ -35,7 +35,7 @@ class Provider:
         self.answer: Answer = lambda name, number: OK[name]
 
     async def carry(self, outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
-        """Instead of the transport."""
+        """Answer a call in place of the transport."""
         assert isinstance(outgoing, HttpCall)
         name = "resend" if "resend" in outgoing.url else "twilio"
         self.calls.append(name)
@@ -43,7 +43,7 @@ class Provider:
 
 
 class Sender:
-    """A store, a sender at work on it, and its provider."""
+    """A store, a sender that works on it, and its provider."""
 
     def __init__(self, store: EventStore) -> None:
         self.store, self.provider, self.health = store, Provider(), WorkerHealth()
@@ -51,14 +51,14 @@ class Sender:
         self.clients = Clients(store, self.settings, ttl=0.0)
 
     async def configure(self, **more: Any) -> None:
-        """The client's configuration: e-mail first, then SMS."""
+        """Configure the client: e-mail first, then SMS."""
         channels = [{"channel": "email", "account": "resend"}, {"channel": "sms", "account": "twilio"}]
         await self.store.set_client(
             "default", {"channels": channels, "retry": {"attempts": 3, "first": 0.1, "longest": 1}} | more, "test"
         )
 
     async def ask(self, id: str = "m", **more: Any) -> None:
-        """Accept one request."""
+        """Accept one request for a message."""
         document = {"messageId": id, "to": TO, "content": {"subject": "Hello", "text": "Hello"}} | more
         client = await self.clients.client("default")
         message = new_message(read_request(document, client_id="default"), client, datetime.now(UTC))
@@ -66,7 +66,7 @@ class Sender:
         await self.store.accept([message])
 
     async def until(self, state: str, id: str = "m") -> dict[str, Any]:
-        """The message, once it is in that state."""
+        """Wait until the message is in that state, and return it."""
         deadline = time.monotonic() + 20
         while True:
             row = await self.store.message("default", id)
@@ -77,14 +77,14 @@ class Sender:
             await asyncio.sleep(0.02)
 
     async def types(self, id: str = "m") -> list[str]:
-        """What the log says of it."""
+        """Return the types of the message's events in the log."""
         row = await self.store.message("default", id)
         assert row is not None
         return [event["type"] for event in await self.store.history("default", row["interaction_id"])]
 
     @asynccontextmanager
     async def at_work(self, **settings: Any) -> AsyncIterator[Due]:
-        """The sender runs meanwhile."""
+        """Run the sender during the block."""
         carry = self.provider.carry
         due = Due(self.store, self.clients, carry, Tokens(carry), self.health, Sending(**settings))
         task = asyncio.create_task(due.run())

@@ -28,7 +28,7 @@ ANA = Handle("phone", "+15551234567")
 
 @dataclass
 class Served:
-    """The parts of one API; `http` asks it without a network, by a key."""
+    """The parts of one API; `http` calls it without a network, with an API key."""
 
     store: EventStore
     app: Starlette
@@ -37,22 +37,22 @@ class Served:
 
     @property
     def api(self) -> api.Api:
-        """What its routes work with."""
+        """The API's state, which its routes use."""
         found: api.Api = self.app.state.api
         return found
 
     async def key(self, *scopes: str, client: str = "default") -> str:
-        """A new key's token."""
+        """Create an API key and return its token."""
         id, token, hash = mint()
         await self.store.create_api_key(id, "test", client, scopes, hash)
         return token
 
     async def ask_as(self, *scopes: str, client: str = "default") -> None:
-        """Have `http` ask by a new key from now on."""
+        """Make `http` use a new key from now on."""
         self.http.headers["authorization"] = f"Bearer {await self.key(*scopes, client=client)}"
 
     async def customer(self, handle: Handle = ANA, client: str = "default") -> UUID:
-        """The customer of a handle."""
+        """Return the id of a handle's customer."""
         rows = await self.store.customer_of(client, handle.kind, handle.value)
         found: UUID = rows[0]["customer_id"]
         return found
@@ -63,12 +63,12 @@ class Served:
         await self.store.append([(event, client, received, None) for event in events])
 
     async def path(self, handle: Handle = ANA) -> str:
-        """The path of a customer's interactions."""
+        """Return the path of a customer's interactions."""
         return f"/api/customers/{await self.customer(handle)}/interactions"
 
 
 def event(type: str, id: str, minute: float = 0, **more: Any) -> Event:
-    """An event of Ana's message or call with this provider's id, minutes after noon."""
+    """Return an event of Ana's message or call with this provider's id, so many minutes after noon."""
     fields: dict[str, Any] = {
         "channel": "sms",
         "direction": "inbound" if type == "MessageReceived" else "outbound",
@@ -80,7 +80,7 @@ def event(type: str, id: str, minute: float = 0, **more: Any) -> Event:
 
 
 def failed(id: str, minute: float = 0, **more: Any) -> Event:
-    """A failure."""
+    """Return the event of a failed message."""
     error = Error("30003", "Unreachable destination handset", "unreachable")
     return event("MessageFailed", id, minute, error=error, **more)
 
@@ -89,7 +89,7 @@ def failed(id: str, minute: float = 0, **more: Any) -> Event:
 async def serving(
     dsn: str, settings: Settings | None = None, scopes: Sequence[str] = ("timeline:read",), client: str = "default"
 ) -> AsyncIterator[Served]:
-    """The API on the database at `dsn`, asked by a key of the client with these scopes."""
+    """Yield the API on the database at `dsn`; `http` uses a key of the client with these scopes."""
     async with await EventStore.open(dsn, pool=4) as store:
         app = Starlette(routes=api.routes(), exception_handlers={**problems.HANDLERS, **api.HANDLERS})
         given = settings or Settings()
@@ -102,7 +102,7 @@ async def serving(
 
 
 def refused(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem document of a refusal."""
+    """Return the problem document of a refusal."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
@@ -112,26 +112,27 @@ def refused(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which says when it is up, and leaves the signals to the test run."""
+    """uvicorn's server. It says when it is up, and leaves the signals to the test run."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's."""
+        """Start as uvicorn does, and set `up`."""
         await super().startup(sockets)
         self.up.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Leave all signals alone."""
         yield
 
 
 @asynccontextmanager
 async def listening(served: Served) -> AsyncIterator[httpx.AsyncClient]:
-    """The same behind a real server on a free port, for what needs a connection: streams, and hanging up."""
+    """Serve the API by a real server on a free port, for tests that need a connection: of streams, and of callers that
+    hang up."""
     config = uvicorn.Config(served.app, port=free(), http="httptools", ws="none", log_config=None, lifespan="off")
     server = Server(config)
     serve = asyncio.create_task(server.serve())

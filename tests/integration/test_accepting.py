@@ -33,13 +33,13 @@ class Noted(Taken):
     accepted: Sequence[Accepted] = ()
 
     def judge(self, accepted: Sequence[Accepted]) -> KeptAnswer | None:
-        """As it does, noted."""
+        """Judge as Taken does, and note what was accepted."""
         self.accepted = accepted
         return super().judge(accepted)
 
 
 class Desk:
-    """Takes requests on a real store, whose transactions are noted, and held while `open` is clear."""
+    """Accepts requests on a real store. Its transactions are noted, and wait while `open` is clear."""
 
     def __init__(self, store: EventStore, client: Client) -> None:
         self.store, self._client = store, client
@@ -60,7 +60,7 @@ class Desk:
         store.accept = accept  # type: ignore[method-assign]
 
     async def ask(self, id: str, text: str = "Hello", *, alone: bool = False, key: str | None = None) -> list[Accepted]:
-        """How one request was taken."""
+        """Request one message; return how it was accepted."""
         document = {"messageId": id, "to": "+15551234567", "channel": "sms", "body": text}
         request = read_request(document, client_id="default")
         message = new_message(request, self._client, datetime.now(UTC))
@@ -73,13 +73,13 @@ class Desk:
 
 
 async def all_at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
-    """What came of requests that come at the same time: their verdicts, or what was raised."""
+    """Make the requests at the same time; return for each how it was accepted, or what was raised."""
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
 @pytest_asyncio.fixture
 async def desk(postgres_dsn: Dsns) -> AsyncIterator[Desk]:
-    """One with a client that sends SMS."""
+    """Yield a desk with a client that sends SMS."""
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         sender = Sender(store)
         await sender.configure()
@@ -87,7 +87,7 @@ async def desk(postgres_dsn: Dsns) -> AsyncIterator[Desk]:
 
 
 async def test_what_comes_together_shares_a_transaction(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In its order, up to so many messages at a time."""
+    """Simultaneous requests are written in their order, up to `MOST` messages in a transaction."""
     monkeypatch.setattr(accepting, "MOST", 20)
     ids = [f"m-{number}" for number in range(50)]
     assert await all_at_once(*map(desk.ask, ids)) == [[NEW]] * 50
@@ -97,7 +97,8 @@ async def test_what_comes_together_shares_a_transaction(desk: Desk, monkeypatch:
 
 
 async def test_each_request_hears_of_its_own(desk: Desk) -> None:
-    """What was taken before, and what came under an id that another has, also from the same transaction."""
+    """A request learns whether its message was accepted before, and whether another message has its id, also if that
+    one is of the same transaction."""
     assert await desk.ask("before") == [NEW]
     found = await all_at_once(desk.ask("m"), desk.ask("m"), desk.ask("m", "Another"), desk.ask("before"), desk.ask("n"))
     assert found == [[NEW], [SAME], [OTHER], [SAME], [NEW]]
@@ -105,7 +106,7 @@ async def test_each_request_hears_of_its_own(desk: Desk) -> None:
 
 
 async def test_what_cannot_be_written_fails_alone(desk: Desk) -> None:
-    """The others of its transaction are written without it."""
+    """If the database refuses one request, the others of its transaction are written without it."""
     desk.fail = lambda ids: psycopg.DataError("bad") if "bad" in ids else None
     found = await all_at_once(desk.ask("a"), desk.ask("bad"), desk.ask("b"))
     assert isinstance(found.pop(1), psycopg.DataError) and found == [[NEW]] * 2
@@ -114,7 +115,8 @@ async def test_what_cannot_be_written_fails_alone(desk: Desk) -> None:
 
 
 async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
-    """The one is answered; the other learns that an equal request was, and can get the same answer."""
+    """Of two requests with one key the first is answered; the second fails, as an equal request was answered, and that
+    answer is kept for it."""
     found = await all_at_once(desk.ask("m", key="key"), desk.ask("m", key="key"), desk.ask("n", key="another"))
     assert isinstance(found.pop(1), psycopg.errors.UniqueViolation) and found == [[NEW]] * 2
     for key, id in (("key", b"m"), ("another", b"n")):
@@ -123,14 +125,14 @@ async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
 
 
 async def test_a_database_that_is_away_is_asked_once(desk: Desk) -> None:
-    """Not once for each request that waits."""
+    """While the database is away, it is asked once for all waiting requests, not once for each."""
     desk.fail = lambda ids: psycopg.OperationalError("away")
     found = await all_at_once(*(desk.ask(f"m-{number}") for number in range(20)))
     assert {type(each) for each in found} == {psycopg.OperationalError} and len(desk.transactions) == 1
 
 
 async def test_who_does_not_wait_is_not_written(desk: Desk) -> None:
-    """A request that was given up before its transaction began; those that wait with it are."""
+    """A request that was given up before its transaction began is not written; those that waited with it are."""
     desk.open.clear()
     busy = []
     for number in range(accepting.AT_ONCE):
@@ -146,20 +148,20 @@ async def test_who_does_not_wait_is_not_written(desk: Desk) -> None:
 
 
 async def test_who_asks_again_at_once_does_not_wait_for_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request that comes at the moment at which the last transaction ended begins the next."""
+    """A request that comes at the moment at which the last transaction ended begins the next one."""
     monkeypatch.setattr(accepting, "AT_ONCE", 1)
     async with asyncio.timeout(10):
         assert [await desk.ask(id) for id in ("a", "b", "c")] == [[NEW]] * 3
 
 
 async def test_a_large_one_goes_by_itself(desk: Desk) -> None:
-    """It waits for nobody, and nobody for it."""
+    """A large request has a transaction of its own: it waits for no other request, and none waits for it."""
     assert await all_at_once(desk.ask("a"), desk.ask("large", alone=True), desk.ask("b")) == [[NEW]] * 3
     assert sorted(desk.transactions) == [["a", "b"], ["large"]]
 
 
 async def test_posts_at_the_same_time_are_each_answered(postgres_dsn: Dsns) -> None:
-    """By HTTP, each under its Idempotency-Key; a second time with what was answered the first time."""
+    """Over HTTP each request with an Idempotency-Key is answered, and a repeat gets the answer of the first."""
     account = {"account_sid": "AC1", "auth_token": "hidden", "sender": "+15550001111"}
     settings = Settings(sources={"twilio": Source.model_validate(account)})
     async with serving(postgres_dsn.service, settings, ("messages:read", "messages:write")) as api:

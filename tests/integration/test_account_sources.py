@@ -26,13 +26,13 @@ AWAY = "postgresql://nobody@127.0.0.1:1/none"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """With a key and a data folder of its own."""
+    """Return settings with an encryption key and a data folder of their own."""
     return Settings(data=tmp_path, secrets=Secrets(keys=[SecretStr(new_key())]))
 
 
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
-    """A store on a database of the test's own."""
+    """Yield a store on a database of the test's own."""
     async with await EventStore.open(postgres_dsn.service, pool=4) as opened:
         yield opened
 
@@ -44,13 +44,14 @@ async def put(store: EventStore, settings: Settings, client: str, name: str = "t
 
 
 def token(copy: AccountSources, name: str) -> str | None:
-    """The secret that the copy has for an account."""
+    """Return the secret that the copy has for an account."""
     found = copy.find(name)
     return found[2].values["auth_token"][0] if found else None
 
 
 async def test_a_change_is_known_within_seconds(store: EventStore, settings: Settings) -> None:
-    """One that is added, replaced or removed while the door runs; each client's by itself."""
+    """An account that is added, replaced or removed while the door runs is seen; accounts of different clients are
+    independent."""
     await put(store, settings, "shop")
     copy = AccountSources(settings)
     await copy.start(store)
@@ -72,7 +73,7 @@ async def test_a_change_is_known_within_seconds(store: EventStore, settings: Set
 async def test_a_door_that_starts_without_the_database_knows_what_it_knew(
     store: EventStore, settings: Settings
 ) -> None:
-    """From a file that only this user may read, and that has no secret in clear."""
+    """The door reads the accounts from a file that only this user may read, and that has no secret in clear."""
     await put(store, settings, "shop", token="a-secret-to-look-for")
     first = AccountSources(settings)
     await first.start(store)
@@ -88,7 +89,7 @@ async def test_a_door_that_starts_without_the_database_knows_what_it_knew(
 
 
 async def test_without_file_and_database_it_is_not_known_who_there_is(settings: Settings) -> None:
-    """The provider is to come again: that there is no such account would be a lie."""
+    """The provider is asked to retry, as it is unknown whether there is such an account."""
     async with await EventStore.open(AWAY, pool=1) as away:
         copy = AccountSources(settings)
         await copy.start(away)
@@ -102,7 +103,7 @@ async def test_without_file_and_database_it_is_not_known_who_there_is(settings: 
 async def test_a_file_that_cannot_be_read_is_made_anew(
     store: EventStore, settings: Settings, content: bytes | None
 ) -> None:
-    """Cut, changed, or sealed with a key that is gone."""
+    """A file that is cut short, changed, or encrypted with a key that is gone is written anew."""
     await put(store, settings, "shop")
     first = AccountSources(settings)
     await first.start(store)
@@ -118,7 +119,7 @@ async def test_a_file_that_cannot_be_read_is_made_anew(
 async def test_an_account_that_does_not_open_is_that_clients_trouble(
     store: EventStore, settings: Settings, postgres_dsn: Dsns
 ) -> None:
-    """Also one of an adapter that is not there."""
+    """An account that cannot be decrypted, or whose adapter does not exist, affects its client only."""
     for client in ("shop", "locked", "strange"):
         await put(store, settings, client)
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
@@ -135,7 +136,7 @@ async def test_an_account_that_does_not_open_is_that_clients_trouble(
 
 
 async def test_changes_at_once_are_all_seen(store: EventStore, settings: Settings) -> None:
-    """However their transactions overlap, a reader that follows misses none."""
+    """A reader that follows the changes misses none, however their transactions overlap."""
     seen: dict[tuple[str, str], Any] = {}
     change, done = 0, False
 

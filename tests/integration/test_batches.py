@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from faust.types import TP
 
-from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
+from agents.batches import batches
+from agents.consumer import BatchConsumer, BatchTransport, RecordBatch
 from tests.support.waiting import eventually, until
 
 PARTITIONS = 4

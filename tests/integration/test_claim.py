@@ -51,14 +51,14 @@ MANY: LiteralString = """
 
 @asynccontextmanager
 async def owner(dsns: Dsns) -> AsyncIterator[psycopg.AsyncConnection[dict[str, Any]]]:
-    """A connection as the owner, that works as the store's do."""
+    """Yield a connection as the owner, set up like the store's."""
     async with await psycopg.AsyncConnection.connect(dsns.owner, autocommit=True, row_factory=dict_row) as connection:
         await connection.execute(statement("session"))
         yield connection
 
 
 async def explained(connection: psycopg.AsyncConnection[Any], name: str, parameters: dict[str, Any]) -> int:
-    """How many blocks of 8 KiB a statement reads."""
+    """Return how many blocks of 8 KiB a statement reads."""
     query = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement(name)
     row = await (await connection.execute(cast(Any, query), parameters)).fetchone()
     assert row is not None
@@ -67,7 +67,7 @@ async def explained(connection: psycopg.AsyncConnection[Any], name: str, paramet
 
 
 async def test_an_idle_look_costs_the_same_however_many_lanes_there_are(postgres_dsn: Dsns) -> None:
-    """Each with a message that is held till tomorrow: nothing of a lane or message is read."""
+    """With thousands of lanes whose messages are held till tomorrow, a claim reads no lane and no message."""
     looks = {"most": 64, "lease": 60.0, "busy": json(b"{}"), "trouble": 10, "rest": 10.0, "looks": 128}
     async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
         few = await explained(connection, "claim", looks)
@@ -102,14 +102,14 @@ class Crowd:
         self.lanes: list[Lane] = [(f"c{number}", "twilio", None, 10, 1000) for number in range(6)]
 
     async def act(self) -> None:
-        """One of the things that happen."""
+        """Do one of the actions, at random."""
         await self.random.choice(
             [self.accept, self.accept, self.claim, self.claim, self.settle, self.settle, self.cancel, self.release,
              self.notified, self.trouble, self.configure]
         )()  # fmt: skip
 
     async def accept(self) -> None:
-        """Messages for now, for soon and for later."""
+        """Accept messages for now, for soon and for later."""
         requests = []
         for _ in range(self.random.randint(1, 5)):
             self.number += 1
@@ -120,12 +120,12 @@ class Crowd:
         await self.store.accept([new(each, due_at=due_at, lane=lanes[each.client_id]) for each in requests])
 
     async def claim(self) -> None:
-        """A worker, which may die and leave its messages."""
+        """Claim messages as a worker, which may die and leave them."""
         rows = await self.store.claim(self.random.randint(1, 30), self.random.choice([0.02, 0.1, 60]), {})
         self.claimed.extend(rows)
 
     async def settle(self) -> None:
-        """What came of some, perhaps long after another took them over."""
+        """Settle some claimed messages, perhaps long after another worker claimed them."""
         self.random.shuffle(self.claimed)
         rows, self.claimed = self.claimed[:5], self.claimed[5:]
         states = ["sent", "retrying", "held", "watched", "unanswered", "failed", "queued"]
@@ -136,21 +136,21 @@ class Crowd:
         return self.random.choice(self.lanes)[0], f"m-{self.random.randint(1, self.number + 1)}"
 
     async def cancel(self) -> None:
-        """By its client."""
+        """Cancel a message as its client."""
         client, message = await self._any()
         await self.store.cancel(client, message, event_of(asked(self.number + 1, client)))
 
     async def release(self) -> None:
-        """By somebody."""
+        """Release a message."""
         await self.store.release(*await self._any(), True, "test")
 
     async def notified(self) -> None:
-        """A provider says that it failed."""
+        """Record that a provider reports a failure."""
         client, message = await self._any()
         await self.store.recheck_watched([Reference(client, "twilio", message)])
 
     async def trouble(self) -> None:
-        """An account fails, or works again, or asks for a rest."""
+        """Record that an account fails, works again, or asks for a pause."""
         lanes = sorted({str(row["lane"]) for row in self.claimed[:3]})
         ways: list[dict[str, Any]] = [
             {"fault": True, "failed": True},
@@ -161,7 +161,7 @@ class Crowd:
         await self.store.note_lanes([LaneReport(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
 
     async def configure(self) -> None:
-        """An account's rate."""
+        """Change an account's rate."""
         place = self.random.randrange(len(self.lanes))
         client = self.lanes[place][0]
         self.lanes[place] = (client, "twilio", self.random.choice([None, None, 0.001, 50.0]), 3, 1000)
@@ -170,8 +170,8 @@ class Crowd:
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int) -> None:
-    """Whatever several do at once: at each pause every message that waits has a hint, and in the end all are claimed that
-    a look at every lane finds."""
+    """Whatever several workers and services do at once, at each pause every waiting message has a hint, and in the end
+    all are claimed that a search of every lane finds."""
     async with await EventStore.open(postgres_dsn.service, pool=6) as store, owner(postgres_dsn) as connection:
         crowd = Crowd(store, seed)
         for _ in range(25):
@@ -206,7 +206,7 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
 
 
 async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsns) -> None:
-    """A hint that lies further ahead than any lane rests is from another time."""
+    """A hint that lies further ahead than any pause was written before the clock was set back, and is ignored."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
         request = asked(1)
         await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])

@@ -93,7 +93,7 @@ HURRY = (
 
 @asynccontextmanager
 async def quick(dsn: str) -> AsyncIterator[None]:
-    """Days pass: what waits for its next try is due at once, over and over."""
+    """Make every delivery that waits for its next try due at once, again and again, as if days passed."""
 
     async def hurry() -> None:
         while True:
@@ -111,7 +111,8 @@ async def quick(dsn: str) -> AsyncIterator[None]:
 async def test_a_message_is_told_in_order_once_and_signed(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
-    """Every event of a message, in the log's order, once though the relay passes twice; verified by the client's secret."""
+    """Every event of a message is delivered in the log's order, once although the relay passes twice, with a signature
+    that the client's secret verifies."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered", "MessageRead"))
     await execute(postgres_dsn.owner, "UPDATE relay_cursor SET xid = 0, position = 0")
@@ -142,7 +143,8 @@ async def test_what_came_before_its_message_was_known_is_told(office: Office, re
 
 
 async def test_only_messages_of_those_who_ask_and_only_the_types_asked_for(office: Office, receiver: Receiver) -> None:
-    """Nothing of a client without a callback, nothing that belongs to no message, no type that was not asked for."""
+    """Nothing is delivered for a client without a callback, for an event that belongs to no message, or of a type that
+    was not asked for."""
     await office.configure(receiver.url, types=["message.delivered"])
     await office.configure(None, client="other")
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"), event("MessageReceived", "SM2"))
@@ -175,7 +177,7 @@ async def test_a_receiver_that_was_away_gets_everything(office: Office, postgres
 
 
 async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) -> None:
-    """It says why, is tried again in seconds, and the message's next event waits for it."""
+    """A failed delivery has its reason and is tried again in seconds, and the message's next event waits for it."""
     receiver.answer = "500 Internal Server Error"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
@@ -192,7 +194,8 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
 
 
 async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_over(office: Office) -> None:
-    """Not when the lease of that try ends: its outcome may be written without a look at what came in the same moment."""
+    """An event that comes during a try is due when the try is settled, not when its lease ends, although the outcome may
+    be written without a look at events that came meanwhile."""
     await office.configure("https://shop.example.com/events")
     await relayed(office, *message(1, "UserMessageSent"))
     assert len(await office.store.claim_deliveries(CLIENT, 8, LEASE)) == 1
@@ -203,7 +206,7 @@ async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_ove
 
 
 async def test_redirects_are_not_followed(office: Office, receiver: Receiver) -> None:
-    """A 3xx is a failure, whatever it points to."""
+    """A 3xx is a failure, wherever it points to."""
     receiver.answer = f"307 Temporary Redirect\r\nlocation: {receiver.url}/elsewhere"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
@@ -214,7 +217,7 @@ async def test_redirects_are_not_followed(office: Office, receiver: Receiver) ->
 
 
 async def test_tries_end(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
-    """After ten a delivery has failed, and the message's next event is delivered."""
+    """After ten tries a delivery has failed, and the message's next event is delivered."""
     receiver.answer = "500 Internal Server Error"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
@@ -227,7 +230,8 @@ async def test_tries_end(office: Office, receiver: Receiver, postgres_dsn: Dsns)
 
 
 async def test_gone_disables_at_once(office: Office, receiver: Receiver) -> None:
-    """410: nothing more is posted, what waits stays; enabled again, all of it is delivered."""
+    """After a 410 nothing more is posted, and waiting deliveries stay; once the callback is enabled again, all are
+    delivered."""
     receiver.answer = "410 Gone"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
@@ -246,7 +250,7 @@ async def test_gone_disables_at_once(office: Office, receiver: Receiver) -> None
 
 
 async def test_days_of_failures_disable(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
-    """Nothing but failures for five days; a success in between begins the count anew."""
+    """A callback that has only failed for five days is disabled; a success in between begins the count anew."""
     receiver.answer = "503 Service Unavailable"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"), *message(2, "UserMessageSent"))
@@ -298,8 +302,8 @@ async def test_a_waiting_delivery_of_a_removed_callback_is_not_posted(office: Of
 
 
 async def test_replay_tells_again(office: Office, receiver: Receiver) -> None:
-    """By ids, or by when events were recorded; by the same id a receiver knows that it has seen them; another client's
-    ids are nobody's."""
+    """Events are replayed by their ids, or by when they were recorded. They keep their `webhook-id`, so that a receiver
+    recognises a repeat. Another client's ids count as unknown."""
     await office.configure(receiver.url)
     began = datetime.now(UTC) - timedelta(minutes=5)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
@@ -350,7 +354,7 @@ async def test_rotation_has_a_day_of_grace(office: Office, receiver: Receiver, p
 
 
 async def test_a_private_address_is_refused(office: Office, receiver: Receiver) -> None:
-    """Nothing is connected to, and the client sees why; it is a failure like others."""
+    """No connection is made, the client sees why, and it counts as a failure."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     async with office.delivering(allowed=()):
@@ -380,7 +384,8 @@ async def test_one_that_hangs_holds_up_nobody_else(office: Office, receiver: Rec
 async def test_a_dead_worker_s_deliveries_are_taken_over(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
-    """What was taken and never settled is taken again when its lease ends; a late outcome of the first changes nothing."""
+    """A delivery that was claimed and never settled is claimed again when its lease ends; a late outcome of the first
+    try changes nothing."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
     (taken,) = await office.store.claim_deliveries(CLIENT, 8, timedelta(minutes=1))
@@ -419,7 +424,7 @@ async def _tenants(office: Office) -> dict[tuple[str, str], str]:
 
 
 async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Receiver) -> None:
-    """A secret can be made nowhere without a key to seal it with, and nothing goes out unsigned."""
+    """Without a key to encrypt it, no secret can be made, and nothing is posted unsigned."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     office.callbacks = ClientCallbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
@@ -431,7 +436,7 @@ async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Re
 
 
 async def test_old_deliveries_are_forgotten(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
-    """Those of events recorded longer ago than they are remembered for, and no others."""
+    """Deliveries of events that were recorded longer ago than `retain_days` are removed, and no others."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"), *message(2, "UserMessageSent"))
     await execute(
@@ -447,7 +452,7 @@ async def _lag(office: Office) -> dict[str, float]:
 
 
 async def test_metrics_tell_of_it(office: Office, receiver: Receiver) -> None:
-    """Outcomes of tries, lag, and what is overdue, on the worker's page."""
+    """The worker's page has the outcomes of tries, the lag, and the age of overdue deliveries."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     assert (await office.store.relay_lag())["overdue"] > 0
@@ -466,12 +471,14 @@ async def test_metrics_tell_of_it(office: Office, receiver: Receiver) -> None:
 
 
 def test_a_lease_outlives_a_try() -> None:
-    """Else another worker would take what is still being posted."""
+    """A lease is longer than a try can take, as another worker would otherwise claim a delivery that is still being
+    posted."""
     assert timedelta(seconds=2 * TIMEOUT) < LEASE
 
 
 async def test_an_endpoint_is_told_as_many_at_once_as_it_allows(office: Office, receiver: Receiver) -> None:
-    """The callback's setting; also while one try does not end."""
+    """An endpoint gets as many concurrent posts as the callback's setting allows, also while one of them does not
+    end."""
     await office.configure(receiver.url, concurrency=20)
     receiver.hold.clear()
     async with office.delivering():
@@ -489,7 +496,8 @@ async def test_an_endpoint_is_told_as_many_at_once_as_it_allows(office: Office, 
 async def test_a_success_wakes_what_waits_since_an_outage(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
-    """None waits for its own pause of many hours, they come back step by step, and each message keeps its order."""
+    """After an outage no delivery waits for its own pause of many hours; they become due step by step, and each message
+    keeps its order."""
     receiver.answer = "503 Service Unavailable"
     await office.configure(receiver.url)
     count = 30
@@ -519,7 +527,7 @@ def _all_paused(rows: list[dict[str, Any]]) -> bool:
 
 
 async def test_an_event_that_alone_is_refused_keeps_its_pauses(office: Office, receiver: Receiver) -> None:
-    """Others' successes do not use up its tries: it is not the endpoint that was away."""
+    """The successes of other events do not use up its tries, as the endpoint was not away."""
     receiver.refuses = b'"messageId":"m0"'
     await office.configure(receiver.url)
     await relayed(office, *message(0, "UserMessageSent"))
@@ -562,7 +570,7 @@ SELECT md5(client_id)::uuid, 1, 1, client_id, 'm', now(), now() + interval '1 da
 
 
 async def test_a_look_costs_the_same_however_many_clients_there_are(office: Office, postgres_dsn: Dsns) -> None:
-    """Nothing of a callback or delivery that is not due is read."""
+    """A query for due deliveries reads nothing of callbacks or deliveries that are not due."""
     async with owner(postgres_dsn) as connection:
         few = await explained(connection, "due_clients", {"limit": 256, "but": []})
         await connection.execute(MANY)

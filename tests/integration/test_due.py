@@ -18,7 +18,7 @@ from tests.integration.sender import OK, TO, Sender
 
 @pytest_asyncio.fixture
 async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
-    """One on a database of the test's own."""
+    """Yield a sender on a database of the test's own."""
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         made = Sender(store)
         await made.configure()
@@ -26,7 +26,7 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
 
 
 async def test_a_message_is_sent_and_told(sender: Sender) -> None:
-    """By the first channel; the interaction has request and send in one."""
+    """A message is sent by the first channel, and one interaction has both the request and the send."""
     async with sender.at_work():
         await sender.ask()
         row = await sender.until("sent")
@@ -36,7 +36,7 @@ async def test_a_message_is_sent_and_told(sender: Sender) -> None:
 
 
 async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(sender: Sender) -> None:
-    """The client's wish, or the request's."""
+    """After a permanent refusal the next channel is tried if the client's configuration or the request asks for it."""
     sender.provider.answer = lambda name, number: Response(422, {}, b'{"name": "x"}') if name == "resend" else OK[name]
     async with sender.at_work():
         await sender.ask("alone")
@@ -53,7 +53,8 @@ async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(se
 
 
 async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Sender) -> None:
-    """And at once if the provider reports a failure; what was delivered stays."""
+    """The next channel is tried after the time without delivery, or at once if the provider reports a failure; a
+    delivered message stays sent."""
     await sender.configure(fallback={"after": 1})
     async with sender.at_work():
         await sender.ask("slow")
@@ -80,7 +81,7 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
 
 
 async def test_who_opted_out_gets_nothing_and_the_client_is_told(sender: Sender) -> None:
-    """Also if it was set after the request, while it was held."""
+    """An opt-out stops a message, also if it came while the message was held, and the client gets the reason."""
     later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     await sender.ask(channel="sms", notBefore=later)
     async with sender.at_work():
@@ -111,7 +112,7 @@ async def test_a_refusal_by_the_provider_teaches_the_opt_out(sender: Sender) -> 
 
 
 async def test_too_many_rests_the_account_and_costs_no_try(sender: Sender) -> None:
-    """More often than there are tries."""
+    """An account may be rate limited more often than there are tries, and no message fails."""
     sender.provider.answer = lambda name, number: (
         Response(429, {"retry-after": "0"}, b"{}") if number <= 5 else OK[name]
     )
@@ -122,7 +123,7 @@ async def test_too_many_rests_the_account_and_costs_no_try(sender: Sender) -> No
 
 
 async def test_an_expired_message_is_not_sent(sender: Sender) -> None:
-    """Its failure is reported instead."""
+    """An expired message is not sent, and its failure is reported."""
     await sender.ask(sendBefore=(datetime.now(UTC) + timedelta(seconds=0.3)).isoformat())
     await asyncio.sleep(0.4)
     async with sender.at_work():
@@ -131,7 +132,8 @@ async def test_an_expired_message_is_not_sent(sender: Sender) -> None:
 
 
 async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Sender) -> None:
-    """Of the others it is held, and settled by what the provider reports later."""
+    """A call without an answer is looked up where the provider can be asked. Otherwise the message is held, and settled
+    by what the provider reports later."""
 
     def lost(name: str, number: int) -> Response:
         if number <= 2:
@@ -162,7 +164,8 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
 
 
 async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
-    """Until it is configured again; the cause is shown, as the client's own: the sender is well."""
+    """Messages of a missing account wait until it is configured again. The cause is reported as the client's fault, and
+    the sender stays healthy."""
     await sender.ask()
     sender.settings.sources.clear()
     async with sender.at_work():
@@ -173,7 +176,8 @@ async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
 
 
 async def test_a_doubt_is_not_forgotten_while_the_message_waits(sender: Sender) -> None:
-    """A worker died in a call; meanwhile the window closed, or the account went: it may have been taken all the same."""
+    """If a worker died during a call, the doubt stays although the window has closed or the account is gone: the
+    provider may have accepted the message."""
     for id, change in (("window", "window"), ("account", "account")):
         await sender.ask(id, channel="sms")
         (row,) = await sender.store.claim(1, 0.2, {})
@@ -217,7 +221,7 @@ async def test_cancelled_while_it_was_accepted_it_stays_sent(sender: Sender) -> 
 
 
 async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -> None:
-    """The next look ends it."""
+    """A message that was cancelled during a failed try ends with the next decision."""
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def slow(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:

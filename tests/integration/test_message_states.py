@@ -212,7 +212,7 @@ async def test_what_else_holds_is_explained(messages: Messages) -> None:
     assert kinds == ["zone"] and "time zone is not known" in words
     late = await messages.new(notBefore="2099-01-01T00:00:00Z")
     kinds, words = await messages.explain(late)
-    assert (kinds, words) == (["notBefore"], "held until 2099-01-01 00:00:00 UTC: its notBefore is not reached")
+    assert (kinds, words) == (["notBefore"], "held until 2099-01-01 00:00:00 UTC: its notBefore has not been reached")
     gone = Event("RecipientUnsubscribed", "twilio", "stop", channel="sms", handle=Handle("phone", SMS["to"]))
     await messages.served.append(gone)
     assert await messages.explain(id) == (

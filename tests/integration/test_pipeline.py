@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def record(name: str, offset: int, topic: str = "events.reported") -> Any:
-    """A record that says which event it is."""
+    """Return a record whose text names the event."""
     return SimpleNamespace(
         topic=topic, partition=0, offset=offset, timestamp=1_795_000_000_000, headers=(), value=name.encode()
     )
@@ -49,7 +49,7 @@ def prepared(make: Callable[[str], list[Event]]) -> Callable[[Any], RecordOutcom
 
 
 class Published:
-    """Dead letters as Kafka would have them."""
+    """Collects dead letters as Kafka would have them."""
 
     def __init__(self) -> None:
         self.letters: list[DeadLetter] = []
@@ -179,7 +179,7 @@ async def test_what_nobody_foresaw_is_never_dropped(postgres_dsn: Dsns, monkeypa
 
 
 async def test_a_cancelled_agent_finishes_the_batch_that_it_stores(postgres_dsn: Dsns) -> None:
-    """Its transaction is not cancelled, and the batch is acknowledged."""
+    """Cancelling an agent does not cancel its transaction, and the batch is acknowledged."""
     acked, going = Acked(), asyncio.Event()
 
     async def batches(*_: Any) -> AsyncIterator[Batch]:
@@ -227,6 +227,6 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
 
 
 def test_an_event_is_written_once() -> None:
-    """What the outcome wrote is what the database is given."""
+    """The database is given the JSON that the outcome wrote."""
     outcome = prepared(lambda name: [event(name)])(record("a", 0))
     assert outcome.written == [written(outcome.rows[0])]

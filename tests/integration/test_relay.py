@@ -36,12 +36,12 @@ async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
 
 @pytest_asyncio.fixture
 async def topic(new_topic: NewTopicFunction) -> str:
-    """A topic of the test's own, of several partitions."""
+    """Make a topic of the test's own, with several partitions."""
     return await new_topic("events.recorded", partitions=3)
 
 
 def relayer(office: Office, bootstrap: str, topic: str, **more: Any) -> Relayer:
-    """A relay of this office to this topic."""
+    """Return a relay of this office to this topic."""
     settings = Settings(data=office.settings.data, kafka=Kafka(bootstrap=bootstrap))
     connect = partial(AIOKafkaProducer, **producer_args(settings))
     most = more.pop("most", max_record(settings))
@@ -54,7 +54,7 @@ async def append(office: Office, *events: Any, client: str = CLIENT) -> None:
 
 
 async def published(bootstrap: str, topic: str, count: int) -> list[Any]:
-    """The first `count` records of the topic."""
+    """Return the first `count` records of the topic."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     records: list[Any] = []
@@ -69,18 +69,18 @@ async def published(bootstrap: str, topic: str, count: int) -> list[Any]:
 
 
 def names(records: list[Any]) -> list[str]:
-    """Which events were relayed, by their sources' ids."""
+    """Return the relayed events by their sources' ids."""
     return [orjson.loads(record.value)["sourceeventid"] for record in records]
 
 
 async def stopped(task: "asyncio.Task[Any]") -> None:
-    """End a task, and see that it has ended."""
+    """Cancel a task and wait until it has ended."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
 async def place(dsn: str) -> Place | None:
-    """Where the relay is."""
+    """Return the relay's place in the log."""
     async with await psycopg.AsyncConnection.connect(dsn) as db:
         row = await (await db.execute("SELECT xid, position FROM threadline.relay_cursor")).fetchone()
     return row and (row[0], row[1])
@@ -120,7 +120,8 @@ async def test_events_are_told_in_order_by_customer(office: Office, topics: str,
 async def test_a_client_whose_configuration_cannot_be_read_holds_up_no_other(
     office: Office, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it raises: it is that client's fault, its events are relayed, and the relay is well."""
+    """Whatever error the configuration raises, it is reported as that client's fault, the client's events are relayed,
+    and the relay stays healthy."""
     of = office.callbacks.of
 
     async def broken(client: str) -> dict[str, Any] | None:
@@ -171,7 +172,7 @@ async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
     await append(office, *(event("MessageReceived", f"SM{n}", n) for n in range(5)))
 
     class Killed(BaseException):
-        """Nothing after this is done."""
+        """Stands for the death of the relay's process."""
 
     async def killed(*_: Any) -> int:
         raise Killed
@@ -191,7 +192,7 @@ async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
 
 
 async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
-    """Of two, one relays; when its connection dies the other goes on from where it was."""
+    """Of two workers one relays; when its connection dies, the other continues from its place."""
     first, second = (asyncio.create_task(relayer(office, topics, topic).run()) for _ in range(2))
     await append(office, event("MessageReceived", "SM1"))
     assert names(await published(topics, topic, 1)) == ["MessageReceived SM1"]
@@ -213,7 +214,7 @@ async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: D
 
 
 async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
-    """A relay that lost its lock without knowing moves nothing, nor enqueues anything."""
+    """A relay that lost its lock without noticing neither moves the place nor enqueues deliveries."""
     await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
     async with relaying(office.store) as relay:
         start = await relay.begin(from_now=False)
@@ -240,7 +241,7 @@ async def test_a_new_installation_begins_where_it_is_told(
 
 
 async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, postgres_dsn: Dsns) -> None:
-    """A place beyond the log's end, as a dump from another server brings it, is an error that says so."""
+    """A place beyond the log's end, as after a restore from another server's dump, is an error with that reason."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
         await db.execute("INSERT INTO threadline.relay_cursor (xid, position) VALUES (1000000000, 7)")
     async with relaying(office.store) as relay:
@@ -251,7 +252,7 @@ async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, 
 async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
     office: Office, topics: str, topic: str
 ) -> None:
-    """It stops nothing; the log has the whole of it."""
+    """An event that is too large does not stop the relay; the log has it whole."""
     await append(office, event("MessageReceived", "SM1", payload={"content": {"text": "x" * 20_000}}))
     await append(office, event("MessageReceived", "SM2", 1))
     task = asyncio.create_task(relayer(office, topics, topic, most=10_000).run())
@@ -263,7 +264,7 @@ async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
 
 
 async def test_lag_is_what_is_settled_and_not_told(office: Office) -> None:
-    """Events and seconds; none once the place is past them."""
+    """The lag counts events and seconds, and is zero once the place is past the events."""
     await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
     assert (await office.store.relay_lag())["events"] == 2
     async with relaying(office.store) as relay:

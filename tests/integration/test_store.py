@@ -108,7 +108,7 @@ async def test_odd_values_are_kept_as_far_as_json_has_them(postgres_dsn: Dsns, p
 
 
 def nested(depth: int) -> dict[str, Any]:
-    """A payload so deep."""
+    """Return a payload with so many levels."""
     payload: dict[str, Any] = {}
     for _ in range(depth):
         payload = {"a": payload}

@@ -1,8 +1,8 @@
 """Large bodies of webhooks: kept in a store of their own, while their Kafka record holds a reference.
 
 A blob is named by a digest of its client and its bytes, so that a redelivery is stored once and no client can name another
-client's blob. Blobs are deleted by age (`Blobs.sweep`): those of raw webhooks together with these, and those whose record
-was never written, since the process was killed in between, at the same age.
+client's blob. Blobs are deleted by age (`Blobs.sweep`), at the age at which raw webhooks are deleted. So are blobs
+without a record, which a process leaves that is killed before it writes the record.
 """
 
 import re
@@ -28,7 +28,8 @@ class StoreFull(StoreAway):
 
 
 class StoreMisconfigured(StoreAway):
-    """The store answers, and refuses what the settings say of it: no such bucket, wrong credentials, no permission."""
+    """The store answers, and refuses requests because of the settings: no such bucket, wrong credentials, no
+    permission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Blobs(Protocol):
         ...
 
     def put(self, name: str, file: Path, size: int) -> None:
-        """Store the content of a local file durably under this name; the file may be moved or deleted. A blob that is there
-        counts as stored now. Raises StoreAway and StoreFull."""
+        """Store the content of a local file durably under this name; the file may be moved or deleted. A blob that
+        exists already counts as stored now. Raises StoreAway and StoreFull."""
         ...
 
     def read(self, name: str) -> bytes:

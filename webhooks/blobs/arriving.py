@@ -1,4 +1,5 @@
-"""Receives a large body: to disk while it is hashed, and into memory only for its turn to be verified.
+"""Receives a large body: writes it to disk and hashes it as it arrives, and loads it into memory only when it is its
+turn to be verified.
 
 Memory: a piece of `PIECE` bytes for each large body that arrives, and `in_memory` bytes of whole bodies.
 """
@@ -96,7 +97,7 @@ class Large:
         #: Bytes of the bodies that arrive, by their declared sizes.
         self._expected = 0
         self._turn = asyncio.Condition()
-        # Threads of their own: while a store does not answer, the process's others go on writing to disk.
+        # Threads for storing only: while a store does not answer, the process's other threads still write to disk.
         self._storing = ThreadPoolExecutor(STORED_AT_ONCE, "storing")
 
     @asynccontextmanager

@@ -24,7 +24,8 @@ from webhooks.producer import reason
 
 #: Seconds to connect, and without any progress of a transfer.
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-#: Tries of one request, and seconds after which there is no further one. Between two: seconds, doubling, with full jitter.
+#: Most tries of one request, and seconds after which no further try begins. The first and the longest pause between
+#: tries, in seconds: they double, with full jitter.
 TRIES, PATIENCE = 4, 15.0
 FIRST_PAUSE, LAST_PAUSE = 0.2, 3.0
 #: Bytes of a file that are sent or written at once, and most bytes of an answer that is not a blob.
@@ -32,9 +33,9 @@ PIECE, MOST_ANSWER = 256 << 10, 8 << 20
 #: The SHA-256 of nothing.
 EMPTY = hex_sha256(b"")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
-#: Statuses that another time may mend: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+#: Statuses after which a later try may succeed: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
-#: Codes of a refusal that does not pass without a change of the settings, and what to look at.
+#: Error codes that no retry resolves, and what to check.
 _HINTS = {
     "NoSuchBucket": "blobs.s3.bucket",
     "InvalidBucketName": "blobs.s3.bucket",

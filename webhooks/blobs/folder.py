@@ -118,7 +118,8 @@ class Folder:
         return sum(size for path, size, then in self._files() if not self._dropped(path, then))
 
     def _dropped(self, path: Path, then: float) -> bool:
-        """Delete the file if a killed process left it, and return whether: `sweep` may run on other machines only."""
+        """Delete the file if a killed process left it in `incoming/`; return whether it was. Bodies arrive on each
+        machine, but `sweep` may run on another one."""
         if path.parent != self.incoming or time.time() - then <= ABANDONED:
             return False
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Keeps blobs in a bucket of Amazon S3, or of a store that speaks its protocol (MinIO, Ceph, Cloudflare R2).
 
-A blob is one object, whose time of modification is when it was last stored. A PUT is atomic, and what it stored is read by
-everybody from its answer on: https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+A blob is one object, whose time of modification is when it was last stored. A PUT is atomic, and once it is answered
+every reader gets what it stored: https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
 """
 
 import time
@@ -45,7 +45,7 @@ class S3:
         self.bucket.listed(most=1, tries=1)
 
     def put(self, name: str, file: Path, size: int) -> None:
-        """Upload a file, also where the object is there, which makes it new. See `Blobs.put`."""
+        """Upload a file, even if the object exists already, which renews it. See `Blobs.put`."""
         try:
             with file.open("rb") as opened:
                 digest = file_digest(opened, "sha256").hexdigest()
@@ -68,7 +68,7 @@ class S3:
             raise StoreAway(f"a blob cannot be written to disk: {reason(error)}") from error
 
     def renew(self, name: str) -> None:
-        """Make the object new if it is older than `FRESH` seconds. Raises NoBlob and StoreAway."""
+        """Renew the object if it is older than `FRESH` seconds. Raises NoBlob and StoreAway."""
         if time.time() - self._stored(name) <= FRESH:
             return
         key = self._key(name)

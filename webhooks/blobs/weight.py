@@ -29,6 +29,6 @@ class Weight:
             self._bytes += size
 
     def forget(self) -> None:
-        """Have the next question measured."""
+        """Discard the last result, so that the next call of `bytes` measures."""
         with self._lock:
             self._measured = None

@@ -25,7 +25,7 @@ OPTINS: dict[str, str] = {
 
 #: Keys of an opt-in that are not kept: its type, which is read, and a secret token that permits messages to the person.
 _OPTIN = frozenset({"notification_messages_token", "type"})
-#: Keys of a message that say nothing beside what its event has.
+#: Keys of a message that add nothing to what its event has.
 _READ = frozenset({"mid", "seq", "is_echo"})
 
 
@@ -177,7 +177,7 @@ _KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
 }
 
 
-#: Kinds that are of our account too, not of people alone.
+#: Kinds of items that our account's own actions have too, not only people's.
 _OF_BOTH = frozenset({"message", "reaction", "message_edit"})
 
 

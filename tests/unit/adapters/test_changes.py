@@ -137,7 +137,7 @@ DELETIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("provider", EDITS)
 def test_an_edit_is_of_the_message_with_its_last_text(provider: str) -> None:
-    """Another event of the same message, of the same customer."""
+    """An edit is another event of the same message and the same customer."""
     first, edit = read(provider, FIRST[provider]), read(provider, EDITS[provider])
 
     assert (first.type, edit.type) == ("MessageReceived", "MessageEdited")
@@ -149,7 +149,7 @@ def test_an_edit_is_of_the_message_with_its_last_text(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", DELETIONS)
 def test_a_deletion_is_of_the_message_without_content(provider: str) -> None:
-    """Of Telegram's it is not known whose message it was."""
+    """A deletion is an event of the message without content. Telegram's does not say who wrote the message."""
     first, deletion = read(provider, FIRST[provider]), read(provider, DELETIONS[provider])
 
     assert deletion.type == "MessageDeleted" and "content" not in deletion.payload
@@ -159,7 +159,7 @@ def test_a_deletion_is_of_the_message_without_content(provider: str) -> None:
 
 
 def test_zenvias_status_names_no_customer() -> None:
-    """The message does."""
+    """Zenvia's status names no customer, since the message's own event does."""
     first = read("zenvia", FIRST["zenvia"])
     deletion = read("zenvia", zenvia(type="MESSAGE_STATUS", messageId="z1", messageStatus={"code": "DELETED"}))
     assert (deletion.type, deletion.provider_message_id) == ("MessageDeleted", first.provider_message_id)

@@ -20,7 +20,7 @@ def event_of(**fields: Any) -> Event:
 
 
 def test_each_subscriber_of_a_message_has_its_own() -> None:
-    """And the message that was published is another than those that went on."""
+    """Each subscriber's copy is a message of its own, and so is the published message."""
     published = event_of(event="message.publish", id="1", clientid="a", timestamp=1772443770000)
     first, second = (event_of(event="message.acked", id="1", clientid=who, timestamp=1772443770000) for who in "bc")
     assert {published.provider_message_id, first.provider_message_id, second.provider_message_id} == {"1", "1:b", "1:c"}
@@ -28,7 +28,7 @@ def test_each_subscriber_of_a_message_has_its_own() -> None:
 
 
 def test_a_message_has_the_time_that_the_broker_got_it() -> None:
-    """Milliseconds; an event has its own."""
+    """The broker's time, in milliseconds, is that of the message; an event has a time of its own."""
     times = {"publish_received_at": 1772443770123, "timestamp": 1772443770456}
     assert event_of(event="message.publish", id="1", clientid="a", **times).occurred_at == datetime(
         2026, 3, 2, 9, 29, 30, 123000, UTC
@@ -40,6 +40,7 @@ def test_a_message_has_the_time_that_the_broker_got_it() -> None:
 
 @pytest.mark.parametrize("fields", [{"payload": "x"}, {"event": "message.publish", "clientid": "a"}])
 def test_a_rule_that_leaves_fields_out_is_told_so(fields: dict[str, Any]) -> None:
-    """Rather than kept as something else."""
+    """A webhook of a rule that leaves out required fields is refused with that reason, and not kept as another
+    event."""
     with pytest.raises(Unprocessable):
         event_of(**fields)

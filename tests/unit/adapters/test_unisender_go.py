@@ -37,7 +37,7 @@ def test_the_bytes_count_not_the_json(template: str) -> None:
 
 
 def test_what_follows_the_json_makes_it_unreadable() -> None:
-    """So that a body that was made longer, which MD5 lets one do, comes to nothing."""
+    """MD5 lets anyone extend a signed body, so a body with anything after its JSON is refused."""
     with pytest.raises(Unprocessable):
         interpret(request(signed('{"auth":"%s","events_by_user":[]}') + b"\x80\x00\x00{}"), "unisender_go")
 

@@ -7,7 +7,7 @@ import faust
 import pytest
 
 from agents import READS, build, credentials
-from agents.batches import BatchTransport
+from agents.consumer import BatchTransport
 from agents.health import WorkerHealth
 from app.settings import Kafka, Settings, Worker
 

@@ -31,7 +31,7 @@ time.sleep(600)
 
 
 def until(condition: object, seconds: float = 10) -> None:
-    """Wait for it."""
+    """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "did not come true in time"
@@ -39,7 +39,7 @@ def until(condition: object, seconds: float = 10) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether it runs no more (a zombie doesn't)."""
+    """Return whether the process has ended; a zombie counts as ended."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 

@@ -14,7 +14,7 @@ from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, MAX_
 from schemas.handles import MAX_LENGTH
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
-#: Those of what is no event.
+#: The schemas that describe no event.
 DOCUMENTS = ("account", "client", "request")
 DEFINITIONS = SCHEMAS["definitions"]["$defs"]
 
@@ -115,7 +115,7 @@ def test_the_names_in_the_schemas_are_the_names_in_python() -> None:
 
 
 def test_the_lengths_in_the_schemas_are_those_in_python() -> None:
-    """Of ids, and of a handle's value."""
+    """The maximum lengths of ids and of a handle's value are the same in the schemas as in Python."""
     definitions = SCHEMAS["definitions"]["$defs"]
 
     assert definitions["messageId"]["maxLength"] == definitions["providerMessageId"]["maxLength"] == MAX_ID

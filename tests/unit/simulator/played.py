@@ -35,7 +35,7 @@ def settings_of(provider: str) -> Settings:
 
 
 def message(provider: str, channel: str) -> Message:
-    """One that any provider of the channel can send: text, and a subject and HTML where mail has them."""
+    """Return a message that any provider of the channel can send: text, and for mail a subject and HTML."""
     mail = channel == "email"
     return Message(
         message_id="m-0123456789",
@@ -65,7 +65,7 @@ def response(reply: Reply) -> Response:
 
 
 def sending_of(provider: str) -> Send:
-    """How the provider's adapter sends."""
+    """Return the `Send` of the provider's adapter."""
     send = ADAPTERS[provider].send
     assert send is not None
     return send

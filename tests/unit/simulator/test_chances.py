@@ -39,7 +39,7 @@ def test_who_tells_only_failures_or_nothing_else_is_played() -> None:
 
 
 def test_shares_are_those_asked_for() -> None:
-    """Lost, doubled and late, each at its share; nothing of it where nothing is asked for."""
+    """Webhooks are lost, doubled and late, each at its share, and never if no share is asked for."""
     draw, faults = Random(7), Faults(duplicates=0.3, shuffle=5, lose=0.1)
     delays = [faults.delays(draw) for _ in range(5000)]
     counts = Counter(map(len, delays))
@@ -76,6 +76,6 @@ def test_a_drifted_webhook_is_another_and_still_its_form() -> None:
     ],
 )
 def test_customers_have_addresses_of_their_own(address: str, seventh: str) -> None:
-    """Of the example's form, another for another number."""
+    """Addresses have the form of the example, and differ for each number."""
     assert nth(address, 7) == seventh
     assert len({nth(address, number) for number in range(10)}) == 10

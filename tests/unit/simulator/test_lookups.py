@@ -14,7 +14,7 @@ from app.simulator import api_of
 from tests.fixtures import accounts
 from tests.unit.simulator.played import AT, called, message, response, sending_of, settings_of
 
-#: And the channels whose messages can be looked up.
+#: The adapters that can look up, and the channels whose messages can be looked up.
 LOOKING_UP = {
     name: sorted(send.channels - {"whatsapp"})
     for name in PROVIDERS
@@ -34,7 +34,7 @@ def one(provider: str, number: int = 1) -> Message:
 
 
 def taken(provider: str, messages: list[Message]) -> list[Sent]:
-    """What the simulated provider took of them."""
+    """Send the messages; return those that the simulated provider accepted."""
     send, values = sending_of(provider), accounts(provider).values
     calls = [called(send.build_request(each, values, AT)) for each in messages]
     return [
@@ -45,7 +45,7 @@ def taken(provider: str, messages: list[Message]) -> list[Sent]:
 
 
 def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
-    """Its answer to the question."""
+    """Return what the look-up of a message finds."""
     question = looking_up(provider).build(about, accounts(provider).values, AT)
     assert isinstance(question, HttpCall) and question.method == "GET"
     look_up = api_of(provider).look_up
@@ -57,7 +57,7 @@ def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
 
 @each_provider
 def test_what_was_taken_is_found_under_its_id(provider: str) -> None:
-    """And what was not is known not to have been, though others were."""
+    """A message that was accepted is found; one that was not is reported as not accepted, although others were."""
     look_up, messages = looking_up(provider), [one(provider, number) for number in range(3)]
     sent = taken(provider, messages)
     for about, each in zip(messages, sent, strict=True):
@@ -69,7 +69,8 @@ def test_what_was_taken_is_found_under_its_id(provider: str) -> None:
 
 @each_provider
 def test_a_list_of_others_messages_says_nothing(provider: str) -> None:
-    """An API that leaves out a filter that it does not know lists what was not asked for; ours may be on its next page."""
+    """An API that leaves out a filter that it does not know lists what was not asked for; our message may be on the
+    next page."""
     messages = [one(provider, number) for number in range(2)]
     answer = asked(provider, messages[0], taken(provider, messages))
     assert looking_up(provider).read(answer, messages[1]) == Found(None)
@@ -93,7 +94,7 @@ def test_only_a_list_is_an_answer(provider: str) -> None:
 
 @each_provider
 def test_an_id_in_another_form_is_none(provider: str) -> None:
-    """The message was taken all the same."""
+    """An id that does not fit is left out, but the message counts as accepted."""
     look_up, about = looking_up(provider), one(provider)
     well = orjson.loads(asked(provider, about, taken(provider, [about])).body)
     (listed,) = next(value for value in well.values() if isinstance(value, list))
@@ -105,7 +106,7 @@ def test_an_id_in_another_form_is_none(provider: str) -> None:
 
 @each_provider
 def test_wrong_credentials_are_refused(provider: str) -> None:
-    """As to a send; and any other call is no look-up."""
+    """A look-up with wrong credentials is refused as a send is, and any other call is no look-up."""
     look_up, values = api_of(provider).look_up, accounts(provider).values
     assert look_up is not None
     question = looking_up(provider).build(one(provider), values, AT)
@@ -117,7 +118,7 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
 
 @each_provider
 def test_a_look_up_waits_for_the_providers_records(provider: str) -> None:
-    """Seconds, a minute at least: what is too early would send twice."""
+    """`after` is at least a minute: a look-up that comes too early would cause a second send."""
     assert looking_up(provider).after >= 60
 
 
@@ -142,11 +143,12 @@ def test_the_question_is_about_the_place_where_the_message_went() -> None:
     ],
 )
 def test_what_the_provider_does_not_know_by_our_id_is_not_asked_for(provider: str, changes: dict[str, Any]) -> None:
-    """An id too long to be given, a reference in its place, which two messages may share, an API without a search."""
+    """No look-up is built for an id that is too long for the provider, for a message with a `reference` (which two
+    messages may share), or for an API without a search."""
     with pytest.raises(Unsendable):
         question_of(provider, **changes)
 
 
 def test_postmark_is_asked_by_our_id_whatever_the_reference() -> None:
-    """Its Metadata has both."""
+    """Postmark's Metadata has both our id and the reference."""
     assert "metadata_threadline_id=tl_cebadbb4_m-1&" in question_of("postmark", reference="order-1")

@@ -27,19 +27,19 @@ async def a_spool(folder: Path, limit: int = 1 << 20) -> AsyncIterator[Spool]:
 
 
 def files(folder: Path, pattern: str) -> list[Path]:
-    """What is in the spool's folders."""
+    """Return the content of the spool's folders."""
     return list(folder.glob(f"*/{pattern}"))
 
 
 def put(spool: Spool, value: bytes, traceparent: str | None = None) -> "asyncio.Future[None]":
-    """Put one record; its future."""
+    """Put one record; return its future."""
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     spool.put((value, traceparent, waiter))
     return waiter
 
 
 async def drain(spool: Spool) -> list[Record]:
-    """All records, in the order in which they would go to Kafka; what was read is removed."""
+    """Return all records in the order in which they would go to Kafka, and remove them."""
     records: list[Record] = []
     while (segment := await spool.oldest()) is not None:
         records += await spool.read(segment)

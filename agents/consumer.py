@@ -1,0 +1,222 @@
+"""Faust's Kafka consumer, changed to pass on record batches in place of single records.
+
+Stock Faust waits for four tasks for every record (`Consumer._drain_messages`), which is its speed limit. Here the
+consumer passes each partition's fetched records on as one message, and an acknowledgement covers the whole run of
+offsets. Rebalances, flow control, back-pressure, tracking and commits stay Faust's.
+
+Written against Faust 0.15.3 (`faust/transport/consumer.py`, `faust/transport/drivers/aiokafka.py`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiokafka.errors import KafkaError
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, ack_lock
+from mode.utils.futures import notify
+
+from agents.weighing import divided
+
+#: Seconds to let records accumulate after a fetch that returned all available ones: few large transactions cost less
+#: than many small ones.
+LINGER = 0.025
+#: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
+REST = 0.01
+
+
+class PassedOver(Protocol):
+    """Receives reports of records that the log no longer has (`agents.process.gaps`)."""
+
+    def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
+    def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...
+    async def written(self) -> None: ...
+
+
+class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types that mypy can follow
+    """Consecutive records of one partition as one Faust message; its offset is the last one's."""
+
+    __slots__ = ("first", "records")
+
+    def __init__(self, tp: TP, records: Sequence[Any], first: int, generation: int) -> None:
+        last = records[-1]
+        super().__init__(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, (), None, b"", None,
+            0, 0, tp, generation_id=generation,
+        )  # fmt: skip
+        self.first = first
+        self.records = records
+
+
+class BatchConsumer(Consumer):  # type: ignore[misc]
+    """Faust's consumer, with runs of offsets (`first`, `last`) where stock Faust keeps single offsets."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            self._raise_what_ended_coordination()
+            if self.flow_active and not self._get_active_partitions():
+                await asyncio.sleep(REST)
+                continue
+            records, _ = await self._wait_next_records(1.0)
+            generation = self.app.consumer_generation_id
+            if self.should_stop:
+                return
+            if not self.flow_active:
+                await self._return_to_committed()
+                continue
+            most = self.app.conf.broker_max_poll_records  # None where it is left to the client
+            for tp, run in (records or {}).items():
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    break
+                for part in divided(run, most or len(run)):
+                    if not self.flow_active or self.app.consumer_generation_id != generation:
+                        break
+                    await self._deliver(tp, part, generation)
+            if not records:
+                await self._pass_markers(generation)
+            full = most is not None and sum(map(len, (records or {}).values())) >= most
+            await asyncio.sleep(0 if full else LINGER)
+
+    async def _pass_markers(self, generation: int) -> None:
+        """Acknowledge the offsets at a log's end that hold no record (transaction markers), once all records before
+        them are delivered. Uncommitted, they would count as lag, and as a gap when the topic deletes them."""
+        # A copy: Faust changes the set when it pauses or resumes a partition, which it may do while this waits.
+        for tp in tuple(self._get_active_partitions()):
+            read, end = self._read_offset[tp], self.highwater(tp)
+            if read is None or end is None or end <= read:
+                continue
+            try:
+                position = await asyncio.wait_for(self.position(tp), 5.0)
+            except (KafkaError, OSError, TimeoutError) as error:  # the partition was revoked, or the brokers are away
+                self.log.warning("cannot ask how far %r was read: %r", tp, error)
+                return
+            if position <= read or not await self._jumped(tp, read, position):
+                continue
+            if self.app.consumer_generation_id != generation:
+                return
+            with ack_lock:
+                self._acked[tp].append((read, position - 1))
+            self._read_offset[tp] = position
+
+    def _raise_what_ended_coordination(self) -> None:
+        """Raise the error that stopped aiokafka's coordinator. aiokafka keeps the error until it is asked for it, which
+        Faust never does: a worker whose coordinator has stopped (because its rights were revoked, for example) would
+        silently read nothing."""
+        coordinator = self._thread._ensure_consumer()._coordinator
+        if (error := getattr(coordinator, "_pending_exception", None)) is not None:
+            raise error
+
+    async def _deliver(self, tp: TP, run: Sequence[Any], generation: int) -> None:
+        read, committed = self._read_offset[tp], self._committed_offset[tp]
+        if read is not None and run[0].offset < read:
+            end = self.highwater(tp)
+            # A seek goes back no further than the committed offset. A record before it comes from a log that was
+            # truncated, and that may have grown past the old offset since.
+            short = end is not None and end < read
+            if short or (committed is not None and run[0].offset < committed):
+                if not await self._restart(tp, read, end if short else run[0].offset):
+                    return
+                read = None
+            else:
+                run = [record for record in run if record.offset >= read]
+                if not run:
+                    return
+        elif read is not None and run[0].offset > read:
+            if not await self._jumped(tp, read, run[0].offset) or self.app.consumer_generation_id != generation:
+                return
+        # Offsets that hold no record (compacted, expired, transaction markers) count with the run after them, which
+        # would otherwise wait for their acknowledgement for ever.
+        first = run[0].offset if read is None else min(read, run[0].offset)
+        if self._committed_offset[tp] is None:
+            self._committed_offset[tp] = first
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        message = RecordBatch(tp, run, first, generation)
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        self._read_offset[tp] = message.offset + 1
+
+    async def _restart(self, tp: TP, committed: int, end: int) -> bool:
+        """Report the log as truncated and reset its offsets. aiokafka reads a log that ends before the committed offset
+        from its start, and all records below the old offsets would count as read. Return False if the flow was
+        suspended first."""
+        if (gaps := self.transport.passed_over) is not None:
+            gaps.truncated(tp.topic, tp.partition, committed, end)
+            if not await self._written(gaps):
+                return False
+        self._acked[tp].clear()
+        self._committed_offset[tp] = None
+        return True
+
+    async def _jumped(self, tp: TP, read: int, offset: int) -> bool:
+        """Find out why the offsets from `read` up to `offset` were skipped. They hold no record (compacted, transaction
+        markers), or were deleted before they were read: then the log starts after them, aiokafka goes on there without
+        an error, and this reports a gap. Return True once the gap is stored, False if the flow was suspended first."""
+        if (gaps := self.transport.passed_over) is None:
+            return True
+        while self.flow_active and not self.should_stop:
+            try:
+                first = (await self.earliest_offsets(tp))[tp]
+            except (KafkaError, OSError) as error:
+                self.log.warning("cannot ask where the log of %r begins: %r", tp, error)
+                await asyncio.sleep(1.0)
+                continue
+            if read >= first:
+                return True
+            gaps.found(tp.topic, tp.partition, read, min(first, offset))
+            return await self._written(gaps)
+        return False
+
+    async def _written(self, gaps: PassedOver) -> bool:
+        """Wait until the gaps are stored. Return False if the flow was suspended or the consumer stopped first."""
+        await self.wait_first(gaps.written(), self.suspend_flow.wait())
+        return self.flow_active and not self.should_stop
+
+    async def _return_to_committed(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:
+            self.log.warning("cannot seek to the committed offsets while paused: %r", error)
+
+    def ack(self, message: Any) -> bool:
+        """Mark the whole run as done. Return False if it was already."""
+        with ack_lock:
+            if message.acked:
+                return False
+            message.acked = True
+            self._unacked_messages.discard(message)
+            if self.app.topics.acks_enabled_for(message.topic):
+                self._acked[message.tp].append((message.first, message.offset))
+            notify(self._waiting_for_ack)
+            return True
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return the offset up to which every run is done, or None if the next run is still in progress."""
+        runs = self._acked[tp]
+        if not runs:
+            return None
+        runs.sort()
+        committed = self._committed_offset[tp]
+        end: int = runs[0][0] if committed is None else committed
+        done = 0
+        for first, last in runs:
+            if first > end:
+                break
+            end = max(end, last + 1)
+            done += 1
+        del runs[:done]
+        return end if done else None
+
+
+class BatchTransport(Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with `BatchConsumer`."""
+
+    Consumer = BatchConsumer
+
+    #: Receives reports of gaps, if set.
+    passed_over: PassedOver | None = None
+
+
+def member_of(app: Any) -> str | None:
+    """Return the worker's id in its consumer group, or None if it is not a member."""
+    consumer = app._consumer and app._consumer._thread._consumer
+    return (consumer._coordinator.member_id or None) if consumer else None
