@@ -88,7 +88,7 @@ class Pooled:
             await connection.execute(statement(name), parameters, prepare=True)
 
 
-def vigilant(dsn: str) -> dict[str, int]:
+def vigilant(dsn: str) -> dict[str, Any]:
     """Return those options of VIGILANT that the connection string does not set."""
     given = conninfo_to_dict(dsn)
     return {name: value for name, value in VIGILANT.items() if name not in given}

@@ -18,7 +18,7 @@ async def test_each_broker_is_killed_then_two(open_folder: Path) -> None:
     async with (
         loaded_sources(seed=31, sends=300) as (moody, sources),
         Clustered(open_folder / "stack", sources, brokers=True, api={"metrics": "open"}) as stack,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=False) as client,
     ):
         started = await asyncio.gather(stack.start("serve"), stack.start("work"))
         pids = [child.pid for child in started]

@@ -21,7 +21,7 @@ async def test_primary_is_killed_and_the_standby_promoted(open_folder: Path) -> 
     async with (
         loaded_sources(seed=32, sends=150) as (moody, sources),
         Clustered(open_folder / "stack", sources, standby=True, api={"metrics": "open"}) as stack,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=False) as client,
     ):
         started = await asyncio.gather(stack.start("serve"), stack.start("work"))
         pids = [child.pid for child in started]

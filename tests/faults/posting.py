@@ -32,7 +32,7 @@ class Provider:
         began, total = time.monotonic(), len(self.queue)
 
         async def lane() -> None:
-            async with httpx.AsyncClient(timeout=15) as client:
+            async with httpx.AsyncClient(timeout=15, verify=False) as client:
                 while self.queue:
                     number = self.queue.pop()
                     ahead = (total - len(self.queue)) / self.rate - (time.monotonic() - began)
