@@ -75,16 +75,20 @@ class Load:
         counted = faults.Outcome()
         await verify(self._stack, self.posts, self.provider.acknowledged, counted)
         assert counted.good, counted
-        async with await psycopg.AsyncConnection.connect(self._stack.postgres.dsn("superuser")) as db:
-            row = await (await db.execute(PAUSE, [self._ended])).fetchone()
         provider = self.provider
-        assert row is not None
         return figures | {
             "acknowledged": len(provider.acknowledged),
             "refused, then repeated": provider.refused,
             "longest until a webhook was acknowledged": round(provider.slowest, 1),
-            "longest between two commits of the worker": round(row[0], 1),
+            "longest between two commits of the worker": await self.paused(self._ended),
         }
+
+    async def paused(self, until: datetime) -> float:
+        """Return the longest time between two commits of the worker up to a time, in seconds."""
+        async with await psycopg.AsyncConnection.connect(self._stack.postgres.dsn("superuser")) as db:
+            row = await (await db.execute(PAUSE, [until])).fetchone()
+        assert row is not None
+        return round(row[0], 1)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -38,6 +39,7 @@ async def test_each_broker_is_killed_then_two(open_folder: Path) -> None:
                 return dict((await client.get(f"{stack.url}/readyz")).json())
 
             await eventually(door, lambda page: page["status"] == "ok", within=60)
+            one_away = await load.paused(datetime.now(UTC))
             one, two, _ = stack.brokers
             before = len(load.provider.acknowledged)
             await asyncio.gather(stack.kill_broker(one), stack.kill_broker(two))
@@ -52,4 +54,12 @@ async def test_each_broker_is_killed_then_two(open_folder: Path) -> None:
             drained = time.monotonic() - began
             figures = await load.end()
         assert [child.pid for child in stack.children.values() if child.alive] == pids
-    note("three brokers", figures | {"spooled": spooled["spool"], "drained after": round(drained, 1)})
+    note(
+        "three brokers",
+        figures
+        | {
+            "longest between two commits, one broker away": one_away,
+            "spooled": spooled["spool"],
+            "drained after": round(drained, 1),
+        },
+    )
