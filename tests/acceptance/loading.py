@@ -3,7 +3,7 @@
 import asyncio
 import json
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -23,8 +23,8 @@ from tests.support.stack import ROOT, Stack
 
 #: Webhooks a second, and the most of a run.
 RATE, MOST = 50, 12_000
-#: Sends a second, the providers, and the client whose sends they are: `verify` counts those of the client `default`.
-SENDS, PROVIDERS, SHOP = 5, ("postmark", "onesignal"), "shop"
+#: Sends a second, the providers (both know a repeat by its key), and the client whose sends they are: `verify` counts those of the client `default`.
+SENDS, PROVIDERS, SHOP = 5, ("resend", "onesignal"), "shop"
 #: The longest time between two commits of the worker's batches.
 PAUSE = """
 SELECT max(extract(epoch FROM recorded_at - before))::float FROM (
@@ -45,10 +45,10 @@ class Load:
         self._ended = datetime.now(UTC)
 
     async def __aenter__(self) -> Self:
-        key = await outbound.prepare(self._stack, SHOP, PROVIDERS) if self._sends else ""
+        key = await outbound.prepare(self._stack, SHOP, tuple(self._moody)) if self._sends else ""
         self._tasks = [asyncio.create_task(self.provider.run())]
         if self._sends:
-            self.service = Service(self._stack, PROVIDERS, key, self._sends, SENDS, SHOP)
+            self.service = Service(self._stack, tuple(self._moody), key, self._sends, SENDS, SHOP)
             self.reporter = Reporter(self._stack, self._moody)
             self._tasks += [asyncio.create_task(self.service.run()), asyncio.create_task(self.reporter.run())]
         return self
@@ -88,13 +88,15 @@ class Load:
         async with await psycopg.AsyncConnection.connect(self._stack.postgres.dsn("superuser")) as db:
             row = await (await db.execute(PAUSE, [until])).fetchone()
         assert row is not None
-        return round(row[0], 1)
+        return round(float(row[0]), 1)
 
 
 @asynccontextmanager
-async def loaded_sources(seed: int, sends: int) -> AsyncIterator[tuple[dict[str, Moody], dict[str, Any]]]:
+async def loaded_sources(
+    seed: int, sends: int, providers: Sequence[str] = PROVIDERS
+) -> AsyncIterator[tuple[dict[str, Moody], dict[str, Any]]]:
     """Run the providers to send by; give them and all sources for the settings."""
-    moody = moody_providers(PROVIDERS if sends else (), 0, seed)
+    moody = moody_providers(providers if sends else (), 0, seed)
     for each in moody.values():
         await each.__aenter__()
     try:
