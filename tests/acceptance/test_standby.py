@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
+from app.cli.doctor.standby import standby
 from tests.acceptance.loading import Load, loaded_sources, note
 from tests.support.clustered import Clustered
 from tests.support.waiting import eventually
@@ -51,4 +53,20 @@ async def test_primary_is_killed_and_the_standby_promoted(open_folder: Path) -> 
             await asyncio.sleep(10)
             figures = await load.end()
         assert [child.pid for child in stack.children.values() if child.alive] == pids
+        await _names_left_over(stack)
     note("standby", figures | {"promoted after": round(promoted - began, 1), "went over in": round(over - promoted, 1)})
+
+
+async def _names_left_over(stack: Clustered) -> None:
+    """`doctor` names the trap: a promoted standby that has the names of the primary's standbys still."""
+    settings = stack.settings
+    assert [found async for found in standby(settings)] == []
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser"), autocommit=True) as db:
+        await db.execute("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (standby)'")
+        await db.execute("SELECT pg_reload_conf()")
+
+        async def found() -> list[Any]:
+            return [each async for each in standby(settings)]
+
+        (wrong,) = await eventually(found)
+        assert (wrong.state, "no standby is connected" in wrong.found) == ("wrong", True)
