@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 #: Seconds for which each is cut off.
 CUT = 60
 #: Drops what comes to and from these ports without a word, as a cut network does.
-DROP = "table inet cut {{ chain all {{ type filter hook input priority 0; tcp dport {{ {0} }} drop; tcp sport {{ {0} }} drop; }} }}"
+DROP = "table inet cut {{ chain incoming {{ type filter hook input priority 0; tcp dport {{ {0} }} drop; tcp sport {{ {0} }} drop; }}; }}"
 
 
 @contextmanager
