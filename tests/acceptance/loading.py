@@ -35,10 +35,10 @@ SELECT max(extract(epoch FROM recorded_at - before))::float FROM (
 
 
 class Load:
-    """Webhooks until `end`, each until it is acknowledged; and `sends` messages, if any."""
+    """Webhooks until `end`, of SendGrid too with `email`, each until it is acknowledged; and `sends` messages, if any."""
 
-    def __init__(self, stack: Stack, moody: dict[str, Moody], sends: int, seed: int) -> None:
-        self.posts = [Signed(post) for post in traffic.posts(MOST, seed=seed, email=True)]
+    def __init__(self, stack: Stack, moody: dict[str, Moody], sends: int, seed: int, email: bool = True) -> None:
+        self.posts = [Signed(post) for post in traffic.posts(MOST, seed=seed, email=email)]
         self.provider = Provider(stack, self.posts, RATE, seed)
         self._stack, self._moody, self._sends = stack, moody, sends
         self._tasks: list[asyncio.Task[Any]] = []

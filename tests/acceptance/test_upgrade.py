@@ -12,7 +12,9 @@ from app.embedded import ports
 from tests.acceptance.loading import Load, loaded_sources, note
 from tests.support.stack import ROOT, Stack
 
-#: What is upgraded from while no release has a tag: the last state of the tree that lacks migrations 0023 to 0025.
+#: What is upgraded from while no release has a tag: the last state of the tree that lacks migrations 0023 to 0025. Without SendGrid's
+#: webhooks: it read their `sg_message_id` whole, which is now read up to its first full stop, so that a message whose webhooks
+#: both revisions read is two interactions (docs/upgrade.md).
 BEFORE = "94fac185"
 
 
@@ -71,7 +73,7 @@ async def test_rolling_upgrade_under_load(open_folder: Path) -> None:
         async with stack:
             from_old = {"PYTHONPATH": str(stack.old)}
             door, worker = await asyncio.gather(stack.start("serve", **from_old), stack.start("work", **from_old))
-            async with Load(stack, moody, sends=200, seed=35) as load:
+            async with Load(stack, moody, sends=200, seed=35, email=False) as load:
                 await asyncio.sleep(8)
                 older_schema = await stack.rows("SELECT count(*) FROM threadline.migrations")
                 await Stack.migrate(stack)
