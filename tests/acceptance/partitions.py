@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from operator import ne
 from pathlib import Path
 
 import httpx
@@ -18,6 +20,7 @@ from tests.support.waiting import eventually
 
 #: Seconds for which each is cut off.
 CUT = 60
+EVENTS = "SELECT count(*) FROM threadline.events"
 #: Drops what comes to and from these ports without a word, as a cut network does.
 DROP = "table inet cut {{ chain incoming {{ type filter hook input priority 0; tcp dport {{ {0} }} drop; tcp sport {{ {0} }} drop; }}; }}"
 
@@ -80,6 +83,9 @@ async def run(folder: Path) -> None:
             began = time.monotonic()
             await eventually(pages, lambda found: found == ["ok", "ok"], within=180)
             healed[f"whole again after {what}"] = round(time.monotonic() - began, 1)
+            before = await stack.rows(EVENTS)
+            await eventually(partial(stack.rows, EVENTS), partial(ne, before), within=180)
+            healed[f"worker commits after {what}"] = round(time.monotonic() - began, 1)
         figures = await load.end()
         assert {name: child.pid for name, child in stack.children.items() if child.alive} == pids
     note("partitions", figures | healed)

@@ -13,7 +13,7 @@ from tests.acceptance.loading import Load, loaded_sources, note
 from tests.support.stack import ROOT, Stack
 
 #: What is upgraded from while no release has a tag: the last state of the tree that lacks migrations 0023 to 0025. Without SendGrid's
-#: webhooks: it read their `sg_message_id` whole, which is now read up to its first full stop, so that a message whose webhooks
+#: webhooks: it read their `sg_message_id` whole, of which the ending is no longer read, so that a message whose webhooks
 #: both revisions read is two interactions (docs/upgrade.md).
 BEFORE = "94fac185"
 
