@@ -96,7 +96,10 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
         )
+        if not (what == "sending" and settings.sending.paused)
     ]
+    if settings.sending.paused:
+        health.alarms["sending"] = "sending.paused is set: nothing is sent until a worker runs without it"
     try:
         kafka = Log(client_args(settings.kafka), GROUP, TOPICS)
         Watch(health, kafka, partial(member_of, app), gaps, worker.stall_after).start()

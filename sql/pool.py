@@ -6,6 +6,7 @@ from typing import Any, Self
 import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -14,6 +15,10 @@ from sql.statements import statement
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
+#: By these a connection ends within 25 seconds if its server is gone without a word, as after a power failure or behind a cut
+#: network. By the system's defaults a process would wait for 15 minutes to 2 hours, though a standby had long been promoted.
+#: (https://www.postgresql.org/docs/current/libpq-connect.html) The connection string may set them otherwise.
+VIGILANT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 Connection = AsyncConnection[DictRow]
 
@@ -38,7 +43,7 @@ class Pooled:
             timeout=WAIT,
             open=False,
             configure=_configure,
-            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5},
+            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **vigilant(dsn)},
             reconnect_timeout=30.0,
             name="threadline",
         )
@@ -81,6 +86,12 @@ class Pooled:
         """Run a statement that returns no rows."""
         async with self._pool.connection() as connection:
             await connection.execute(statement(name), parameters, prepare=True)
+
+
+def vigilant(dsn: str) -> dict[str, Any]:
+    """Return those options of VIGILANT that the connection string does not set."""
+    given = conninfo_to_dict(dsn)
+    return {name: value for name, value in VIGILANT.items() if name not in given}
 
 
 async def _configure(connection: Connection) -> None:

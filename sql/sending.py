@@ -24,7 +24,7 @@ from sql.messages import (
     Settled,
 )
 from sql.parameters import always_written, json
-from sql.pool import Connection
+from sql.pool import Connection, vigilant
 from sql.rows import Row
 from sql.statements import statement
 
@@ -120,7 +120,9 @@ class SendingStore(Appending):
         of its own."""
         dsn = self._pool.conninfo
         assert isinstance(dsn, str)
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(
+            dsn, autocommit=True, connect_timeout=5, **vigilant(dsn)
+        ) as connection:
             await connection.execute(statement("listen"))
             call()
             async for _ in connection.notifies():
@@ -197,6 +199,11 @@ class SendingStore(Appending):
         names `actor`."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
         return next((str(row["was"]) for row in await self._run("release", parameters)), None)
+
+    async def hold_restored(self, actor: str) -> list[dict[str, Any]]:
+        """After the database was restored, make unanswered each message that is due, being sent or watched, since it may have
+        been sent since the restored time. Return their `client_id` and `message_id`. The audit names `actor`."""
+        return await self._run("hold_restored", {"actor": actor})
 
 
 async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:

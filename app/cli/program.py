@@ -32,6 +32,7 @@ COMMANDS = {
     "mqtt": "Subscribe to MQTT brokers, and post what devices publish to the webhook endpoint.",
     "migrate": "Apply the missing migrations to the database's schema and roles. Safe to repeat.",
     "topics": "Create the missing Kafka topics, and list all of them.",
+    "restored": "After the database was restored: read Kafka again from a time, and hold messages that may have been sent.",
     "new-provider": "Create the files of a new provider: adapter, page, simulator and fixture. Run it in a checkout.",
     "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
 }  # fmt: skip

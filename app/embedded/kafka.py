@@ -57,16 +57,19 @@ class Kafka:
     `client.properties` for Kafka's own tools.
 
     Clients authenticate with a password made at the first start, since every account of the machine can reach loopback.
-    `secured=False`, for tests and benchmarks, turns that off.
+    `secured=False`, for tests and benchmarks, turns that off. `more`: lines of `server.properties` that override its own.
     """
 
     name = "Kafka"
 
-    def __init__(self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM, secured: bool = True) -> None:
+    def __init__(
+        self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM, secured: bool = True, more: str = ""
+    ) -> None:
         self.folder = folder.absolute()
         self.log = log.absolute()
         self.jvm = jvm
         self._secured = secured
+        self._more = more
         self._child: Child | None = None
         self._kept: dict[str, str | int] = {}
 
@@ -165,7 +168,7 @@ class Kafka:
             write_secret(self.folder / "client.properties", CLIENT.format(bootstrap=self.bootstrap, **values))
         properties = self.folder / "server.properties"
         text = TEMPLATE.read_text() + (SECURED if self._secured else OPEN).read_text()
-        write_secret(properties, text.format(log_dir=self.folder / "log", **values))
+        write_secret(properties, text.format(log_dir=self.folder / "log", **values) + self._more)
         return properties
 
     async def _ready(self) -> None:

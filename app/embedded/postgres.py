@@ -82,7 +82,12 @@ class Postgres:
         return account, binaries, place
 
     async def start(self) -> None:
-        """Prepare, clean up after a killed server, run, wait until it answers, and create roles and database.
+        """Run the server and create roles and database. Raises as `run` does."""
+        await self.run()
+        await self.execute("roles", owner=self._kept["owner"], service=self._kept["service"], database=DATABASE)
+
+    async def run(self) -> None:
+        """Prepare, clean up after a killed server, run, and wait until it answers.
 
         A restart keeps the port. The caller holds a lock on the folder, which one process may use at a time.
         Raises StartFailed (with the log's last lines), Unreachable or PortTaken.
@@ -103,7 +108,6 @@ class Postgres:
         )
         self._child.start()
         await self._ready()
-        await self.execute("roles", owner=self._kept["owner"], service=self._kept["service"], database=DATABASE)
 
     async def stop(self) -> None:
         """Stop in fast mode: end connections and write a checkpoint. Does nothing if it is not running."""

@@ -58,6 +58,9 @@ _LIVE = (
     ),
 )
 
+#: Those that the workers read.
+READ: tuple[Topic, ...] = tuple(topic for topic in _LIVE if topic.name != "events.recorded")
+
 #: All topics, with those of their dead letters.
 TOPICS: tuple[Topic, ...] = (
     *_LIVE,

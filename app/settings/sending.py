@@ -30,6 +30,9 @@ class Sending(Section):
     accepting: int = Field(
         default=200, ge=1, description="most concurrent requests to send in one HTTP process; further ones get 429"
     )
+    paused: bool = Field(
+        default=False, description="send nothing; requests are accepted and wait. For the time after a restore"
+    )
     allowed_networks: list[IPv4Network | IPv6Network] = Field(
         default=[], description="private networks that accounts set by clients may call, e.g. 10.1.2.0/24"
     )

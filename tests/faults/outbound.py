@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,7 @@ async def run(
     moody = moody_providers(PROVIDERS, share, seed)
     async with moody["resend"], moody["twilio"]:
         async with _stack(folder, moody) as stack:
-            key = await _prepare(stack)
+            key = await prepare(stack)
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             service = Service(stack, PROVIDERS, key, messages, rate)
             asking = asyncio.create_task(service.run())
@@ -82,9 +83,9 @@ async def run(
             await asking
             outcome.accepted, outcome.repeated = service.accepted, service.repeated
             await settle(stack)
-            await _settled(stack, reporter)
+            await settled(stack, reporter)
             reporting.cancel()
-            await _count(stack, outcome, moody)
+            await count(stack, outcome, moody)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -99,20 +100,20 @@ def _stack(folder: Path, moody: dict[str, Moody]) -> Stack:
     return stack
 
 
-async def _prepare(stack: Stack) -> str:
+async def prepare(stack: Stack, client: str = "default", providers: Sequence[str] = PROVIDERS) -> str:
     """Configure the client, with quick retries; return an API key."""
-    async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
-        await store.set_client("default", configuration(PROVIDERS), "faults")
+    async with await EventStore.open(stack.dsn("service"), pool=1) as store:
+        await store.set_client(client, configuration(providers), "faults")
         id, token, hash = mint()
-        await store.create_api_key(id, "faults", "default", ["messages:write"], hash)
+        await store.create_api_key(id, "faults", client, ["messages:write"], hash)
     return token
 
 
-async def _settled(stack: Stack, reporter: Reporter, within: float = 120) -> None:
+async def settled(stack: Stack, reporter: Reporter, within: float = 120) -> None:
     """Wait until all messages are settled, and the providers' webhooks are processed."""
     query = "SELECT count(*) FROM threadline.messages WHERE state <> ALL (%s)"
     deadline = time.monotonic() + within
-    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner"), autocommit=True) as db:
+    async with await psycopg.AsyncConnection.connect(stack.dsn("owner"), autocommit=True) as db:
         while time.monotonic() < deadline:
             row = await (await db.execute(query, [list(SETTLED)])).fetchone()
             if row == (0,) and reporter.done:
@@ -122,11 +123,14 @@ async def _settled(stack: Stack, reporter: Reporter, within: float = 120) -> Non
     await asyncio.sleep(6)  # longer than the interval of the sweep
 
 
-async def _count(stack: Stack, outcome: Outcome, moody: dict[str, Moody]) -> None:
-    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as db:
+async def count(stack: Stack, outcome: Outcome, moody: dict[str, Moody]) -> None:
+    """Count what became of the messages, by our tables and by what the providers accepted."""
+    async with await psycopg.AsyncConnection.connect(stack.dsn("owner")) as db:
         rows = await (await db.execute("SELECT message_id, state, channel FROM threadline.messages")).fetchall()
         sent_events = await (
-            await db.execute("SELECT DISTINCT message_id FROM threadline.events WHERE type = 'UserMessageSent'")
+            await db.execute(
+                "SELECT DISTINCT message_id FROM threadline.events WHERE type = 'UserMessageSent' AND message_id IS NOT NULL"
+            )
         ).fetchall()
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
     outcome.states = Counter(state for _, state, _ in rows)

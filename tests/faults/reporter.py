@@ -20,7 +20,7 @@ class Reporter:
 
     async def run(self) -> None:
         """Post until cancelled."""
-        async with httpx.AsyncClient(timeout=15) as client:
+        async with httpx.AsyncClient(timeout=15, verify=False) as client:
             while True:
                 for name, each in self.moody.items():
                     for sent in each.sent[self.reported[name] :]:

@@ -20,8 +20,11 @@ BATCH = 10
 class Service:
     """Requests messages: half by HTTP, half by Kafka, at a steady rate, each until it is acknowledged."""
 
-    def __init__(self, stack: Stack, providers: Sequence[str], key: str, count: int, rate: float) -> None:
+    def __init__(
+        self, stack: Stack, providers: Sequence[str], key: str, count: int, rate: float, client: str = "default"
+    ) -> None:
         self.stack, self.providers, self.key, self.count, self.rate = stack, providers, key, count, rate
+        self.client = client
         self.accepted = self.repeated = 0
         self.began = 0.0
 
@@ -34,7 +37,7 @@ class Service:
         await asyncio.sleep(max(0.0, self.began + 2 * done / self.rate - time.monotonic()))
 
     async def _by_http(self) -> None:
-        async with httpx.AsyncClient(timeout=15) as client:
+        async with httpx.AsyncClient(timeout=15, verify=False) as client:
             for start in range(0, self.count // 2, BATCH):
                 await self._pace(start)
                 numbers = range(start, min(start + BATCH, self.count // 2))
@@ -61,7 +64,7 @@ class Service:
                 async with AIOKafkaProducer(**client_args(self.stack.settings.kafka), acks="all") as producer:
                     while first + number < self.count:
                         await self._pace(number)
-                        document = request_of(self.providers, first + number) | {"clientId": "default"}
+                        document = request_of(self.providers, first + number) | {"clientId": self.client}
                         async with asyncio.timeout(10):
                             await producer.send_and_wait("messages.requested", orjson.dumps(document))
                         self.accepted += 1

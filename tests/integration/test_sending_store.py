@@ -267,6 +267,25 @@ async def test_cancel_and_release(store: EventStore) -> None:
     assert cancelled is not None and (cancelled["state"], cancelled["delivery"]) == ("cancelled", "cancelled")
 
 
+async def test_after_a_restore_what_may_have_been_sent_is_held(store: EventStore) -> None:
+    """A message that is due, or being sent, becomes unanswered, once; one that is due later is not touched; the audit names who
+    asked."""
+    await accept(store, asked(1))
+    assert len(await store.claim(10, 60, {})) == 1
+    await accept(store, asked(2))
+    await accept(store, asked(3), due_at=datetime.now(UTC) + timedelta(hours=1))
+
+    held = await store.hold_restored("cli:ana")
+    assert [(row["client_id"], row["message_id"]) for row in held] == [("shop", "m-1"), ("shop", "m-2")]
+    assert await store.hold_restored("cli:ana") == []
+    assert await store.claim(10, 60, {}) == []
+    assert await store.release("shop", "m-1", True, "cli:ana") == "unanswered"
+    assert [row["message_id"] for row in await store.claim(10, 60, {})] == ["m-1"]
+    audit = [(row["actor"], row["subject"], row["detail"]) for row in await store.audit("shop", 10)]
+    assert ("cli:ana", "m-1", {"was": "sending"}) in audit
+    assert ("cli:ana", "m-2", {"was": "queued"}) in audit
+
+
 async def test_what_a_provider_tells_settles_an_unanswered_attempt(store: EventStore) -> None:
     """By our id, which its webhook echoes; the others wait for somebody to release them."""
     await accept(store, asked(1), asked(2))

@@ -42,16 +42,40 @@ class Stack:
         return f"http://127.0.0.1:{self.door}"
 
     @property
+    def bootstrap(self) -> str:
+        """The brokers' addresses, for clients."""
+        return self.kafka.bootstrap
+
+    def dsn(self, role: str) -> str:
+        """Return how the processes connect to the database as `owner` or `service`."""
+        return self.postgres.dsn(role)
+
+    async def start_servers(self) -> None:
+        """Start PostgreSQL and Kafka."""
+        async with asyncio.TaskGroup() as servers:
+            servers.create_task(self.postgres.start())
+            servers.create_task(self.kafka.start())
+
+    async def migrate(self) -> None:
+        """Make the database's schema."""
+        await migrate(self.dsn("owner"))
+
+    async def stop_servers(self) -> None:
+        """Stop PostgreSQL and Kafka."""
+        await self.kafka.stop()
+        await self.postgres.stop()
+
+    @property
     def settings(self) -> Settings:
         """The settings of each process of this stack; available once the servers run."""
         given: dict[str, Any] = {
             "data": self.folder,
-            "postgres": {"dsn": self.postgres.dsn("service"), "owner_dsn": self.postgres.dsn("owner")},
+            "postgres": {"dsn": self.dsn("service"), "owner_dsn": self.dsn("owner")},
             "door": {"port": self.door},
             "worker": {"port": self.worker},
             "telemetry": {"sample": 0, "log_level": "info"},
         }
-        given["kafka"] = {"bootstrap": self.kafka.bootstrap}
+        given["kafka"] = {"bootstrap": self.bootstrap}
         for key, value in self._given.items():
             given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
         return Settings(**given)
@@ -61,16 +85,14 @@ class Stack:
         """The same as `THREADLINE_…` variables."""
         return {
             f"THREADLINE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in _plain(self.settings.model_dump(by_alias=True)).items()
+            for name, value in _plain(self.settings.model_dump(by_alias=True, exclude_unset=True)).items()
         }
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            async with asyncio.TaskGroup() as servers:
-                servers.create_task(self.postgres.start())
-                servers.create_task(self.kafka.start())
-            await migrate(self.postgres.dsn("owner"))
+            await self.start_servers()
+            await self.migrate()
             await ensure_topics(self.settings)
         except BaseException:
             await self.__aexit__()
@@ -80,8 +102,7 @@ class Stack:
     async def __aexit__(self, *_: object) -> None:
         for child in self.children.values():
             await child.stop()
-        await self.kafka.stop()
-        await self.postgres.stop()
+        await self.stop_servers()
 
     def move(self) -> None:
         """Choose another port for the next HTTP process, so that two can run."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.doctor import blobs, clients, dead_letters, log, servers, sources
+from app.cli.doctor import blobs, clients, dead_letters, log, servers, sources, standby
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.json_output import AsJson, print_json
@@ -24,6 +24,7 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     servers.programs,
     dead_letters.dead_letters,
     log.horizon,
+    standby.standby,
     clients.clients,
 )
 ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (

@@ -40,6 +40,7 @@ USES: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "topics": (),
     "rebuild": (),
+    "restored": ("hold",),
 }
 #: Those that start what they lack, rather than end with the advice to start it.
 STARTING = ("up", "demo")
