@@ -3,22 +3,23 @@ evicted and killed under load, and what was acknowledged while Kafka was away ou
 
 import asyncio
 import contextlib
-import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.acceptance.kubernetes.cluster import Cluster
-from tests.acceptance.kubernetes.release import CHART, NAMESPACE, Release
+from tests.acceptance.kubernetes.release import CHART, RELEASE, Release
 from tests.acceptance.kubernetes.servers import Beside
 from tests.faults.faults import Outcome, settle, verify
 from tests.faults.providers import Signed
 from tests.support import traffic
 
 RATE = 50  # webhooks a second
+MOST = 60_000  # webhooks; the steps end before
 #: More processes than a worker's memory has room for. Each is smaller than the worker, which the kernel therefore ends.
 CROWD = """
 import os, time
@@ -76,6 +77,79 @@ async def installed(open_folder: Path) -> AsyncIterator[tuple[Cluster, Beside, R
         yield cluster, stack, release
 
 
+class Steps:
+    """What is done to the release under load, one after the other. kubectl and helm run in threads, so that the load goes on."""
+
+    def __init__(self, cluster: Cluster, release: Release, load: Load) -> None:
+        self._cluster = cluster
+        self._release = release
+        self._load = load
+
+    async def settled(self, what: str) -> None:
+        """Wait until both components have two ready pods and no other, and print the count of answers."""
+        await self._cluster.wait(lambda: self._release.ready("door") and self._release.ready("worker"), what)
+        print(f"{what}: {len(self._load.sent)} posted, {dict(self._load.answers)}")
+
+    async def helm(self, command: str, *arguments: str | Path, check: bool = True) -> str:
+        """Run a command of helm on the release, and return its output."""
+        return await asyncio.to_thread(self._release.helm, command, *arguments, check=check)
+
+    async def pods(self, *components: str) -> list[dict[str, Any]]:
+        """Return the components' pods."""
+        return [pod for name in components for pod in await asyncio.to_thread(self._release.pods, name)]
+
+    async def upgrade(self) -> None:
+        """Change a setting: every pod is replaced. Then roll back."""
+        before = {pod["metadata"]["uid"] for pod in await self.pods("door", "worker")}
+        changed = self._release.values('telemetry.log_level = "warning"')
+        await self.helm("upgrade", CHART, f"--values={changed}")
+        await self.settled("upgraded")
+        assert not before & {pod["metadata"]["uid"] for pod in await self.pods("door", "worker")}
+        await self.helm("rollback", "1")
+        await self.settled("rolled back")
+
+    async def mistake(self) -> None:
+        """Upgrade with a setting that does not exist: the hook `topics` refuses it, and no pod is replaced."""
+        before = {pod["metadata"]["uid"] for pod in await self.pods("door", "worker")}
+        wrong = self._release.values("door.prot = 1")
+        assert "Job" in await self.helm("upgrade", CHART, f"--values={wrong}", check=False)
+        log = await asyncio.to_thread(self._release.kubectl, "logs", f"job/{RELEASE}-topics")
+        assert "door.prot" in log and "port" in log
+        assert before == {pod["metadata"]["uid"] for pod in await self.pods("door", "worker")}
+        await self.settled("refused a wrong setting")
+
+    async def drain(self) -> None:
+        """Drain a node: its pods go to the other."""
+        kept, drained = (node.name for node in self._cluster.nodes)
+        line = ("drain", drained, "--delete-emptydir-data", "--timeout=180s")
+        await asyncio.to_thread(self._cluster.kubectl, *line)
+        await self.settled("drained")
+        assert {pod["spec"]["nodeName"] for pod in await self.pods("door", "worker")} == {kept}
+        await asyncio.to_thread(self._cluster.kubectl, "uncordon", drained)
+
+    async def evict(self) -> None:
+        """Evict both pods of a component at once: the disruption budget allows one."""
+        for component in ("door", "worker"):
+            first, second = [pod["metadata"]["name"] for pod in await self.pods(component)]
+            assert "disruption budget" not in await asyncio.to_thread(self._release.evict, first)
+            assert "disruption budget" in await asyncio.to_thread(self._release.evict, second)
+            await self.settled(f"evicted a {component}")
+
+    async def exhaust(self) -> None:
+        """Fill a worker's memory: the kernel kills it, and it is started again."""
+        worker = (await self.pods("worker"))[0]["metadata"]["name"]
+        line = ("exec", worker, "--", "python", "-c", CROWD)
+        await asyncio.to_thread(self._release.kubectl, *line, check=False)
+
+        def killed() -> bool:
+            (pod,) = (pod for pod in self._release.pods("worker") if pod["metadata"]["name"] == worker)
+            (container,) = pod["status"]["containerStatuses"]
+            return "OOMKilled" in str(container["lastState"])
+
+        await self._cluster.wait(killed, "out of memory")
+        await self.settled("out of memory, and back")
+
+
 async def check(stack: Beside, release: Release, load: Load) -> None:
     """Compare what was acknowledged with the log and the timelines, once every door's spool is empty and all is read."""
     for pod in release.pods("door"):
@@ -83,80 +157,41 @@ async def check(stack: Beside, release: Release, load: Load) -> None:
         await settle(stack)
     outcome = Outcome()
     await verify(stack, [Signed(post) for post in load.sent], set(range(len(load.sent))), outcome)
+    print(outcome)
     assert outcome.good, outcome
 
 
 async def test_changes_under_load(installed: tuple[Cluster, Beside, Release]) -> None:
-    """Under load the release is upgraded with a changed setting and rolled back, a node is drained, two evictions of doors at once
-    are one too many, and a worker runs out of memory: each webhook is answered 200 and is in the log, once."""
+    """Under load the release is upgraded and rolled back, an upgrade with a wrong setting is refused, a node is drained, pods are
+    evicted, and a worker runs out of memory: each webhook is answered 200 and is in the log, once."""
     cluster, stack, release = installed
-    load = Load(release.service(), traffic.posts(60_000, seed=14, email=True))
-
-    async def step(what: str, *work: Callable[[], object]) -> None:
-        for each in work:
-            await asyncio.to_thread(each)
-        await cluster.wait(lambda: release.ready("door") and release.ready("worker"), what)
-        print(f"{what}: {len(load.sent)} posted, {dict(load.answers)}")
-
-    before = {pod["metadata"]["uid"] for component in ("door", "worker") for pod in release.pods(component)}
+    load = Load(release.service(), traffic.posts(MOST, seed=14, email=True))
+    steps = Steps(cluster, release, load)
     async with load.running():
-        await step("installed")
-        changed = release.values('telemetry.log_level = "warning"')
-        await step("upgraded", lambda: release.helm("upgrade", CHART, f"--values={changed}"))
-        after = {pod["metadata"]["uid"] for component in ("door", "worker") for pod in release.pods(component)}
-        assert not before & after
-        await step("rolled back", lambda: release.helm("rollback", "1"))
-        refused = await asyncio.to_thread(
-            release.helm, "upgrade", CHART, f"--values={release.values('door.prot = 1')}", check=False
-        )
-        assert "topics" in refused and "FAILED" in cluster.helm("list", f"--namespace={NAMESPACE}", "--all").upper()
-        assert release.ready("door") and release.ready("worker")
-        name = cluster.nodes[1].name
-        drain = ("drain", name, "--delete-emptydir-data", "--timeout=180s")
-        await step("drained", lambda: cluster.kubectl(*drain))
-        assert {pod["spec"]["nodeName"] for pod in release.pods("door")} == {cluster.nodes[0].name}
-        cluster.kubectl("uncordon", name)
-        first, second = (pod["metadata"]["name"] for pod in release.pods("door"))
-        assert "disruption budget" not in evict(release, first)
-        assert "disruption budget" in evict(release, second)
-        await step("evicted")
-        worker = release.pods("worker")[0]["metadata"]["name"]
-        await asyncio.to_thread(release.kubectl, "exec", worker, "--", "python", "-c", CROWD, check=False)
-
-        def killed() -> bool:
-            (pod,) = (pod for pod in release.pods("worker") if pod["metadata"]["name"] == worker)
-            (container,) = pod["status"]["containerStatuses"]
-            return "OOMKilled" in str(container["lastState"])
-
-        await cluster.wait(killed, "out of memory")
-        await step("out of memory, and back")
+        await steps.settled("installed")
+        for step in (steps.upgrade, steps.mistake, steps.drain, steps.evict, steps.exhaust):
+            await step()
     assert load.answers == {"200": len(load.sent)}
     await check(stack, release, load)
-
-
-def evict(release: Release, pod: str) -> str:
-    """Ask for a pod's eviction, as a drain does, and return what Kubernetes answers."""
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
-    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
-    return release.ask("create", f"--raw={path}", "--filename=-", given=json.dumps(eviction))
 
 
 async def test_spool_outlives_its_pod(installed: tuple[Cluster, Beside, Release]) -> None:
     """While Kafka is away webhooks are acknowledged and spooled, and each door's pod is deleted: the next pod takes the spool over,
     and once Kafka is back each webhook is in the log, once."""
     cluster, stack, release = installed
-    load = Load(release.service(), traffic.posts(60_000, seed=15, email=True))
+    load = Load(release.service(), traffic.posts(MOST, seed=15, email=True))
     await stack.kafka.stop()
+    spooled = {}
     async with load.running():
         await asyncio.sleep(10)
-        spooled = {}
         async with httpx.AsyncClient(trust_env=False, verify=False) as client:
-            for pod in release.pods("door"):
+            for pod in await asyncio.to_thread(release.pods, "door"):
                 page = (await client.get(f"http://{pod['status']['podIP']}:8080/readyz")).json()
                 spooled[pod["metadata"]["name"]] = page["spool"]["records"]
-        for pod in spooled:
-            await asyncio.to_thread(release.kubectl, "delete", "pod", pod, "--wait")
+        for name in spooled:
+            await asyncio.to_thread(release.kubectl, "delete", "pod", name, "--wait")
             await cluster.wait(lambda: release.ready("door"), "a door without Kafka")
+        print(f"spooled {spooled}, pods replaced: {len(load.sent)} posted, {dict(load.answers)}")
         await stack.kafka.start()
         await cluster.wait(lambda: release.ready("worker"), "a worker with Kafka")
     assert len(spooled) == 2 and all(spooled.values())

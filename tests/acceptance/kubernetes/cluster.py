@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
@@ -116,10 +117,10 @@ class Cluster:
         finally:
             self._closing.close()
 
-    async def wait(self, true: Any, what: str, within: float = 120) -> None:
-        """Wait until `true()` is. Raises StartFailed of a process that has ended, or TimeoutError after `within` seconds."""
+    async def wait(self, true: Callable[[], object], what: str, within: float = 120) -> None:
+        """Wait until `true()` is, which is called in a thread. Raises StartFailed of a process that has ended, or TimeoutError after `within` seconds."""
         deadline = time.monotonic() + within
-        while not true():
+        while not await asyncio.to_thread(true):
             for child in (*self._children, *(child for node in self.nodes for child in node.children)):
                 if not child.alive:
                     raise child.failure(f"it ended, {child.how_it_ended()}")

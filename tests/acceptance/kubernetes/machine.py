@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ SETTINGS = (
     "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
 )  # fmt: skip
 GROUPS = Path("/sys/fs/cgroup")
+#: Folders that kubelet makes wherever its own are; an inner one first.
+MADE = tuple(map(Path, ("/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers")))
 
 
 def node_address(number: int) -> str:
@@ -42,6 +45,7 @@ def prepared(nodes: int) -> Iterator[None]:
     changes."""
     kept = {file: (SYSTEM / file).read_text() for file in SETTINGS if (SYSTEM / file).exists()}
     tables = _tables()
+    absent = [folder for folder in MADE if not folder.exists()]
     run("ip", "link", "delete", INTERFACE, check=False)  # of a run that was killed
     run("ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", f"{INTERFACE}-peer")
     try:
@@ -58,6 +62,8 @@ def prepared(nodes: int) -> Iterator[None]:
             run("ip", "link", "delete", bridge(number), check=False)
         for table in _tables() - tables:
             run("nft", "delete", "table", *table.split())
+        for folder in absent:
+            shutil.rmtree(folder, ignore_errors=True)
         for file, value in kept.items():
             if (SYSTEM / file).read_text() != value:
                 (SYSTEM / file).write_text(value)

@@ -45,7 +45,7 @@ class Node:
     def start_containers(self) -> None:
         """Start containerd."""
         (self.folder / "net").mkdir(parents=True)
-        plugins = Path(program("bridge")).parent
+        plugins = Path(program("host-local")).parent
         (self.folder / "net" / "pods.conflist").write_text(json.dumps(self._network()))
         (self.folder / "containerd.toml").write_text(
             CONTAINERD.format(folder=self.folder, pause=PAUSE, plugins=plugins, runc=program("runc"))

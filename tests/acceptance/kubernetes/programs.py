@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 #: A folder with the programs that no package of Debian has.
-FOLDER = "THREADLINE_TESTS_K8S_BIN"
+FOLDER = "KUBERNETES_BIN"
 #: Each program, and where it comes from.
 ORIGINS = {
     **dict.fromkeys(
@@ -21,7 +21,7 @@ ORIGINS = {
     "nft": "on Debian and Ubuntu: apt install nftables",
     "catatonit": "on Debian and Ubuntu: apt install catatonit",
     "podman": "on Debian and Ubuntu: apt install podman",
-    "bridge": "on Debian and Ubuntu: apt install containernetworking-plugins",
+    "host-local": "on Debian and Ubuntu: apt install containernetworking-plugins",
 }  # fmt: skip
 #: Where packages put the network plug-ins.
 PLUGINS = "/usr/lib/cni:/opt/cni/bin"

@@ -81,10 +81,12 @@ class Release:
         """Run kubectl in the release's namespace."""
         return self._cluster.kubectl(f"--namespace={NAMESPACE}", *arguments, given=given, check=check)
 
-    def ask(self, *arguments: str, given: str) -> str:
-        """Run kubectl, which may be refused, and return its output and errors."""
-        line = (f"--kubeconfig={self._cluster.credentials}", *arguments)
-        done = run("kubectl", *line, given=given, check=False)
+    def evict(self, pod: str) -> str:
+        """Ask for a pod's eviction, as a drain does, and return what Kubernetes answers."""
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAMESPACE}}
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction"
+        line = (f"--kubeconfig={self._cluster.credentials}", "create", f"--raw={path}", "--filename=-")
+        done = run("kubectl", *line, given=json.dumps(eviction), check=False)
         return done.stdout + done.stderr
 
     def pods(self, component: str) -> list[dict[str, Any]]:
