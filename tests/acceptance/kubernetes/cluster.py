@@ -28,7 +28,7 @@ class Cluster:
         self.nodes = [Node(number, folder) for number in range(nodes)]
         self.credentials = folder / "kubeconfig"
         self._children: list[Child] = []
-        self._closing = contextlib.ExitStack()
+        self._closing = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         require()
@@ -42,9 +42,10 @@ class Cluster:
         return self
 
     async def _start(self) -> None:
-        for node in self.nodes:
-            node.start_containers()
         self._start_control()
+        for node in self.nodes:
+            self._closing.push_async_callback(node.stop)
+            node.start_containers()
         archives = await asyncio.to_thread(images.archives, self.folder)
         for node in self.nodes:
             for archive in archives:
@@ -104,18 +105,16 @@ class Cluster:
 
     def _run(self, name: str, *arguments: str | Path) -> None:
         child = Child(name, [program(name), *arguments], self.folder / f"{name}.log")
+        self._closing.push_async_callback(child.stop)
         child.start()
         self._children.append(child)
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop everything, and put the machine back as it was."""
-        try:
-            for node in self.nodes:
-                await node.stop()
-            for child in reversed(self._children):
-                await child.stop()
-        finally:
-            self._closing.close()
+        """Remove the pods, stop everything in reverse order, and put the machine back as it was, whatever of it fails."""
+        everywhere = ("--all", "--all-namespaces", "--timeout=60s")
+        self.kubectl("delete", "deployment,statefulset,job", *everywhere, "--cascade=orphan", check=False)
+        self.kubectl("delete", "pod", *everywhere, "--grace-period=1", check=False)
+        await self._closing.aclose()
 
     async def wait(self, true: Callable[[], object], what: str, within: float = 120) -> None:
         """Wait until `true()` is, which is called in a thread. Raises StartFailed of a process that has ended, or TimeoutError after `within` seconds."""

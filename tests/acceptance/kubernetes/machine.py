@@ -25,8 +25,10 @@ SETTINGS = (
     "net/netfilter/nf_conntrack_tcp_timeout_close_wait",
 )  # fmt: skip
 GROUPS = Path("/sys/fs/cgroup")
-#: Folders that kubelet makes wherever its own are; an inner one first.
-MADE = tuple(map(Path, ("/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers")))
+#: Folders that kubelet, containerd and the network plug-ins make wherever their own are.
+MADE = tuple(map(Path, ("/var/lib/kubelet", "/var/log/containers", "/run/containerd", "/var/lib/cni")))
+#: The network namespaces of pods are mounted here.
+NAMESPACES = Path("/run/netns")
 
 
 def node_address(number: int) -> str:
@@ -44,7 +46,7 @@ def prepared(nodes: int) -> Iterator[None]:
     """Make the nodes' addresses and a route to services, on a pair of interfaces. At the end put back all that the cluster
     changes."""
     kept = {file: (SYSTEM / file).read_text() for file in SETTINGS if (SYSTEM / file).exists()}
-    tables = _tables()
+    tables, namespaces = _tables(), set(NAMESPACES.glob("*"))
     absent = [folder for folder in MADE if not folder.exists()]
     run("ip", "link", "delete", INTERFACE, check=False)  # of a run that was killed
     run("ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", f"{INTERFACE}-peer")
@@ -60,6 +62,8 @@ def prepared(nodes: int) -> Iterator[None]:
         run("ip", "link", "delete", INTERFACE)
         for number in range(nodes):
             run("ip", "link", "delete", bridge(number), check=False)
+        for namespace in set(NAMESPACES.glob("*")) - namespaces:  # of pods that were not removed in order
+            run("ip", "netns", "delete", namespace.name, check=False)
         for table in _tables() - tables:
             run("nft", "delete", "table", *table.split())
         for folder in absent:
@@ -113,13 +117,10 @@ def _hierarchies() -> list[Path]:
 
 def clean(folder: Path) -> None:
     """End what outlives containerd, the processes that hold containers of `folder`, by their ids; unmount all below it."""
-    for process in psutil.process_iter(["name", "cmdline"]):
-        if (
-            process.info["name"] == "containerd-shim"
-            or "containerd-shim" in " ".join(process.info["cmdline"] or ())[:80]
-        ):
-            if str(folder) in " ".join(process.info["cmdline"]):
-                process.kill()
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or [""]
+        if "containerd-shim" in line[0] and any(str(folder) in part for part in line):
+            process.kill()
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((mount for mount in mounts if mount.startswith(f"{folder}/")), key=len, reverse=True):
         run("umount", "--lazy", mount, check=False)

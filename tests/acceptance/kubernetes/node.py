@@ -105,11 +105,13 @@ class Node:
         return self._children
 
     async def stop(self) -> None:
-        """Stop the kubelet, then the containers that are left, then containerd."""
-        for child in reversed(self._children):
-            if child.name.startswith("containerd") and child.alive:
-                for name in self.containers("tasks", "list", "--quiet", check=False).split():
-                    self.containers("tasks", "delete", "--force", name, check=False)
-            await child.stop()
-        machine.clean(self.folder)
-        machine.remove_groups(self._group)
+        """Stop the kubelet, then the containers that are left, then containerd, and clean up."""
+        try:
+            for child in reversed(self._children):
+                if child.name.startswith("containerd") and child.alive:
+                    tasks = self.containers("tasks", "list", "--quiet", check=False).split()
+                    self.containers("tasks", "delete", "--force", *tasks, check=False)
+                await child.stop()
+        finally:
+            machine.clean(self.folder)
+            machine.remove_groups(self._group)
