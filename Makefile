@@ -40,7 +40,7 @@ bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writ
 faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
 
-acceptance: $(INSTALLED_DEV) ## Try the image and the alerts with podman, Prometheus and Alertmanager (deploy/README.md); after `make image`
+acceptance: $(INSTALLED_DEV) ## Try image, Helm chart and alerts with podman, Kubernetes and Prometheus (deploy/README.md); after `make image`
 	@exec $(BIN)/python -m pytest -q tests/acceptance
 
 image: ## Build the container image with podman: make image [BASE=docker.io/library/debian:12-slim] [IMAGE_FLAGS=…]
