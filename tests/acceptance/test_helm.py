@@ -157,7 +157,7 @@ async def check(stack: Beside, release: Release, load: Load) -> None:
         await settle(stack)
     outcome = Outcome()
     await verify(stack, [Signed(post) for post in load.sent], set(range(len(load.sent))), outcome)
-    print(outcome)
+    print(f"{len(load.sent)} posted, {outcome}")
     assert outcome.good, outcome
 
 

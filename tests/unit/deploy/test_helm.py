@@ -12,7 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from agents import GROUP
+from agents.process.ending import LAST
 from app.cli.program import COMMANDS
+from app.http.server import GRACE
 from app.kafka.topics import TOPICS
 from app.settings import Settings
 from app.settings.loading import load
@@ -146,8 +148,5 @@ def test_no_pod_may_do_more_than_it_needs() -> None:
 
 def test_time_to_stop_suffices() -> None:
     """Kubernetes waits longer than the processes take to stop by themselves."""
-    from agents.process.ending import LAST
-    from app.http.server import GRACE
-
     assert VALUES["worker"]["stopSeconds"] > LAST
     assert VALUES["door"]["stopSeconds"] > load().door.keep_timeout + GRACE
