@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.embedded import ports
+from app.embedded.firstrun import write_secret
 from app.embedded.process import Child
 from tests.acceptance.kubernetes import images, machine
 from tests.acceptance.kubernetes.node import Node
@@ -63,9 +64,9 @@ class Cluster:
         """Start etcd, the API server, and once it answers, what is a client of it."""
         peers, clients, api = ports.free(), ports.free(), ports.free()
         token, keys = token_hex(16), self.folder / "accounts.pem"
-        (self.folder / "tokens").write_text(f'{token},admin,admin,"system:masters"\n')
+        write_secret(self.folder / "tokens", f'{token},admin,admin,"system:masters"\n')
         _write_key(keys)
-        self.credentials.write_text(json.dumps(_credentials(f"https://127.0.0.1:{api}", token)))
+        write_secret(self.credentials, json.dumps(_credentials(f"https://127.0.0.1:{api}", token)))
         self._run(
             "etcd", "--data-dir", self.folder / "etcd", "--unsafe-no-fsync", "--log-level=warn",
             f"--listen-client-urls=http://127.0.0.1:{clients}", f"--advertise-client-urls=http://127.0.0.1:{clients}",
@@ -117,7 +118,8 @@ class Cluster:
         await self._closing.aclose()
 
     async def wait(self, true: Callable[[], object], what: str, within: float = 120) -> None:
-        """Wait until `true()` is, which is called in a thread. Raises StartFailed of a process that has ended, or TimeoutError after `within` seconds."""
+        """Wait until `true()` is, which is called in a thread. Raises StartFailed of a process that has ended, or TimeoutError
+        after `within` seconds."""
         deadline = time.monotonic() + within
         while not await asyncio.to_thread(true):
             for child in (*self._children, *(child for node in self.nodes for child in node.children)):
@@ -142,7 +144,7 @@ def _write_key(file: Path) -> None:
     """Write a private key that signs the tokens of service accounts."""
     key = rsa.generate_private_key(65537, 2048)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
-    file.write_bytes(key.private_bytes(*form))
+    write_secret(file, key.private_bytes(*form).decode())
 
 
 def _credentials(server: str, token: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import psutil
 
 from tests.acceptance.kubernetes.programs import run
 
-#: All addresses: nodes, pods of each node, services. From a private range that few networks use.
-NODES, SERVICES = "10.213.0.0/24", "10.213.128.0/20"
+#: Nodes are in 10.213.0.0/24, pods in the networks after it. A private range that few networks use.
+SERVICES = "10.213.128.0/20"
 HOST = "10.213.0.1"
 INTERFACE = "tl-nodes"
 SYSTEM = Path("/proc/sys")
@@ -46,7 +46,7 @@ def prepared(nodes: int) -> Iterator[None]:
     """Make the nodes' addresses and a route to services, on a pair of interfaces. At the end put back all that the cluster
     changes."""
     kept = {file: (SYSTEM / file).read_text() for file in SETTINGS if (SYSTEM / file).exists()}
-    tables, namespaces = _tables(), set(NAMESPACES.glob("*"))
+    before = _left()
     absent = [folder for folder in MADE if not folder.exists()]
     run("ip", "link", "delete", INTERFACE, check=False)  # of a run that was killed
     run("ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", f"{INTERFACE}-peer")
@@ -62,10 +62,8 @@ def prepared(nodes: int) -> Iterator[None]:
         run("ip", "link", "delete", INTERFACE)
         for number in range(nodes):
             run("ip", "link", "delete", bridge(number), check=False)
-        for namespace in set(NAMESPACES.glob("*")) - namespaces:  # of pods that were not removed in order
-            run("ip", "netns", "delete", namespace.name, check=False)
-        for table in _tables() - tables:
-            run("nft", "delete", "table", *table.split())
+        for command in _left() - before:
+            run(*command, check=False)
         for folder in absent:
             shutil.rmtree(folder, ignore_errors=True)
         for file, value in kept.items():
@@ -78,8 +76,11 @@ def bridge(number: int) -> str:
     return f"tl-pods-{number}"
 
 
-def _tables() -> set[str]:
-    return {line.removeprefix("table ") for line in run("nft", "list", "tables").stdout.splitlines()}
+def _left() -> set[tuple[str, ...]]:
+    """Return the commands that remove the tables of kube-proxy, and namespaces of pods that were not removed in order."""
+    tables = [line.split() for line in run("nft", "list", "tables").stdout.splitlines() if line.endswith(" kube-proxy")]
+    namespaces = [("ip", "netns", "delete", namespace.name) for namespace in NAMESPACES.glob("cni-*")]
+    return {("nft", "delete", *table) for table in tables} | set(namespaces)
 
 
 def make_groups(name: str) -> None:

@@ -9,7 +9,8 @@ from tests.acceptance.kubernetes import machine
 from tests.acceptance.kubernetes.programs import program, run
 
 PAUSE = "localhost/threadline-pause:latest"
-#: The folder of limits is for a machine that may not give its processes a better place before the out-of-memory killer.
+#: `restrict_oom_score_adj` is for a machine where root may not lower the score by which the kernel chooses whom it ends for lack
+#: of memory.
 CONTAINERD = """version = 2
 root = "{folder}/images"
 state = "{folder}/state"
