@@ -3,6 +3,7 @@ evicted and killed under load, and what was acknowledged while Kafka was away ou
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -53,10 +54,11 @@ class Load:
                 posting.cancel()
 
     async def _run(self, tasks: asyncio.TaskGroup) -> None:
-        for post in self._posts:
+        began = time.monotonic()
+        for number, post in enumerate(self._posts):
+            await asyncio.sleep(began + number / RATE - time.monotonic())
             self.sent.append(post)
             tasks.create_task(self._post(post))
-            await asyncio.sleep(1 / RATE)
 
     async def _post(self, post: traffic.Post) -> None:
         try:

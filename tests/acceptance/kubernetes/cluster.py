@@ -117,7 +117,7 @@ class Cluster:
         self.kubectl("delete", "pod", *everywhere, "--grace-period=1", check=False)
         await self._closing.aclose()
 
-    async def wait(self, true: Callable[[], object], what: str, within: float = 120) -> None:
+    async def wait(self, true: Callable[[], object], what: str, within: float = 240) -> None:
         """Wait until `true()` is, which is called in a thread. Raises StartFailed of a process that has ended, or TimeoutError
         after `within` seconds."""
         deadline = time.monotonic() + within
