@@ -40,7 +40,7 @@ bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writ
 faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
 
-acceptance: $(INSTALLED_DEV) ## Try the image, alerts, three brokers, a standby, restore and upgrade; needs podman and Prometheus (deploy/README.md); after `make image`
+acceptance: $(INSTALLED_DEV) ## Try image, Helm chart, alerts, brokers, standby, restore, upgrade for real; after `make image`; needs: deploy/README.md
 	@exec $(BIN)/python -m pytest -q tests/acceptance
 
 image: ## Build the container image with podman: make image [BASE=docker.io/library/debian:12-slim] [IMAGE_FLAGS=…]
