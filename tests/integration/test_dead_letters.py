@@ -56,7 +56,7 @@ async def test_an_operator_finds_looks_at_and_replays(
     other = letter(topic, 9, b"x", source="sendgrid")
     await store.append([], [], [whole, stub, other])
     env = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_KAFKA__BOOTSTRAP": kafka_bootstrap, "COLUMNS": "80"}
-    rows = {row["offset"]: row for row in await store.dead_letters_listed()}
+    rows = {row["offset"]: row for row in await store.dead_letters()}
     id = str(rows[7]["id"])
 
     listed = await command("dead-letters", "list", "--source", "twilio", environment=env)
