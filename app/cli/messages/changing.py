@@ -112,7 +112,7 @@ def _pages(http: httpx.Client, action: str, body: Mapping[str, Any]) -> Iterator
     """Yield the answers of a bulk change, call by call. Raises ApiError for a refusal."""
     cursor = None
     while True:
-        more = {} if cursor is None else {"cursor": cursor}
+        more: dict[str, str] = {} if cursor is None else {"cursor": cursor}
         response = http.post(f"/v1/messages/{action}", json={**body, "limit": CALL_MAX, **more})
         if not response.is_success:
             raise ApiError(error_text(response))
