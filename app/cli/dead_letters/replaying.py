@@ -28,7 +28,7 @@ from app.cli.dead_letters.which import (
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import progress
 from app.cli.support.store import actor, in_store
-from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
+from app.cli.support.terminal import FAILED, MISUSED, entry, print_error, print_note
 from sql import EventStore, Filter
 
 #: Seconds between two looks at the outcomes.
@@ -131,7 +131,7 @@ def _print(rows: Sequence[dict[str, Any]], failed: int, as_json: bool) -> int:
         print_json([{name: row[name] for name in ("id", "outcome", "outcome_events", "became")} for row in rows])
         return FAILED if bad else 0
     for row in rows[:20]:
-        print(f"{row['id']}  {handled_words(row)}")
+        print(entry(str(row["id"]), handled_words(row)))
     if not rows and not failed:
         return print_note("There was no dead letter to replay: none that matches is waiting.")
     words = {

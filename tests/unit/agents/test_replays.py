@@ -1,5 +1,6 @@
 """The header of a replayed record, and the shape of a record's body: both whatever a stranger writes."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import inbound, outbound, reported
+from agents.health import WorkerHealth
 from agents.records.outcome import RecordOutcome
 from agents.records.replays import HEADER, header_of, replay_of, replays_of
 from agents.records.shape import MOST, shape_of
+from webhooks.record import Webhook, encode
 
 ID = UUID("0192f0c1-2222-7000-8000-000000000001")
 
@@ -81,3 +85,42 @@ def test_a_shape_is_bounded(document: dict[str, None]) -> None:
     """However many names there are."""
     shape = shape_of("events.reported", orjson.dumps(document))
     assert shape is not None and len(shape) <= MOST
+
+
+def webhook(client: str) -> bytes:
+    """A record of an envelope without a source."""
+    at = datetime(2026, 2, 3, tzinfo=UTC)
+    return encode(Webhook(str(ID), "relay", "envelope", client, "POST", "http://x/", {}, at, True, b'{"eventType": 1}'))
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "client"),
+    [
+        ("webhooks.received", webhook("shop"), "shop"),
+        ("webhooks.received", b"no head", None),
+        ("webhooks.received", b'{"client": "shop"}\n{}', None),  # a head that cannot be read is nobody's
+        ("events.reported", b'{"clientid": "shop"}', "shop"),
+        ("events.reported", b"{}", "default"),
+        ("events.reported", b'{"clientid": 7}', None),
+        ("events.reported", b'{"clientid": "' + b"x" * 256 + b'"}', None),
+        ("events.reported", b"[]", None),
+        ("events.reported", b"\xff", None),
+        ("messages.requested", b'{"clientId": "shop"}', "shop"),
+        ("messages.requested", b"{}", None),
+        ("messages.requested", b'{"clientId": ["shop"]}', None),
+        ("messages.requested", b"\xff", None),
+    ],
+)
+def test_a_dead_letter_belongs_to_the_client_that_its_record_names(
+    topic: str, value: bytes, client: str | None
+) -> None:
+    """And to none where that cannot be read: then only operators see it."""
+    one = SimpleNamespace(topic=topic, partition=0, offset=1, timestamp=1_795_000_000_000, headers=(), value=value)
+    prepare: dict[str, Any] = {
+        "webhooks.received": lambda: inbound.prepare(one, WorkerHealth(), 1 << 20),
+        "events.reported": lambda: reported.prepare(one, 1 << 20),
+        "messages.requested": lambda: outbound.prepare(one, 1 << 20),
+    }
+    letter = prepare[topic]().letter
+    assert letter is not None
+    assert letter.client == client
