@@ -25,10 +25,12 @@ from agents.process.pages import pages
 from agents.process.parts import maintain, notify, send
 from agents.process.sources import SourceIds
 from agents.process.watch import STALLED, Watch
+from agents.replaying import Replayer
 from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.kafka import client_args
 from app.kafka.fitting import refuses
+from app.kafka.producers import producer
 from app.kafka.unread import Log
 from app.memory import settle
 from app.settings import Settings, Worker
@@ -93,6 +95,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("settings", partial(reloading.run, partial(use, clients, ids))),
             ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
+            ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
         )

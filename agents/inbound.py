@@ -107,7 +107,7 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
     except ValueError as error:
         raise Refused(str(error)) from error
     outcome.received = webhook.received_at.timestamp()
-    outcome.source, outcome.webhook_id = webhook.source, webhook.id
+    outcome.source, outcome.webhook_id, outcome.client = webhook.source, webhook.id, webhook.client
     if webhook.blob is not None:
         if body is None:
             raise Refused("its body is kept apart, and no store of blobs is configured")

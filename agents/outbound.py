@@ -40,8 +40,9 @@ def read(outcome: RecordOutcome) -> None:
     try:
         document = read_json(record.value)
         outcome.request = read_request(document, channel=channel)
+        outcome.client = outcome.request.client_id
     except SchemaError as error:
-        outcome.refused = _named(document, error)
+        outcome.refused, outcome.client = _named(document, error), _client_in(document)
         raise
     # The request is stored twice: with its message, and in the event of its acceptance.
     outcome.size = 2 * len(record.value)
@@ -59,6 +60,12 @@ def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
     return request, Error("request", str(error)[:1024], "unknown")
 
 
+def _client_in(document: Any) -> str | None:
+    """Return the client that an invalid request names, or None."""
+    client = document.get("clientId") if isinstance(document, dict) else None
+    return client if isinstance(client, str) and 0 < len(client) <= 255 and "\0" not in client else None
+
+
 class Intake(Pipeline):
     """Accepts requests as `Pipeline` appends events: in batches, in one transaction, retried until it is done."""
 
@@ -74,8 +81,11 @@ class Intake(Pipeline):
             await super()._store(letters)
 
     async def _accept(self, messages: Sequence[Message]) -> None:
-        accepted = await self.store.accept([message for _, message in messages])
+        replays = [outcome.replay if outcome.letter is None else None for outcome, _ in messages]
+        accepted = await self.store.accept([message for _, message in messages], replays=replays)
         for (outcome, _), each in zip(messages, accepted, strict=True):
+            if outcome.replay is not None:
+                outcome.replay.events = int(each.fresh)
             if not each.same and outcome.request is not None:
                 words = "another request was taken under this messageId (or idempotencyKey): the first one counts"
                 outcome.refuse(words, {"path": "$.messageId"})

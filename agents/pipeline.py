@@ -20,6 +20,7 @@ from agents.records.deadline import DEADLINE
 from agents.records.once import refuse_used
 from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
+from agents.records.replays import replays_of
 from sql import DeadLetter, EventStore, Row, references_of
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,7 @@ class Pipeline:
         written = [data for outcome in outcomes for data in outcome.written]
         raw = [outcome.raw for outcome in outcomes if outcome.raw is not None]
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
-        appended = await self.store.append(rows, raw, letters, written)
+        appended = await self.store.append(rows, raw, letters, written, replays_of(outcomes))
         self.health.counts["events"] += appended.appended
         self.health.counts["duplicates"] += appended.duplicates
         self.health.counts["dead_letters"] += len(letters)

@@ -12,7 +12,7 @@ from agents.inbound import Jobs, of_account
 from agents.records.outcome import RecordOutcome, outcome_of
 from app.implied import with_implied
 from schemas import SchemaError
-from schemas.cloudevents import read_cloudevent
+from schemas.cloudevents import DEFAULT_CLIENT, read_cloudevent
 
 
 def prepare(
@@ -31,17 +31,24 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> Non
     try:
         reported = read_cloudevent(outcome.record.value, at)
     except SchemaError:
-        outcome.source = _source_in(outcome.record.value)
+        outcome.source, outcome.client = _named_in(outcome.record.value)
         raise
+    outcome.client = reported.client_id
     event = of_account(reported.event, accounts, jobs)
     outcome.rows = [(each, reported.client_id, at, None) for each in with_implied([event])]
 
 
-def _source_in(value: bytes) -> str | None:
-    """Return the source that an invalid event names, or None."""
+def _named_in(value: bytes) -> tuple[str | None, str | None]:
+    """Return the source and the client that an invalid event names, None for what it does not name in words. As of a valid one,
+    the client is the default one if it names none."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return None
-    source = document.get("source") if isinstance(document, dict) else None
-    return source[:255] if isinstance(source, str) else None
+        return None, None
+    if not isinstance(document, dict):
+        return None, None
+    source, client = document.get("source"), document.get("clientid", DEFAULT_CLIENT)
+    return (
+        source[:255] if isinstance(source, str) else None,
+        client if isinstance(client, str) and 0 < len(client) <= 255 and "\0" not in client else None,
+    )

@@ -2,6 +2,7 @@
 
 from sql.clients import ClientsStore
 from sql.consents import Consenting
+from sql.dead_letters import DeadLettersStore, Filter
 from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
@@ -9,8 +10,9 @@ from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
 from sql.read import Reading
 from sql.relay import RelayStore
-from sql.rows import Appended, Bad, DeadLetter, Row
+from sql.rows import Appended, Bad, DeadLetter, Replayed, Row
 from sql.sending import SendingStore
+from sql.waiting import Waiting, WaitingStore
 
 __all__ = [
     "DATA_ERRORS",
@@ -19,23 +21,37 @@ __all__ = [
     "Bad",
     "DeadLetter",
     "EventStore",
+    "Filter",
     "InFlight",
     "KeptAnswer",
     "KeyTaken",
     "NewMessage",
     "Reference",
+    "Replayed",
     "Row",
     "Settled",
     "Unstorable",
+    "Waiting",
     "is_transient",
     "references_of",
 ]
 
 
-class EventStore(SendingStore, Reading, Keeping, ClientsStore, Consenting, RelayStore, DeliveryStore, GapsStore):
-    """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`), reading
+class EventStore(
+    SendingStore,
+    WaitingStore,
+    Reading,
+    Keeping,
+    ClientsStore,
+    Consenting,
+    RelayStore,
+    DeliveryStore,
+    GapsStore,
+    DeadLettersStore,
+):
+    """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`) and gaps (`sql.gaps`).
+    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`) and dead letters (`sql.dead_letters`).
 
     Open it with `await EventStore.open(dsn, pool=8)`, and close it with `async with` or `close`.
     """

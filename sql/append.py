@@ -9,9 +9,10 @@ from psycopg.rows import DictRow
 
 from sql.blocks import pack
 from sql.errors import REPEAT
-from sql.parameters import always_written, array_of, events_of, json
+from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
+from sql.parameters import array_of, events_of, json
 from sql.pool import Connection, Pooled
-from sql.rows import Appended, DeadLetter, Row
+from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.statements import statement
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
@@ -32,39 +33,47 @@ class Appending(Pooled):
         raw: Sequence[bytes] = (),
         dead: Sequence[DeadLetter] = (),
         written: Sequence[bytes] | None = None,
+        replays: Sequence[Replayed] = (),
     ) -> Appended:
         """Append the events that the log does not have, fold them into their interactions, store the raw records as one
         block, and add the dead letters: all or nothing, durable on return. Repeating a call changes nothing, but stores
         the raw records again. A repeated event that differs from the log (other content, an id that was missing, an
         earlier receipt) is appended beside the first version, in a transaction of its own. `written` is the result of
-        `sql.parameters.written` for each row, if the caller has it.
+        `sql.parameters.written` for each row, if the caller has it. `replays`: the replayed records among them, whose
+        outcomes are recorded in the same transaction.
 
         Raises Unstorable (with the event's index), psycopg.DataError or IntegrityError for bad data (see `sql.errors`);
         other psycopg errors if a retry may succeed, or if the database is misconfigured.
         """
-        if not rows and not raw and not dead:
+        if not rows and not raw and not dead and not replays:
             return Appended(0, 0)
         events = events_of(rows) if written is None else array_of(written)
         block = await _block(raw) if raw else None
-        letters = _letters(dead) if dead else None
+        letters = letters_of(dead) if dead else None
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             if block:
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            return await _write(connection, events, _links(rows), kept=bool(raw))
+            cursor = await _write(connection, events, _links(rows), kept=bool(raw))
+            if replays:
+                await note_replays(connection, replays, await repeated_places(cursor))
+            return cursor
 
         # Fetched only now: within the transaction it would be a round trip of its own.
         counts = await (await self.transact(work)).fetchone()
         assert counts is not None
         appended = int(counts["appended"])
         if counts["repeated"]:
-            appended += await self._append_differing([rows[place] for place in counts["repeated"]], counts["block"])
+            appended += await self._append_differing(rows, counts["repeated"], counts["block"], replays)
         return Appended(appended, len(rows) - appended)
 
-    async def _append_differing(self, rows: Sequence[Row], block: int | None) -> int:
-        """Append those of the repeated events that differ from the log; return how many."""
+    async def _append_differing(
+        self, all_rows: Sequence[Row], places: Sequence[int], block: int | None, replays: Sequence[Replayed]
+    ) -> int:
+        """Append those of the repeated events, which stand at these places, that differ from the log; return how many."""
+        rows = [all_rows[place] for place in places]
         differing = await self._rows("differing", {"events": json(events_of(rows))})
         if not differing:
             return 0
@@ -73,11 +82,20 @@ class Appending(Pooled):
         )
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            return await _write(connection, again, True, block=block, varied=True)
+            cursor = await _write(connection, again, True, block=block, varied=True)
+            if replays:
+                repeated = await repeated_places(cursor)
+                fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
+                await note_replays(connection, replays, set(range(len(all_rows))) - fresh, differing=True)
+            return cursor
 
         counts = await (await self.transact(work)).fetchone()
         assert counts is not None
         return int(counts["appended"])
+
+    async def note_replays(self, replays: Sequence[Replayed]) -> None:
+        """Record what came of replayed records whose `events` are counted, and were appended before."""
+        await self.transact(lambda connection: note_outcomes(connection, replays))
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work` in one transaction and one pipeline; repeat it if another transaction made it fail."""
@@ -170,24 +188,3 @@ LINKING = ("link", "supersede", "move", "clear")
 async def _block(raw: Sequence[bytes]) -> dict[str, Any]:
     packed = await asyncio.to_thread(pack, raw) if sum(map(len, raw)) > LARGE else pack(raw)
     return {"records": len(raw), "size": packed[0], "body": packed[1]}
-
-
-def _letters(letters: Sequence[DeadLetter]) -> dict[str, Any]:
-    """Return the parameters of `bury`: the letters as JSON, and beside it their values, which are bytes."""
-    records = [
-        (
-            letter.topic,
-            letter.partition,
-            letter.offset,
-            letter.webhook_id,
-            letter.source,
-            letter.reason,
-            letter.detail,
-            letter.bad,
-            [item._asdict() for item in letter.items],
-            letter.size,
-            letter.digest.hex() if letter.digest is not None else None,
-        )
-        for letter in letters
-    ]
-    return {"letters": json(always_written(records)), "bodies": [letter.value for letter in letters]}

@@ -1,4 +1,4 @@
-"""Stores raw webhooks' partitions, used tokens, dead letters and API keys, and counts rows."""
+"""Stores raw webhooks' partitions, used tokens and API keys, and counts rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -41,38 +41,6 @@ class Keeping(Pooled):
             return records
         wanted = str(webhook_id).encode()
         return [record for record in records if wanted in record.partition(b"\n")[0]]
-
-    async def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
-        """Return the latest dead letters, newest first, with the columns of `dead_letters`."""
-        return await self._rows("dead_letters", {"limit": limit})
-
-    async def dead_letters_listed(
-        self,
-        *,
-        topic: str | None = None,
-        source: str | None = None,
-        since: datetime | None = None,
-        open: bool = False,
-        limit: int = 100,
-    ) -> list[dict[str, Any]]:
-        """Return the latest dead letters, newest first, without their records (`whole`: the record is stored); with
-        `open` only those that were not replayed."""
-        return await self._rows(
-            "dead_letters_listed", {"topic": topic, "source": source, "since": since, "open": open, "limit": limit}
-        )
-
-    async def dead_letter(self, id: UUID) -> dict[str, Any] | None:
-        """Return one dead letter with its record (`value`), or None."""
-        return await self._row("dead_letter", {"id": id})
-
-    async def dead_letter_replayed(self, id: UUID) -> None:
-        """Mark a dead letter as replayed: its record was published on its topic again."""
-        await self._run_only("dead_letter_replayed", {"id": id})
-
-    async def dead_letters_by_source(self, since: datetime) -> list[dict[str, Any]]:
-        """Count the dead letters since a time that were not replayed (`letters`), by `topic` and `source`, most
-        first."""
-        return await self._rows("dead_letters_by_source", {"since": since})
 
     async def create_api_key(
         self,

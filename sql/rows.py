@@ -28,6 +28,8 @@ class DeadLetter:
     Topic, partition and offset identify it: adding it again changes nothing. If single items of the record failed,
     `items` are the first of them and `bad` is their number; `detail` is any JSON about the whole record. `value` is the
     record's value (None: it had none, or it is too large to store), `size` its length in bytes, `digest` its SHA-256.
+    `client` is the client that the record names (None: it could not be read), `shape` the form of its body, `replay_of`
+    the id of the dead letter whose replay it was.
     """
 
     topic: str
@@ -42,6 +44,24 @@ class DeadLetter:
     value: bytes | None = None
     size: int = 0
     digest: bytes | None = None
+    client: str | None = None
+    shape: str | None = None
+    replay_of: str | None = None
+
+
+@dataclass(slots=True)
+class Replayed:
+    """A record that is the replay of a dead letter: the dead letter's `id`, which of its replays it is (`number`), and the
+    digest of the record. `dead`: it became a dead letter again, which this names; `events`: the number of events that it
+    made in earlier transactions; `rows`: how many rows of the call it has, which follow `first`."""
+
+    id: str
+    number: int
+    digest: bytes
+    dead: DeadLetter | None = None
+    events: int = 0
+    first: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

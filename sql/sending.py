@@ -1,16 +1,15 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and settled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 import orjson
 import psycopg
 
 from sql.append import Appending
+from sql.letters import note_outcomes
 from sql.messages import (
     Accepted,
     Answer,
@@ -25,7 +24,7 @@ from sql.messages import (
 )
 from sql.parameters import always_written, json
 from sql.pool import Connection, vigilant
-from sql.rows import Row
+from sql.rows import Replayed, Row
 from sql.statements import statement
 
 #: Failures of one account in a row before its circuit opens, and its longest pause in seconds. Concurrent calls count as one
@@ -44,9 +43,15 @@ _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 class SendingStore(Appending):
     """The statements of sending. All raise psycopg's errors as `append` does."""
 
-    async def accept(self, messages: Sequence[NewMessage], answer: Answer | None = None) -> list[Accepted]:
+    async def accept(
+        self,
+        messages: Sequence[NewMessage],
+        answer: Answer | None = None,
+        replays: Sequence[Replayed | None] = (),
+    ) -> list[Accepted]:
         """Accept messages, each with its event; one accepted before changes nothing. Durable on return. The answers that
-        `answer` makes are kept with them, or nothing is.
+        `answer` makes are kept with them, or nothing is. `replays`: for each message, the replay of a dead letter that its request
+        was; its outcome is recorded, unless another request was accepted under its id.
 
         Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
         one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
@@ -64,6 +69,13 @@ class SendingStore(Appending):
             accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
             new_ones = (each for each, new in zip(messages, fresh, strict=True) if new)
             await self.write(connection, [(each.event, each.client_id, each.received_at, None) for each in new_ones])
+            noted = [
+                replace(replay, events=int(new), rows=1)
+                for each, new, replay in zip(accepted, fresh, replays, strict=False)
+                if replay is not None and each.same
+            ]
+            if noted:
+                await note_outcomes(connection, noted)
             if answers := answer(accepted) if answer is not None else ():
                 await _keep(connection, answers)
             return accepted
@@ -146,22 +158,6 @@ class SendingStore(Appending):
     async def unanswered_counts(self) -> list[dict[str, Any]]:
         """Return the number of unanswered `messages` that wait for a person, for each `client_id`."""
         return await self._rows("unanswered_counts")
-
-    async def messages_in_state(
-        self, client_id: str, state: str, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[dict[str, Any]]:
-        """Return a client's messages in a state (one of `sql/queries/messages_in_state.sql`), the last changed first, after the
-        `changed_at` and `id` of one."""
-        changed_at, id = after or (None, None)
-        parameters = {"client_id": client_id, "state": state, "changed_at": changed_at, "id": id, "limit": limit}
-        return await self._rows("messages_in_state", parameters)
-
-    async def messages_queued(
-        self, client_id: str, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[dict[str, Any]]:
-        """Return a client's queued messages, the longest due first, after the `due_at` and `id` of one."""
-        due_at, id = after or (None, None)
-        return await self._rows("messages_queued", {"client_id": client_id, "due_at": due_at, "id": id, "limit": limit})
 
     async def sending_counts(self) -> list[dict[str, Any]]:
         """Return the number of `messages` that wait in each `state`, and the age of the `oldest` in seconds."""

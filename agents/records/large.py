@@ -72,7 +72,7 @@ class LargeRecords:
 
 def _refuse(outcome: RecordOutcome, webhook: Webhook, why: str) -> None:
     outcome.raw, outcome.received = outcome.record.value, webhook.received_at.timestamp()
-    outcome.source, outcome.webhook_id = webhook.source, webhook.id
+    outcome.source, outcome.webhook_id, outcome.client = webhook.source, webhook.id, webhook.client
     outcome.refuse(why)
 
 

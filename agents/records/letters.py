@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from agents.failures import is_permanent
-from sql import Bad, DeadLetter
+from agents.records.shape import shape_of
+from sql import Bad, DeadLetter, Replayed
 
 #: Bad items that a dead letter lists; the characters of a reason and the bytes of an item's JSON that it keeps.
 MOST_ITEMS, REASON, DETAIL = 20, 500, 1024
@@ -24,7 +25,7 @@ ITEMS = 16 << 10
 
 def letter_of(
     record: Any, reason: str, bad: Sequence[Bad] = (), *, detail: Any = None, source: str | None = None,
-    webhook_id: str | None = None,
+    webhook_id: str | None = None, client: str | None = None, replay: Replayed | None = None,
 ) -> DeadLetter:  # fmt: skip
     """Return the dead letter of a record, the same at every redelivery. Each of its texts has a maximum length."""
     value = record.value
@@ -42,6 +43,9 @@ def letter_of(
         value=value,
         size=len(value or b""),
         digest=None if value is None else sha256(value).digest(),
+        client=cut(client, 255),
+        shape=shape_of(record.topic, value),
+        replay_of=None if replay is None else replay.id,
     )
 
 

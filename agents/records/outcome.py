@@ -22,11 +22,12 @@ from agents.health import place_of
 from agents.process import tracing
 from agents.records.deadline import DEADLINE, Deadline, TooCostly
 from agents.records.letters import BESIDE_VALUE, REASON, letter_of, size_of
+from agents.records.replays import replay_of
 from agents.records.storable import Refused, storable, weight
 from app.sending.requests import Request
 from schemas import SchemaError
 from schemas.events import Error
-from sql import Bad, DeadLetter, Row, Unstorable
+from sql import Bad, DeadLetter, Replayed, Row, Unstorable
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,10 @@ class RecordOutcome:
     span: Span | None = None
     source: str | None = None
     webhook_id: str | None = None
+    #: The client that the record names.
+    client: str | None = None
+    #: If the record is the replay of a dead letter.
+    replay: Replayed | None = None
     request: Request | None = None
     refused: tuple[Request, Error] | None = None
     #: For a webhook whose signature covers only a token: its source and the token.
@@ -75,8 +80,9 @@ class RecordOutcome:
     def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:
         """Set the dead letter, for the whole record or (`bad`) for its bad items. Replaces an earlier one."""
         self.letter = letter_of(
-            self.record, reason, self.bad if bad else (), detail=detail, source=self.source, webhook_id=self.webhook_id
-        )
+            self.record, reason, self.bad if bad else (), detail=detail, source=self.source, webhook_id=self.webhook_id,
+            client=self.client, replay=self.replay,
+        )  # fmt: skip
 
     def drop(self) -> None:
         """Remove all events."""
@@ -114,6 +120,7 @@ def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE
 def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
     record = outcome.record
     outcome.received = received_at(record)
+    outcome.replay = replay_of(record)
     outcome.span = tracing.process(record)
     value, why = record.value, str(getattr(record, "unread", None) or "")
     if not why and value is None:

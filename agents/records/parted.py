@@ -1,13 +1,14 @@
 """Splits work into parts of bounded size, and isolates an item that makes its part fail by halving the part."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from agents.failures import is_permanent, until_done
 from agents.health import WorkerHealth, worded
 from agents.records.letters import MOST_ITEMS, REASON, stub_of
 from agents.records.outcome import RecordOutcome
-from sql import DeadLetter, EventStore, Row
+from sql import DeadLetter, EventStore, Replayed, Row
 
 #: The most bytes of one transaction, or of dead letters published at once. A larger record goes alone.
 BYTES = 8 << 20
@@ -69,6 +70,8 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
         appended = await store.append([row for row, _ in some], raw, (), [data for _, data in some])
         health.counts["events"] += appended.appended
         health.counts["duplicates"] += appended.duplicates
+        if outcome.replay is not None:
+            outcome.replay.events += appended.appended
         kept.extend(some)
 
     async def refuse(_: tuple[Row, bytes], error: Exception) -> None:
@@ -77,8 +80,11 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
             raise TooMany
 
     async def bury(letters: Sequence[DeadLetter]) -> None:
-        await store.append([], [], letters)
+        await store.append([], [], letters, replays=ended(letters))
         health.counts["dead_letters"] += len(letters)
+
+    def ended(letters: Sequence[DeadLetter]) -> list[Replayed]:
+        return [replace(replay, dead=letter) for letter in letters] if (replay := outcome.replay) else []
 
     async def bury_stub(letter: DeadLetter, _: Exception) -> None:
         outcome.letter = stub = stub_of(letter)
@@ -99,3 +105,7 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
         outcome.refuse(f"cannot be stored: {worded(error, REASON)}")
     if outcome.letter is not None:
         await apart([outcome.letter], bury, bury_stub, health)
+    elif (replay := outcome.replay) is not None:
+        # Each event was stored, in several transactions.
+        noted = replace(replay, rows=len(outcome.rows))
+        await until_done("database", lambda: store.note_replays([noted]), health)

@@ -77,18 +77,13 @@ def read(request: Request, known: Collection[str]) -> dict[str, str]:
 def page(request: Request, *, client: str, customer: str) -> Page:
     """Return the page that the query asks for. Raises Problem 400, with the parameter at fault."""
     given = read(request, PARAMETERS)
-    channel = _one_of(given, "channel", CHANNELS)
-    direction = _one_of(given, "direction", DIRECTIONS)
-    state = _one_of(given, "status", tuple(dict.fromkeys((*STATUSES, *DELIVERIES))))
-    since, until = _time(given, "since"), _time(given, "until")
+    channel = one_of(given, "channel", CHANNELS)
+    direction = one_of(given, "direction", DIRECTIONS)
+    state = one_of(given, "status", tuple(dict.fromkeys((*STATUSES, *DELIVERIES))))
+    since, until = time_in(given, "since"), time_in(given, "until")
     filters = (channel, direction, state, since and since.isoformat(), until and until.isoformat())
     question = "\x1f".join((client, customer, *(part or "" for part in filters)))
-    after = None
-    if "cursor" in given:
-        try:
-            after = decode_page(given["cursor"], question)
-        except ValueError as error:
-            raise refusal("cursor", f"cursor: {error}. Begin again without it.") from error
+    after = after_in(given, question)
     return Page(
         channel=channel,
         direction=direction,
@@ -103,19 +98,31 @@ def page(request: Request, *, client: str, customer: str) -> Page:
     )
 
 
+def after_in(given: Mapping[str, str], question: str) -> tuple[datetime, UUID] | None:
+    """Return the key in the cursor of a page, None without one. Raises Problem 400 if it is not of this query."""
+    if "cursor" not in given:
+        return None
+    try:
+        return decode_page(given["cursor"], question)
+    except ValueError as error:
+        raise refusal("cursor", f"cursor: {error}. Begin again without it.") from error
+
+
 def refusal(parameter: str, detail: str) -> Problem:
     """Return the problem of an invalid parameter."""
     return Problem(400, detail, parameter=parameter)
 
 
-def _one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str | None:
+def one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str | None:
+    """Return the value of a parameter that has certain values, None if it is not given. Raises Problem 400."""
     value = given.get(name)
     if value is not None and value not in allowed:
         raise refusal(name, f"{name} is one of: {', '.join(allowed)}.")
     return value
 
 
-def _time(given: Mapping[str, str], name: str) -> datetime | None:
+def time_in(given: Mapping[str, str], name: str) -> datetime | None:
+    """Return the time in a parameter, None if it is not given. Raises Problem 400."""
     if (value := given.get(name)) is None:
         return None
     text = _LOST_PLUS.sub("+", value)

@@ -29,6 +29,9 @@ SCOPES: dict[str, str] = {
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read the state and the deliveries of the client's callback",
     "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
+    "dead-letters:read": "read the client's dead letters; their records and full reasons with timeline:read too",
+    "dead-letters:write": "replay and discard the client's dead letters",
+    "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
     "metrics:read": "read /metrics, where it needs a key",
 }

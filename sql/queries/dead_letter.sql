@@ -1,6 +1,6 @@
--- One dead letter with its record.
+-- One dead letter with its record, of one client, or of any where the parameter is NULL.
 SELECT
-    id, topic, partition, "offset", webhook_id, source, reason, detail, bad, items, size, digest, value, recorded_at,
-    replayed_at
-FROM dead_letters
-WHERE id = %(id)s
+\ir dead_letter_columns.sql
+    , d.detail, d.items, d.value
+FROM dead_letters AS d
+WHERE d.id = %(id)s AND (%(client_id)s::text IS NULL OR d.client_id = %(client_id)s)

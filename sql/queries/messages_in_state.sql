@@ -1,4 +1,4 @@
--- A client's messages in a state, the last changed first, after a key. The states are written as in the index messages_by_state,
+-- A client's messages in a state that pass a filter, the last changed first, after a key. The states are written as in the index messages_by_state,
 -- so that the planner uses it.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
@@ -10,5 +10,6 @@ WHERE m.client_id = %(client_id)s AND m.state = %(state)s
         coalesce(%(changed_at)s::timestamptz, 'infinity'),
         coalesce(%(id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     )
+\ir message_filter.sql
 ORDER BY m.changed_at DESC, m.id DESC
 LIMIT %(limit)s

@@ -1,4 +1,4 @@
--- A client's queued messages, the longest due first, after a key: lane by lane and priority by priority, as the index messages_due
+-- A client's queued messages that pass a filter, the longest due first, after a key: lane by lane and priority by priority, as the index messages_due
 -- has them. The states are written as in that index, so that the planner uses it.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
@@ -6,15 +6,16 @@ SELECT
 FROM lanes AS l
 CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
 CROSS JOIN LATERAL (
-    SELECT queued.*
-    FROM messages AS queued
-    WHERE queued.lane = l.id AND queued.priority = p.priority AND queued.waiting AND queued.state = 'queued'
-        AND queued.due_at >= coalesce(%(due_at)s::timestamptz, '-infinity')
-        AND (queued.due_at, queued.id) > (
+    SELECT m.*
+    FROM messages AS m
+    WHERE m.lane = l.id AND m.priority = p.priority AND m.waiting AND m.state = 'queued'
+        AND m.due_at >= coalesce(%(due_at)s::timestamptz, '-infinity')
+        AND (m.due_at, m.id) > (
             coalesce(%(due_at)s::timestamptz, '-infinity'),
             coalesce(%(id)s::uuid, '00000000-0000-0000-0000-000000000000')
         )
-    ORDER BY queued.due_at, queued.id
+\ir message_filter.sql
+    ORDER BY m.due_at, m.id
     LIMIT %(limit)s
 ) AS m
 WHERE l.client_id = %(client_id)s

@@ -50,12 +50,12 @@ class Desk:
         self.fail: Callable[[list[str]], Exception | None] = lambda ids: None
         own = store.accept
 
-        async def accept(messages: Any, answer: Any = None) -> list[Accepted]:
+        async def accept(messages: Any, answer: Any = None, replays: Any = ()) -> list[Accepted]:
             self.transactions.append([message.message_id for message in messages])
             await self.open.wait()
             if error := self.fail(self.transactions[-1]):
                 raise error
-            return await own(messages, answer)
+            return await own(messages, answer, replays)
 
         store.accept = accept  # type: ignore[method-assign]
 

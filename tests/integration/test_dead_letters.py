@@ -1,15 +1,20 @@
 """`threadline dead-letters` on a real database and broker: what an operator sees of what could not be processed, and does."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.health import WorkerHealth
+from agents.replaying import Replayer
 from app.kafka import client_args
-from app.settings import Kafka
+from app.kafka.producers import producer
+from app.settings import Kafka, Settings
 from sql import DeadLetter, EventStore
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.command_line import command, on_store
@@ -56,7 +61,7 @@ async def test_an_operator_finds_looks_at_and_replays(
     other = letter(topic, 9, b"x", source="sendgrid")
     await store.append([], [], [whole, stub, other])
     env = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_KAFKA__BOOTSTRAP": kafka_bootstrap, "COLUMNS": "80"}
-    rows = {row["offset"]: row for row in await store.dead_letters_listed()}
+    rows = {row["offset"]: row for row in await store.dead_letters()}
     id = str(rows[7]["id"])
 
     listed = await command("dead-letters", "list", "--source", "twilio", environment=env)
@@ -70,16 +75,66 @@ async def test_an_operator_finds_looks_at_and_replays(
     assert '"$.data.to"' in shown.out and "body" in shown.out
     assert "\x1b" not in shown.out and "\x00" not in shown.out
 
-    all_of_it = await command("dead-letters", "replay", "--source", "twilio", environment=env)
-    assert all_of_it.code == 0 and "1 put on their topics again" in all_of_it.err
+    all_of_it = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
+    assert all_of_it.code == 0 and "1 replayed: 1 have no outcome yet" in " ".join(all_of_it.err.split())
+    await published(store, kafka_bootstrap)
     assert await records(kafka_bootstrap, topic) == [whole.value]
-    again = await command("dead-letters", "replay", "--source", "twilio", environment=env)
+    again = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
     assert again.code == 0 and "There was no dead letter to replay" in again.err
-    by_id = await command("dead-letters", "replay", str(rows[8]["id"]), str(rows[9]["id"]), environment=env)
-    assert by_id.code == 1 and "record was not kept" in by_id.err
+    ids = [str(rows[offset]["id"]) for offset in (7, 8, 9)]
+    by_id = await command("dead-letters", "replay", *ids, "--wait", "0", environment=env)
+    assert by_id.code == 1 and "record was not kept" in by_id.err and "--again replays it once more" in by_id.err
+    await published(store, kafka_bootstrap)
     assert await records(kafka_bootstrap, topic) == [whole.value, b"x"]
+    lost = await command("dead-letters", "replay", "--source", "sendgrid", "--again", "--wait", "0", environment=env)
+    assert "1 replayed" in lost.err
     assert "replayed" in (await command("dead-letters", "list", environment=env)).out
     assert str(rows[9]["id"]) not in (await command("dead-letters", "list", "--open", environment=env)).out
+
+
+async def published(store: EventStore, bootstrap: str) -> None:
+    """Have the worker's part publish what was asked for."""
+    settings = Settings(kafka=Kafka(bootstrap=bootstrap))
+    replayer = Replayer(store, partial(producer, settings), WorkerHealth())
+    running = asyncio.create_task(replayer.run())
+    while any(row["replay_due"] for row in await store.dead_letters()):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_groups_fit_a_terminal(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """With their counts and one example, within 80 columns; --json has the same."""
+    env = on_store(postgres_dsn.service, tmp_path) | {"COLUMNS": "80"}
+    await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(3)])
+    listed = await command("dead-letters", "list", "--group", "--since", "1h", environment=env)
+    assert listed.out.startswith("3 of twilio, webhooks.received\n") and "record # has no address" in listed.out
+    assert max(map(len, listed.out.splitlines())) <= 80
+    (group,) = json.loads((await command("dead-letters", "list", "--group", "--json", environment=env)).out)
+    assert group["letters"] == 3 and group["example"] in listed.out
+    assert (await command("dead-letters", "list", "--since", "soon", environment=env)).code == 1
+
+
+async def test_discarding_asks_and_says_why(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Several only after a yes; each with its reason in the list; one that was handled is none to discard."""
+    env = on_store(postgres_dsn.service, tmp_path)
+    await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(3)])
+    discard = ("dead-letters", "discard", "--source", "twilio", "--why", "test traffic")
+    assert (await command(*discard[:-2], environment=env)).code == 2
+    for answer in (b"", b"n\n"):
+        asked = await command(*discard, given=answer, environment=env)
+        assert (
+            asked.code == 1 and "3 dead letters will be discarded" in asked.err and "Nothing was discarded" in asked.err
+        )
+    one = str((await store.dead_letters())[0]["id"])
+    assert "1 discarded" in (await command("dead-letters", "discard", one, "--why", "a test", environment=env)).err
+    done = await command(*discard, "--remove-record", given=b"y\n", environment=env)
+    assert done.code == 0 and "2 discarded" in done.err
+    again = await command("dead-letters", "discard", one, "--why", "a test", environment=env)
+    assert again.code == 1 and "replayed or discarded before" in again.err
+    listed = (await command("dead-letters", "list", "--handled", environment=env)).out
+    assert listed.count("test traffic") == 2 and listed.count("record removed") == 2
+    assert "was discarded" in (await command("dead-letters", "replay", one, environment=env)).err
 
 
 async def test_mistakes_are_said(postgres_dsn: Dsns, tmp_path: Path) -> None:

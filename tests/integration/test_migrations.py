@@ -13,6 +13,7 @@ from sql import DeadLetter, EventStore
 from sql.migrate import MigrationError, migrate, pending
 from sql.statements import migrations
 from tests.conftest import Dsns
+from tests.support.letters import whole_letters
 
 
 async def test_migrations_from_empty_and_twice(postgres: Postgres) -> None:
@@ -79,12 +80,12 @@ async def test_dead_letters_of_items_become_one_a_record(postgres: Postgres, mon
         async with await EventStore.open(postgres.dsn("service", "letters"), pool=1) as store:
             again = [DeadLetter("t", 0, offset, "again", value=b"the value") for offset in (7, 8)]
             await store.append([], [], again)
-            whole, listed = sorted(await store.dead_letters(), key=lambda row: int(row["offset"]), reverse=True)
+            whole, listed = sorted(await whole_letters(store), key=lambda row: int(row["offset"]), reverse=True)
     finally:
         await postgres.execute("drop_database", name="letters")
     assert (listed["bad"], listed["reason"], listed["value"], listed["size"]) == (50, "bad 0", b"the value", 9)
     assert [item["reason"] for item in listed["items"]] == [f"bad {n}" for n in range(20)]
-    assert listed["digest"] == sha256(b"the value").digest()
+    assert listed["digest"] == sha256(b"the value").hexdigest()
     assert (whole["bad"], whole["items"], whole["detail"], whole["reason"]) == (1, [], {"x": 1}, "bad 0")
 
 

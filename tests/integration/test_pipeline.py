@@ -24,6 +24,7 @@ from sql import DeadLetter, EventStore
 from sql.parameters import written
 from tests.conftest import Dsns
 from tests.integration.sender import SOURCES
+from tests.support.letters import whole_letters
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -101,7 +102,7 @@ async def test_what_one_record_makes_impossible_is_found_among_its_neighbours(po
         published, health = Published(), WorkerHealth()
         records = [record(f"r{n}", n) for n in range(100)]
         acked = await work(Pipeline(store, published, health, 1000), prepared(refused), records)
-        letters = await store.dead_letters()
+        letters = await whole_letters(store)
     assert acked.count == 1
     assert await names(postgres_dsn.service) == {f"r{n}" for n in range(100) if n != 37} | {"r37 a", "r37 b"}
     (letter,) = letters
@@ -121,7 +122,7 @@ async def test_a_record_all_of_whose_events_fail_ends(postgres_dsn: Dsns) -> Non
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         longer = record("x" * (1 << 20), 1)
         await work(Pipeline(store, Published(), WorkerHealth(), 1000), prepared(refused), [longer])
-        (letter,) = await store.dead_letters()
+        (letter,) = await whole_letters(store)
     assert letter["reason"].startswith("3000 of its 3000 events cannot be stored")
 
 
@@ -141,7 +142,7 @@ async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns
         pipeline, health = Pipeline(store, Published(), WorkerHealth(), 10), WorkerHealth()
         with pytest.raises(psycopg.DataError):
             await work(pipeline, letter, [record("a", 0), record("b", 1), record("c", 2)])
-        assert {row["offset"] for row in await store.dead_letters()} == {0}
+        assert {row["offset"] for row in await whole_letters(store)} == {0}
     assert health.fault is None
     assert isinstance(pipeline.health.fault, psycopg.DataError)
 
@@ -220,7 +221,7 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
         clients = Clients(store, Settings.model_validate({"sources": SOURCES}))
         acked = await work(Intake(store, Published(), WorkerHealth(), 10, clients=clients), prepare, records)
         taken = [await store.message("default", f"m{n}") for n in range(3)]
-        (letter,) = await store.dead_letters()
+        (letter,) = await whole_letters(store)
     assert acked.count == 1
     assert [row is not None for row in taken] == [True, False, True]
     assert (letter["offset"], letter["reason"].startswith("cannot be stored: CheckViolation")) == (1, True)

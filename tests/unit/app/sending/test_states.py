@@ -73,6 +73,9 @@ def test_the_statements_make_the_same_transitions() -> None:
     assert settled == [{"sending", "watched"}, leaving("settle", "sent")]
     assert leaving("settle", "watched") == leaving("settle", "sent")
     assert listed(text["settle"], "given.state") == [{"retrying", "held"}, {"sent", "watched"}]
+    bulk = {name: (QUERIES / f"{name}_messages.sql").read_text("utf-8") for name in ("cancel", "release")}
+    assert listed(bulk["cancel"], "state") == [leaving("cancel", "cancelled")]
+    assert listed(bulk["release"], "state") == [leaving("release")]
     for name in ("release", "sweep"):
         assert set(re.findall(r"\.state = '([a-z]+)'", text[name])) == leaving(name)
 

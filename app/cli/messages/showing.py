@@ -1,39 +1,21 @@
-"""`threadline messages list|show|explain|cancel|release`: messages, read and changed by the API."""
+"""`threadline messages list|show|explain`."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-import httpx
 import orjson
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from app.api.batch import link
-from app.cli.support.api import ApiError, Key, Url, api, error_text
+from app.cli.messages.calling import Account, Channel, MessageId, Older, Since, filter_given, request_json
+from app.cli.support.api import Key, Url
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.terminal import FAILED, entry, fields, print_error, print_note, printable
+from app.cli.support.terminal import FAILED, entry, fields, print_note, printable
 
-messages = typer.Typer(
-    name="messages",
-    no_args_is_help=True,
-    help="""Show the state of messages, explain why one waits, cancel or release it.
-
-\b
-  threadline messages list --state unanswered
-  threadline messages show order-1001
-  threadline messages explain order-1001
-  threadline messages cancel order-1001
-  threadline messages release order-1001
-""",
-)
-
-MessageId = Annotated[
-    str,
-    typer.Argument(metavar="ID", help="The message's id, as `send` prints it, or the Idempotency-Key of its request."),
-]
 #: States in which a message waits for a time, an account or a person.
 WAITING = ("queued", "held", "retrying", "unanswered")
 #: Messages of one page, at most.
@@ -59,7 +41,6 @@ _SHOWN = {
 }
 
 
-@messages.command("list")
 def list_(
     state: Annotated[
         str,
@@ -68,6 +49,10 @@ def list_(
             "timelines (threadline timeline)."
         ),
     ] = "unanswered",
+    channel: Channel = None,
+    account: Account = None,
+    since: Since = None,
+    older: Older = None,
     limit: Annotated[
         int, typer.Option(min=1, help="The number of messages, last changed first; queued: longest due first.")
     ] = 50,
@@ -77,10 +62,10 @@ def list_(
 ) -> int:
     """List messages of the API key's client in one state: those that wait, or that ended without being sent."""
     found: list[dict[str, Any]] = []
-    cursor = None
+    chosen, cursor = filter_given(state, channel, account, since, older), None
     while len(found) < limit:
-        query = {"state": state, "limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
-        page = _request("GET", f"/v1/messages?{urlencode(query)}", None, key, url)
+        query = chosen | {"limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
+        page = request_json("GET", f"/v1/messages?{urlencode(query)}", None, key, url)
         if page is None:
             return FAILED
         found += page["messages"]
@@ -96,16 +81,15 @@ def list_(
         line = fields(channel=one["channel"], account=one["account"], changed=changed, due=due)
         print(entry(one["messageId"], line, why))
     if not found:
-        print(f"No message is {state}.")
+        print(f"No message of this kind is {state}." if len(chosen) > 1 else f"No message is {state}.")
     if found and state in WAITING:
         print_note("Why one waits: threadline messages explain ID")
     return print_note(f"There are more than {limit}; --limit shows more.") if cursor else 0
 
 
-@messages.command()
 def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
     """Show a message: its state, its times, and every attempt."""
-    message = _request("GET", link(id), None, key, url)
+    message = request_json("GET", link(id), None, key, url)
     if message is None:
         return FAILED
     if as_json:
@@ -119,10 +103,9 @@ def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = Non
     return 0
 
 
-@messages.command()
 def explain(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
     """Explain why a message waits and until when, by its client's present configuration; or what became of it."""
-    explained = _request("GET", f"{link(id)}/explain", None, key, url)
+    explained = request_json("GET", f"{link(id)}/explain", None, key, url)
     if explained is None:
         return FAILED
     if as_json:
@@ -132,49 +115,6 @@ def explain(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = 
     for reason in explained["reasons"]:
         console.print(Text(printable(reason["words"])))
     return 0
-
-
-@messages.command()
-def cancel(id: MessageId, key: Key = None, url: Url = None) -> int:
-    """Cancel a message that waits. Exit code 1 where it is too late."""
-    return _change(id, "cancel", None, key, url)
-
-
-@messages.command()
-def release(
-    id: MessageId,
-    resend: Annotated[
-        bool, typer.Option("--resend", help="Send it again, though it may have been sent already.")
-    ] = False,
-    key: Key = None,
-    url: Url = None,
-) -> int:
-    """Send a held message now, whatever its time windows; with --resend, also one whose provider never answered."""
-    return _change(id, "release", {"resend": resend}, key, url)
-
-
-def _change(id: str, action: str, body: Mapping[str, Any] | None, key: str | None, url: str | None) -> int:
-    """Cancel or release a message; return 1 where its state does not allow it."""
-    changed = _request("POST", f"{link(id)}/{action}", body, key, url)
-    if changed is None:
-        return FAILED
-    print(changed["state"])
-    return print_note(changed["detail"]) if "detail" in changed else 0
-
-
-def _request(method: str, path: str, body: Any, key: str | None, url: str | None) -> dict[str, Any] | None:
-    """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
-    try:
-        with api(key, url) as http:
-            response: httpx.Response = http.request(method, path, json=body)
-    except ApiError as error:
-        print_error(str(error))
-        return None
-    if not response.is_success:
-        print_error(error_text(response))
-        return None
-    document: dict[str, Any] = response.json()
-    return document
 
 
 def _attempt(attempt: Mapping[str, Any]) -> str:

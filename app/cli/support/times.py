@@ -1,0 +1,29 @@
+"""Times and ages as options of commands give them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+#: What an option that takes a time says of it.
+FORMS = "90s, 30m, 2h, 7d, or a time such as 2026-11-29T12:00:00Z"
+
+
+def age(text: str) -> timedelta | None:
+    """Return an age such as `2h`; None for anything else."""
+    match = _AGE.fullmatch(text.strip())
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+
+
+def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
+    """Return the time that an option names: so long before `now`, or a time (RFC 3339; UTC if it has no offset). None without the
+    option. Ends the command (SystemExit) for anything else."""
+    if text is None:
+        return None
+    try:
+        if (before := age(text)) is not None:
+            return now - before
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise SystemExit(f"{option} {text} is no time: write {FORMS}.") from None
