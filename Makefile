@@ -53,11 +53,13 @@ check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothin
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-lint-api: $(INSTALLED_DEV) ## Lint the API's description with Spectral and Redocly, where npm is installed
+lint-api: $(INSTALLED_DEV) ## Lint the descriptions of the API and of the topics with Spectral and Redocly, where npm is installed
 	@if ! command -v npm >/dev/null; then echo "npm is not installed: the API's description is not linted"; exit 0; fi; \
-		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && cd tests/lint && \
+		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && \
+		$(BIN)/python -m app.api.asyncapi.bundle > build/asyncapi.json && cd tests/lint && \
 		npm install --silent --no-package-lock --no-audit --no-fund && \
 		npx spectral lint --fail-severity error --ruleset .spectral.yaml ../../build/openapi.json && \
+		npx spectral lint --fail-severity warn --ruleset .spectral-asyncapi.yaml ../../build/asyncapi.json && \
 		npx redocly lint ../../build/openapi.json
 
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
