@@ -13,7 +13,7 @@ BASE ?= docker.io/library/debian:12-slim
 IMAGE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api postman format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writ
 faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
 
-acceptance: $(INSTALLED_DEV) ## Try the image and the alerts with podman, Prometheus and Alertmanager (deploy/README.md); after `make image`
+acceptance: $(INSTALLED_DEV) ## Try the image, the alerts, the Postman collection and the contracts (deploy/README.md); after `make image`
 	@exec $(BIN)/python -m pytest -q tests/acceptance
 
 image: ## Build the container image with podman: make image [BASE=docker.io/library/debian:12-slim] [IMAGE_FLAGS=…]
@@ -61,6 +61,15 @@ lint-api: $(INSTALLED_DEV) ## Lint the descriptions of the API and of the topics
 		npx spectral lint --fail-severity error --ruleset .spectral.yaml ../../build/openapi.json && \
 		npx spectral lint --fail-severity warn --ruleset .spectral-asyncapi.yaml ../../build/asyncapi.json && \
 		npx redocly lint ../../build/openapi.json
+
+postman: $(INSTALLED_DEV) ## Make a Postman collection of the API in build/, where npm is installed
+	@command -v npm >/dev/null || { echo "npm is not installed (on Debian and Ubuntu: apt install npm)" >&2; exit 1; }; \
+		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && \
+		(cd tests/postman && npm install --silent --no-package-lock --no-audit --no-fund) && \
+		tests/postman/node_modules/.bin/openapi2postmanv2 --spec build/openapi.json --output build/converted.json \
+			--options folderStrategy=Tags,enableOptionalParameters=false > build/postman.log && \
+		$(BIN)/python -m app.api.openapi.postman < build/converted.json > build/threadline.postman_collection.json && \
+		echo build/threadline.postman_collection.json
 
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
 	@$(BIN)/ruff format .
