@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-import httpx
 import orjson
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from app.api.batch import link
 from app.cli.support.api import ApiError, Key, Url, api, error_text
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import FAILED, entry, fields, print_error, print_note, printable
+from app.client import Call
 
 messages = typer.Typer(
     name="messages",
@@ -165,8 +165,8 @@ def _change(id: str, action: str, body: Mapping[str, Any] | None, key: str | Non
 def _request(method: str, path: str, body: Any, key: str | None, url: str | None) -> dict[str, Any] | None:
     """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
     try:
-        with api(key, url) as http:
-            response: httpx.Response = http.request(method, path, json=body)
+        with api(key, url) as client:
+            response = client.respond(Call(method, path, body=body))
     except ApiError as error:
         print_error(str(error))
         return None
