@@ -13,7 +13,7 @@ BASE ?= docker.io/library/debian:12-slim
 IMAGE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api postman format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writ
 faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
 
-acceptance: $(INSTALLED_DEV) ## Try image, Helm chart, alerts, brokers, standby, restore, upgrade for real; after `make image`; needs: deploy/README.md
+acceptance: $(INSTALLED_DEV) ## Try image, chart, alerts, contracts, brokers, standby, restore, upgrade; after `make image`; needs: deploy/README.md
 	@exec $(BIN)/python -m pytest -q tests/acceptance
 
 image: ## Build the container image with podman: make image [BASE=docker.io/library/debian:12-slim] [IMAGE_FLAGS=…]
@@ -53,12 +53,23 @@ check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothin
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-lint-api: $(INSTALLED_DEV) ## Lint the API's description with Spectral and Redocly, where npm is installed
+lint-api: $(INSTALLED_DEV) ## Lint the descriptions of the API and of the topics with Spectral and Redocly, where npm is installed
 	@if ! command -v npm >/dev/null; then echo "npm is not installed: the API's description is not linted"; exit 0; fi; \
-		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && cd tests/lint && \
+		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && \
+		$(BIN)/python -m app.api.asyncapi.bundle > build/asyncapi.json && cd tests/lint && \
 		npm install --silent --no-package-lock --no-audit --no-fund && \
 		npx spectral lint --fail-severity error --ruleset .spectral.yaml ../../build/openapi.json && \
+		npx spectral lint --fail-severity warn --ruleset .spectral-asyncapi.yaml ../../build/asyncapi.json && \
 		npx redocly lint ../../build/openapi.json
+
+postman: $(INSTALLED_DEV) ## Make a Postman collection of the API in build/, where npm is installed
+	@command -v npm >/dev/null || { echo "npm is not installed (on Debian and Ubuntu: apt install npm)" >&2; exit 1; }; \
+		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && \
+		(cd tests/postman && npm install --silent --no-package-lock --no-audit --no-fund) && \
+		tests/postman/node_modules/.bin/openapi2postmanv2 --spec build/openapi.json --output build/converted.json \
+			--options folderStrategy=Tags,enableOptionalParameters=false > build/postman.log && \
+		$(BIN)/python -m app.api.openapi.postman < build/converted.json > build/threadline.postman_collection.json && \
+		echo build/threadline.postman_collection.json
 
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
 	@$(BIN)/ruff format .

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Post signed provider webhooks to the HTTP process, shuffled and some twice, and print the timelines.",
     "doctor": "Check that everything is reachable, configured and up to date, and print what to do where it is not.",
     "providers": "List the providers: channels, signature, events, and whether Threadline can send by them.",
+    "events": "List the event types: what each means, who writes it, its fields, and an example.",
     "settings": "List the settings and what each is for; show what is set, and by what; check the file.",
     "send": "Send a message, or a file of messages.",
     "messages": "Show the state of messages, explain why one waits, cancel or release them.",

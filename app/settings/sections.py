@@ -207,7 +207,7 @@ class Api(Section):
     )
     description: Literal["open", "key"] | None = Field(
         default=None,
-        description="who may read /openapi.json and /docs: everybody, or any API key; if not set, open while the process listens "
+        description="who may read /openapi.json, /asyncapi.json and /docs: everybody, or any API key; if not set, open while the process listens "
         "on loopback only, else key",
     )
     metrics_port: int | None = Field(

@@ -100,7 +100,7 @@ async def test_metrics_and_description_need_a_key_where_the_world_can_come(tmp_p
     """Listening beyond loopback, both need a key by default, the metrics one with their scope; health stays open."""
     async with process(tmp_path, postgres_dsn.service, host="0.0.0.0") as (http, client):
         other, reader = await key(http, "timeline:read"), await key(http, "metrics:read")
-        for path in ("/metrics", "/openapi.json", "/docs"):
+        for path in ("/metrics", "/openapi.json", "/asyncapi.json", "/docs"):
             assert (await client.get(path)).status_code == 401, path
         assert (await client.get("/metrics", headers=other)).status_code == 403
         assert "threadline_uptime_seconds" in (await client.get("/metrics", headers=reader)).text

@@ -119,6 +119,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             (one, await client.get(f"/api/interactions/{uuid4()}")),
             *await _recipients(client),
             ("/openapi.json", await client.get("/openapi.json")),
+            ("/asyncapi.json", await client.get("/asyncapi.json")),
             ("/docs", await client.get("/docs")),
             ("/healthz", await client.get("/healthz")),
             ("/readyz", await client.get("/readyz")),

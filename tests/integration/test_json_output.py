@@ -20,6 +20,7 @@ DOCUMENTS: tuple[tuple[tuple[str, ...], int, Any], ...] = (
     (("recipients", "show", "+15551234567"), 0, dict),
     (("settings",), 0, list),
     (("providers",), 0, list),
+    (("events",), 0, list),
     (("doctor",), 1, list),
 )
 

@@ -155,6 +155,8 @@ def _plain(value: Any) -> Any:
     """Return settings as values of JSON, with their secrets, since only our own child processes get them."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     if hasattr(value, "get_secret_value"):
         return value.get_secret_value()
     return str(value) if isinstance(value, Path) else value

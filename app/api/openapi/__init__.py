@@ -1,6 +1,6 @@
-"""GET /openapi.json and the page that shows it, /docs.
+"""GET /openapi.json and the page that shows it, /docs; and GET /asyncapi.json, the description of the Kafka topics.
 
-`bundle.py` builds the description. The page is Scalar's API reference (`app/api/reference/`), served from here so that it
+`bundle.py` builds the description, and `app/api/asyncapi/bundle.py` that of the topics. The page is Scalar's API reference (`app/api/reference/`), served from here so that it
 needs no network.
 """
 
@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.api.asyncapi.bundle import document as asyncapi_document
 from app.api.bodies import answer
 from app.api.negotiation import accepts_gzip, has
 from app.api.openapi.bundle import document
@@ -51,21 +53,26 @@ async def _admit(request: Request) -> None:
 
 
 def routes() -> list[Route]:
-    """Return the routes of the description and its page. Builds the description and reads the page's files once."""
-    described = document()
-
-    async def description(request: Request) -> Response:
-        await _admit(request)
-        return answer(request, described)
-
+    """Return the routes of the descriptions and the page. Builds the descriptions and reads the page's files once."""
     return [
-        Route("/openapi.json", description, methods=["GET"], name="openapi"),
+        Route("/openapi.json", _document(document()), methods=["GET"], name="openapi"),
+        Route("/asyncapi.json", _document(asyncapi_document()), methods=["GET"], name="asyncapi"),
         Route("/docs", _file("index.html", "text/html"), methods=["GET"], name="docs"),
         *[
             Route(f"/docs/{name}", _file(*file), methods=["GET"], name=name, include_in_schema=False)
             for name, file in _FILES.items()
         ],
     ]
+
+
+def _document(described: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that serves a description."""
+
+    async def serve(request: Request) -> Response:
+        await _admit(request)
+        return answer(request, described)
+
+    return serve
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from app.cli.support.api import ApiError, api, error_text
 from app.cli.support.terminal import print_error
 from app.cli.support.times import FORMS, time_given
+from app.client import Call
 
 MessageId = Annotated[
     str,
@@ -35,8 +35,8 @@ def filter_given(
 def request_json(method: str, path: str, body: Any, key: str | None, url: str | None) -> dict[str, Any] | None:
     """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
     try:
-        with api(key, url) as http:
-            response: httpx.Response = http.request(method, path, json=body)
+        with api(key, url) as client:
+            response = client.respond(Call(method, path, body=body))
     except ApiError as error:
         print_error(str(error))
         return None

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from app.api.batch import link
@@ -13,6 +12,7 @@ from app.cli.support.api import ApiError, Key, Url, api, error_text
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import confirmed, progress
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
+from app.client import Call, Client
 
 OneOrMore = Annotated[
     str | None,
@@ -91,13 +91,13 @@ def _many(
     """Cancel or release all messages that pass a filter, after counting them; `done` is the member of the answer that counts."""
     changed = 0
     try:
-        with api(key, url) as http:
-            total = sum(page[done] for page in _pages(http, action, {**body, "dryRun": True}))
+        with api(key, url) as client:
+            total = sum(page[done] for page in _pages(client, action, {**body, "dryRun": True}))
             if total and not confirmed(f"{total} messages will be {done}. Go on?", yes):
                 return print_error(f"None was {done}; --yes does it without asking.")
             if total:
                 with progress(action, total) as advance:
-                    for page in _pages(http, action, body):
+                    for page in _pages(client, action, body):
                         changed += page[done]
                         advance(page[done])
     except ApiError as error:
@@ -108,12 +108,12 @@ def _many(
     return 0
 
 
-def _pages(http: httpx.Client, action: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _pages(client: Client, action: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the answers of a bulk change, call by call. Raises ApiError for a refusal."""
     cursor = None
     while True:
         more: dict[str, str] = {} if cursor is None else {"cursor": cursor}
-        response = http.post(f"/v1/messages/{action}", json={**body, "limit": CALL_MAX, **more})
+        response = client.respond(Call("POST", f"/v1/messages/{action}", body={**body, "limit": CALL_MAX, **more}))
         if not response.is_success:
             raise ApiError(error_text(response))
         page: dict[str, Any] = response.json()

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.api.batch import MOST
 from app.cli.send.single import ANY_CLIENT
-from app.cli.support.api import ApiError, api, error_text, post
+from app.cli.support.api import ApiError, api, error_text
 from app.cli.support.terminal import FAILED, MISUSED, print_error
+from app.client import Call, Client
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS
@@ -78,8 +79,8 @@ def run_file(
             if dry_run:
                 sent.checked = sum(1 for _ in lines)
             else:
-                http = stack.enter_context(api(key, url))
-                _send(http, f"/v1/{channel}/messages" if channel else "/v1/messages", lines, sent, rate)
+                client = stack.enter_context(api(key, url, TRIES))
+                _send(client, f"/v1/{channel}/messages" if channel else "/v1/messages", lines, sent, rate)
     except ApiError as error:
         print_error(str(error))
         return _summary(sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED)
@@ -125,12 +126,12 @@ def _client(document: Any) -> str:
     return named if isinstance(named, str) and named else ANY_CLIENT
 
 
-def _send(http: httpx.Client, path: str, lines: Iterator[Line], sent: Sent, rate: float) -> None:
+def _send(client: Client, path: str, lines: Iterator[Line], sent: Sent, rate: float) -> None:
     due = time.monotonic()
     for batch in _batches(lines, MOST if rate <= 0 else max(1, min(MOST, int(rate)))):
         time.sleep(max(0.0, due - time.monotonic()))
         due = max(due, time.monotonic() - 1) + (len(batch) / rate if rate > 0 else 0)
-        response = post(http, path, [line.document for line in batch], TRIES)
+        response = client.respond(Call("POST", path, body=[line.document for line in batch], safe=True))
         if response.status_code not in (202, 422):
             raise ApiError(f"line {batch[0].number} and on: {error_text(response)}")
         _note(batch, response, sent)

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from app.cli.support.api import ApiError, api, error_text, post
+from app.cli.support.api import ApiError, api, error_text
 from app.cli.support.terminal import MISUSED, print_error, print_note
+from app.client import Call
 from app.sending.requests import read_request, too_late
 from schemas import SchemaError
 
@@ -42,8 +43,9 @@ def run_one(single: Single, *, dry_run: bool, key: str | None, url: str | None) 
     if dry_run:
         return print_note("The message is valid. Nothing was sent.")
     try:
-        with api(key, url) as http:
-            response = post(http, "/v1/messages", {"messageId": str(uuid4())} | document)
+        with api(key, url) as client:
+            body = {"messageId": str(uuid4())} | document
+            response = client.respond(Call("POST", "/v1/messages", body=body, safe=True))
     except ApiError as error:
         return print_error(str(error))
     if response.status_code != 202:

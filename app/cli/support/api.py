@@ -1,19 +1,19 @@
-"""The HTTP API as commands call it: its address, the API key, retries, and errors in words."""
+"""The HTTP API as commands call it, by `app.client`: its address, the API key, and errors in words."""
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 
+from app.client import Client
+from app.client.answers import problem
 from app.embedded import addresses, sample
 from app.embedded.running import resolve
 from app.settings.loading import load
-from webhooks.backoff import exponential
 
 Key = Annotated[
     str | None,
@@ -27,8 +27,8 @@ Url = Annotated[
     str | None,
     typer.Option(envvar="THREADLINE_API_URL", help="The API's base URL; by default that of the system that runs here."),
 ]
-#: Status codes worth a retry, and the longest wait before it (seconds).
-RETRYABLE, LONGEST = (409, 429, 502, 503, 504), 10.0
+#: The longest wait before a retry (seconds).
+LONGEST = 10.0
 
 
 class ApiError(Exception):
@@ -36,46 +36,22 @@ class ApiError(Exception):
 
 
 @contextmanager
-def api(key: str | None, url: str | None) -> Iterator[httpx.Client]:
-    """Return a client of the API that sends the key. Raises ApiError; ends the command (SystemExit) where nothing runs."""
+def api(key: str | None, url: str | None, tries: int = 2) -> Iterator[Client]:
+    """Return a client of the API that sends the key, and tries up to `tries` times what may be repeated. Raises ApiError; ends
+    the command (SystemExit) where nothing runs."""
     base = url or addresses.url(resolve(load()).door)
-    headers = {"authorization": f"Bearer {_token(key)}"}
-    with httpx.Client(base_url=base, headers=headers, timeout=30) as http:
+    with Client(base, _token(key), tries=tries, longest=LONGEST) as client:
         try:
-            yield http
+            yield client
         except (httpx.TransportError, httpx.InvalidURL) as error:
             late = " in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(f"{base} does not answer{late}. What is wrong? threadline doctor") from error
 
 
-def post(http: httpx.Client, path: str, body: Any, tries: int = 2) -> httpx.Response:
-    """Post an idempotent request and return the response, after at most `tries` attempts while the API is away or busy.
-
-    Raises httpx.TransportError where it stays away.
-    """
-    for attempt in range(1, tries + 1):
-        pause = exponential(0.5, LONGEST, attempt - 1)
-        try:
-            response = http.post(path, json=body)
-        except httpx.TransportError:
-            if attempt == tries:
-                raise
-        else:
-            wait = response.headers.get("retry-after", "")
-            if response.status_code not in RETRYABLE or not wait.isdecimal() or attempt == tries:
-                return response
-            pause = min(LONGEST, float(wait))
-        time.sleep(pause)
-    raise AssertionError("unreachable")
-
-
 def error_text(response: httpx.Response) -> str:
     """Return the detail of a problem document (RFC 9457), else the bare status."""
-    try:
-        problem = response.json()
-        return str(problem.get("detail") or problem["title"])
-    except (ValueError, KeyError, AttributeError):
-        return f"the API answered {response.status_code}"
+    found = problem(response)
+    return str(found.get("detail") or found.get("title") or f"the API answered {response.status_code}")
 
 
 def _token(given: str | None) -> str:

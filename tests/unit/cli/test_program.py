@@ -47,7 +47,7 @@ def test_the_lines_of_a_help_are_those_of_the_terminal() -> None:
 
 
 #: Commands that show something, by their last name, and those of one name that do.
-SHOWING = {"list", "show", "doctor", "gaps", "topics", "settings", "providers", "timeline"}
+SHOWING = {"list", "show", "doctor", "gaps", "topics", "settings", "providers", "events", "timeline"}
 
 
 def showing(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -17,7 +17,8 @@ from app.cli.program import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 ID = "0193a5c2-1111-7aaa-8bbb-0123456789ab"
-#: A use of each command. `work` becomes `python -m agents`; `settings` shows and checks them (`test_settings.py`), `new-provider` reads none.
+#: A use of each command. `work` becomes `python -m agents`; `settings` shows and checks them (`test_settings.py`); `events` and
+#: `new-provider` read none.
 USES: dict[str, tuple[str, ...]] = {
     "up": ("--prepare",),
     "demo": (),
@@ -74,7 +75,7 @@ def run(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_each_command_is_tried() -> None:
     """A new one too."""
-    assert USES.keys() | {"settings", "new-provider"} == COMMANDS.keys()
+    assert USES.keys() | {"events", "settings", "new-provider"} == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", USES)
