@@ -128,7 +128,7 @@ def test_what_was_proved_is_read_whole() -> None:
     request = Request("POST", "https://x/", {}, JSON["many texts of them"], accounts("twilio").at, "")
     request.parsed[UNPROVEN] = True
     for _ in range(2):
-        with pytest.raises(Unprocessable, match="before it is known"):
+        with pytest.raises(Unprocessable, match="before the request is verified"):
             json_of(request)
     proved(request)
     assert json_of(request)[:2] == ["\ufffd", "\ufffd"]
