@@ -24,7 +24,8 @@ class Claimed(Known):
     `was`: its state before the claim; `channel`, `account`: those of the unanswered attempt, if there is one, else those it
     was claimed for (`claimed_for`: that account); `ailing`: its account's last call failed; `probe`: it alone tries whether
     the account works again; `doubted`: a repeat with the same key is under way; `doubt_since`: when the earliest call without
-    an answer began; `reported`: the provider's webhooks mention it; `until`: when the lease ends, by this worker's clock.
+    an answer began; `reported`: the provider's webhooks mention it; `until`: when the lease ends, by this worker's clock; `trace`:
+    the `traceparent` of its request, if that was traced.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Claimed(Known):
     client: Client
     probe: bool = False
     until: float = inf
+    trace: str | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -110,6 +112,7 @@ def read(row: Mapping[str, Any], client: Client) -> Claimed:
         client=client,
         probe=row["probe"],
         until=row["until"],
+        trace=row["trace"],
     )
 
 
