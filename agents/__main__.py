@@ -27,6 +27,7 @@ from agents.process.watch import STALLED, Watch
 from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.embedded.running import resolve
+from app.http.metrics import pool_metrics
 from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.unread import Log
@@ -72,6 +73,7 @@ async def work(settings: Settings, health: WorkerHealth) -> None:
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
+    health.more.append(partial(pool_metrics, store))
     settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)
     await asyncio.to_thread(blobs.start)

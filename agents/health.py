@@ -8,7 +8,8 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import structlog
@@ -56,6 +57,11 @@ def place_of(error: BaseException) -> str | None:
     return None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
 
 
+def buckets_of(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Return the cumulative buckets of a histogram: upper bounds, and one count more than there are bounds."""
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
+
+
 class WorkerHealth:
     """Counts and times of this process, as plain numbers that are read on request."""
 
@@ -67,6 +73,8 @@ class WorkerHealth:
         #: Uncommitted records by topic; and, for partitions without progress, the seconds since the last.
         self.lag: dict[str, int] = {}
         self.idle: dict[str, float] = {}
+        #: Seconds since the oldest uncommitted record of each topic was written.
+        self.ages: dict[str, float] = {}
         #: What an operator must act on: subject to message.
         self.alarms: dict[str, str] = {}
         self._tenants: dict[tuple[str, str], tuple[str, float]] = {}
@@ -77,7 +85,7 @@ class WorkerHealth:
         #: Set when the process must end; `fault` is the reason.
         self.ending = asyncio.Event()
         self.fault: BaseException | None = None
-        #: Messages waiting to be sent: `state`, `messages`, `oldest` (seconds).
+        #: Messages waiting to be sent: `state`, `messages`, `oldest` and `overdue` (seconds).
         self.waiting: list[dict[str, Any]] = []
         #: Paused accounts: `client_id`, `account`.
         self.resting: list[dict[str, Any]] = []
@@ -170,6 +178,11 @@ class WorkerHealth:
             oldest.add_metric([row["state"]], row["oldest"])
         yield waiting
         yield oldest
+        yield GaugeMetricFamily(
+            "threadline_messages_overdue_seconds",
+            "How long the message that is longest due has been due.",
+            max((row["overdue"] for row in self.waiting), default=0.0),
+        )
         resting = GaugeMetricFamily(
             "threadline_account_resting", "Accounts that are paused after failures.", labels=["client", "account"]
         )
@@ -180,6 +193,12 @@ class WorkerHealth:
         for topic, behind in self.lag.items():
             lag.add_metric([topic], behind)
         yield lag
+        ages = GaugeMetricFamily(
+            "threadline_consumer_lag_seconds", "Age of the oldest record that is not committed.", labels=["topic"]
+        )
+        for topic, seconds in dict(self.ages).items():
+            ages.add_metric([topic], seconds)
+        yield ages
         idle = GaugeMetricFamily(
             "threadline_partition_idle_seconds",
             "Seconds since a lagging partition last made progress.",
@@ -203,12 +222,11 @@ class WorkerHealth:
         yield GaugeMetricFamily(
             "threadline_alarms", "Conditions that an operator must act on; /readyz lists them.", len(self.alarms)
         )
-        total, buckets = 0, []
-        for bound, count in zip([*map(str, LATENCY_BUCKETS), "+Inf"], self.latencies, strict=True):
-            total += count
-            buckets.append((bound, total))
         yield HistogramMetricFamily(
-            "threadline_processing_latency_seconds", "Receipt to commit.", buckets=buckets, sum_value=self.latency_sum
+            "threadline_processing_latency_seconds",
+            "Receipt to commit.",
+            buckets=buckets_of(LATENCY_BUCKETS, self.latencies),
+            sum_value=self.latency_sum,
         )
         for collect in self.more:
             yield from collect()
