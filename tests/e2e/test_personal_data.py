@@ -26,7 +26,7 @@ from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
 #: Shorter texts ("Hello", "yes") occur by chance in ids and in words of ours.
-SHORTEST = 7
+SHORTEST = 8
 
 
 def at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
