@@ -12,7 +12,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-from agents.health import WorkerHealth, buckets_of
+from agents.figures import buckets_of
+from agents.health import WorkerHealth
 from agents.process.tracing import MOST_LINKS
 from agents.sender.calls import Call
 from agents.sender.claimed import Settlement
