@@ -28,6 +28,7 @@ from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
 from app.blobs import blobs_of
 from app.clients.configured import Clients
+from app.http.metrics import pool_metrics
 from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.producers import producer
@@ -80,6 +81,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
+    health.more.append(partial(pool_metrics, store))
     settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)
     ids = SourceIds(settings)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from agents.figures import LATENCY_BUCKETS, figures_of
 from agents.process.within import WITHIN, Within
 from agents.records.drift import Drift
 
@@ -34,8 +34,6 @@ _PART_OF = {what: part for part, doing in PARTS.items() for what in doing}
 
 #: How many faults of clients are kept, and for how many seconds after they last occurred.
 MOST_TENANTS, REMEMBERED = 1000, 3600.0
-#: Seconds from receipt to commit.
-LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 
 
 def part_of(what: str) -> str:
@@ -67,6 +65,8 @@ class WorkerHealth:
         #: Uncommitted records by topic; and, for partitions without progress, the seconds since the last.
         self.lag: dict[str, int] = {}
         self.idle: dict[str, float] = {}
+        #: Seconds since the oldest uncommitted record of each topic was written.
+        self.ages: dict[str, float] = {}
         #: What an operator must act on: subject to message.
         self.alarms: dict[str, str] = {}
         self._tenants: dict[tuple[str, str], tuple[str, float]] = {}
@@ -77,7 +77,7 @@ class WorkerHealth:
         #: Set when the process must end; `fault` is the reason.
         self.ending = asyncio.Event()
         self.fault: BaseException | None = None
-        #: Messages waiting to be sent: `state`, `messages`, `oldest` (seconds).
+        #: Messages waiting to be sent: `state`, `messages`, `oldest` and `overdue` (seconds).
         self.waiting: list[dict[str, Any]] = []
         #: Paused accounts: `client_id`, `account`.
         self.resting: list[dict[str, Any]] = []
@@ -143,72 +143,6 @@ class WorkerHealth:
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics, as a Prometheus collector."""
-        yield GaugeMetricFamily("threadline_worker_uptime_seconds", "Since start.", time.time() - self.started)
-        for name in ("records", "events", "requests", "duplicates", "dead_letters", "retries"):
-            yield CounterMetricFamily(f"threadline_worker_{name}", f"{name} so far.", self.counts[name])
-        unknown = CounterMetricFamily(
-            "threadline_worker_unknown_events",
-            "Provider events of an unknown kind, kept as received.",
-            labels=["source", "word"],
-        )
-        for (source, word), count in self.drift.seen.items():
-            unknown.add_metric([source, word], count)
-        yield unknown
-        sent = CounterMetricFamily(
-            "threadline_messages", "Outcomes of claims, by the state that followed.", labels=["state"]
-        )
-        for name, count in self.counts.items():
-            if name.startswith("messages_"):
-                sent.add_metric([name.removeprefix("messages_")], count)
-        yield sent
-        waiting = GaugeMetricFamily("threadline_messages_waiting", "Messages to be sent, by state.", labels=["state"])
-        oldest = GaugeMetricFamily(
-            "threadline_messages_oldest_seconds", "Since the oldest was accepted.", labels=["state"]
-        )
-        for row in self.waiting:
-            waiting.add_metric([row["state"]], row["messages"])
-            oldest.add_metric([row["state"]], row["oldest"])
-        yield waiting
-        yield oldest
-        resting = GaugeMetricFamily(
-            "threadline_account_resting", "Accounts that are paused after failures.", labels=["client", "account"]
-        )
-        for row in self.resting:
-            resting.add_metric([row["client_id"], row["account"]], 1)
-        yield resting
-        lag = GaugeMetricFamily("threadline_consumer_lag", "Records not yet committed.", labels=["topic"])
-        for topic, behind in self.lag.items():
-            lag.add_metric([topic], behind)
-        yield lag
-        idle = GaugeMetricFamily(
-            "threadline_partition_idle_seconds",
-            "Seconds since a lagging partition last made progress.",
-            labels=["partition"],
-        )
-        for partition, seconds in dict(self.idle).items():
-            idle.add_metric([partition], seconds)
-        yield idle
-        failing = GaugeMetricFamily("threadline_part_failing", "1: the part does not work now.", labels=["part"])
-        for part, why in dict(self.parts).items():
-            failing.add_metric([part], int(bool(why)))
-        yield failing
-        faults = GaugeMetricFamily(
-            "threadline_tenant_faults",
-            "1: the client's secret or configuration is unusable.",
-            labels=["client", "what"],
-        )
-        for client, what in self.tenants:
-            faults.add_metric([client, what], 1)
-        yield faults
-        yield GaugeMetricFamily(
-            "threadline_alarms", "Conditions that an operator must act on; /readyz lists them.", len(self.alarms)
-        )
-        total, buckets = 0, []
-        for bound, count in zip([*map(str, LATENCY_BUCKETS), "+Inf"], self.latencies, strict=True):
-            total += count
-            buckets.append((bound, total))
-        yield HistogramMetricFamily(
-            "threadline_processing_latency_seconds", "Receipt to commit.", buckets=buckets, sum_value=self.latency_sum
-        )
+        yield from figures_of(self)
         for collect in self.more:
             yield from collect()

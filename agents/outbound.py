@@ -11,12 +11,13 @@ from agents.pipeline import Pipeline
 from agents.records.outcome import RecordOutcome, outcome_of
 from agents.records.parted import apart
 from app.clients.configured import Client, Clients, UnknownClient
-from app.sending.incoming import failed_message, new_message
+from app.sending.incoming import failed_message, new_message, traced
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS, Error
 from schemas.json_text import read_json
 from sql import NewMessage
+from webhooks.spans import traceparent_of
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,10 @@ class Intake(Pipeline):
         try:
             if outcome.refused is not None:
                 return failed_message(*outcome.refused, at)
-            return await self._routed(outcome, outcome.request, at) if outcome.request is not None else None
+            if outcome.request is None:
+                return None
+            message = await self._routed(outcome, outcome.request, at)
+            return message and traced(message, traceparent_of(outcome.span))
         except Exception as error:  # a fault of this request or its client: accept the others
             log.error("a request cannot be accepted", offset=outcome.record.offset, error=type(error).__name__)
             outcome.refuse(f"cannot be accepted: {type(error).__name__}: {error}")

@@ -104,8 +104,8 @@ class Pipeline:
         for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
             await self._store(some)
         await self._report_failures([row for outcome in outcomes for row in outcome.rows])
-        spans = [outcome.span for outcome in outcomes if outcome.span]
-        tracing.end(spans, began, sum(len(outcome.rows) for outcome in outcomes))
+        await tracing.link(self.store, outcomes)
+        tracing.end(outcomes, began)
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
         if letters:  # one line per batch, so that many bad records do not flood the log
             sources = sorted({letter.source or letter.topic for letter in letters})[:5]

@@ -82,12 +82,12 @@ def set_level(telemetry: Telemetry) -> None:
 
 
 def configure_traces(telemetry: Telemetry, *, service: str) -> None:
-    """Export spans to the configured collector (OTLP over HTTP); without one, or with `sample` 0, no span is recorded.
+    """Export spans to the configured collector (OTLP over HTTP); without one no span is recorded.
 
-    The door decides once per webhook whether to sample it, before any span exists, so root spans started here are kept, and
-    children follow their parents.
+    The door and the API decide once per request whether to sample it, before any span exists, so root spans started here are
+    kept, and children follow their parents. Failures are recorded whatever was decided (`webhooks.spans`).
     """
-    if telemetry.otlp_endpoint is None or telemetry.sample == 0:
+    if telemetry.otlp_endpoint is None:
         return
     provider = TracerProvider(
         sampler=ParentBased(root=ALWAYS_ON), resource=Resource.create({"service.name": f"threadline-{service}"})
@@ -105,7 +105,7 @@ def shut_down() -> None:
 
 
 def share(telemetry: Telemetry) -> float:
-    """Return the share of webhooks to trace: 0 without a collector."""
+    """Return the share of requests to trace: 0 without a collector."""
     return telemetry.sample if telemetry.otlp_endpoint else 0.0
 
 

@@ -120,7 +120,7 @@ class Event:
     since a sender may copy it to other messages. `handle` is the customer's: the recipient of an outbound message, the
     sender of an inbound one. `occurred_at` is the provider's
     time, aware and in UTC, absent if the provider gives none. `payload` follows the type's schema
-    (`schemas/<Type>.json`), keys in camelCase.
+    (`schemas/<Type>.json`), keys in camelCase. `trace` is the W3C `traceparent` of what made it, if that was traced.
     """
 
     type: str
@@ -138,3 +138,4 @@ class Event:
     provider: str | None = None
     per_recipient: bool = False
     echoed_message_id: str | None = None
+    trace: str | None = field(default=None, compare=False)

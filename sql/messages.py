@@ -55,7 +55,8 @@ class NewMessage(NamedTuple):
     `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
     `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it (kind, \x1f, value),
     or `user` and the service's own id; and the canonical spelling if that differs; `key`: of its request; a second
-    request with the same key gets the answer to the first."""
+    request with the same key gets the answer to the first; `trace`: the `traceparent` of the request,
+    if that is traced."""
 
     event: Event
     received_at: datetime
@@ -74,6 +75,7 @@ class NewMessage(NamedTuple):
     fingerprint: str
     handles: list[tuple[str, ...]]
     key: str | None = None
+    trace: str | None = None
 
 
 class Accepted(NamedTuple):

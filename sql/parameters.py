@@ -18,6 +18,8 @@ from sql.errors import Unstorable
 from sql.rows import Row
 
 _OPTIONS = orjson.OPT_NAIVE_UTC
+#: Members of an event's record that are always there.
+_ALWAYS = 18
 _NUL = b"\\u0000"
 _SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)} | {0: "\ufffd"}
 
@@ -37,7 +39,8 @@ def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) ->
     first row that cannot be written."""
     records = [_record(row) for row in rows]
     if variants:
-        records = [(*record, *variant) for record, variant in zip(records, variants, strict=True)]
+        # A trace stands behind the variant (see `_record`).
+        records = [(*record[:_ALWAYS], *v, *record[_ALWAYS + 2 :]) for record, v in zip(records, variants, strict=True)]
     try:
         data = orjson.dumps(records, option=_OPTIONS)
     except TypeError:  # orjson does not say which
@@ -61,7 +64,7 @@ def _record(row: Row) -> tuple[Any, ...]:
     given, client, received_at, webhook_id = row
     event = spelled(given)
     handle = event.handle
-    return (
+    record = (
         event.type,
         event.channel,
         event.direction,
@@ -81,6 +84,8 @@ def _record(row: Row) -> tuple[Any, ...]:
         event.echoed_message_id,
         event.per_recipient,
     )
+    # Most events are not traced, and cost nothing for it. Two places are those of a variant.
+    return record if event.trace is None else (*record, None, None, event.trace)
 
 
 def always_written(value: Any) -> bytes:

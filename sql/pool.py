@@ -50,6 +50,17 @@ class Pooled:
         await connections.open()
         return cls(connections)
 
+    def pool_figures(self) -> dict[str, int]:
+        """Return how many connections the pool has `open`, how many are `idle`, how many it may have (`limit`), and how many
+        calls are `waiting` for one."""
+        found = self._pool.get_stats()
+        return {
+            "open": found["pool_size"],
+            "idle": found["pool_available"],
+            "limit": found["pool_max"],
+            "waiting": found["requests_waiting"],
+        }
+
     async def close(self) -> None:
         """Close the connections, waiting a moment for those in use."""
         await self._pool.close()

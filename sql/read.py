@@ -17,6 +17,8 @@ import orjson
 from schemas.events import Handle
 from schemas.numbering import canonical
 from sql.facts import CHANGES, FACTS
+from sql.messages import Reference
+from sql.parameters import always_written, json
 from sql.pool import Pooled
 
 Interaction = dict[str, Any]
@@ -126,6 +128,11 @@ class Reading(Pooled):
             "limit": limit,
         }
         return [_interaction(row) for row in await self._rows("customer_changes", parameters)]
+
+    async def traces(self, references: Sequence[Reference]) -> list[dict[str, Any]]:
+        """Return the `trace` (a `traceparent`) of each of these messages that is traced, with the `place` of its
+        reference."""
+        return await self._rows("traces", {"references": json(always_written(references))})
 
 
 def _interaction(row: dict[str, Any]) -> Interaction:

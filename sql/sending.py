@@ -160,7 +160,8 @@ class SendingStore(Appending):
         return await self._rows("unanswered_counts")
 
     async def sending_counts(self) -> list[dict[str, Any]]:
-        """Return the number of `messages` that wait in each `state`, and the age of the `oldest` in seconds."""
+        """Return the number of `messages` that wait in each `state`, the age of the `oldest` in seconds, and for how many the one
+        longest due has been due (`overdue`)."""
         return await self._rows("sending_counts")
 
     async def recall(self, client_id: str, key: str) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 
 from opentelemetry.trace import Span
 
@@ -103,19 +104,12 @@ class Door:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request for the door's path (`at_door`)."""
         began = perf_counter()
-        close = False
         try:
             if self._untraced:
-                start, body = await self._serve(scope, receive, None)
+                start, body, close = await self._reply(scope, receive, None, began)
             else:
                 with self._sampling.receive(scope["headers"]) as span:
-                    start, body = await self._serve(scope, receive, span)
-        except Refused as refused:
-            if refused.source == UNKNOWN:
-                refused.source = self._configured_name(scope)
-            self._refusals.record(refused)
-            start, body = refusal(refused)
-            close = refused.close
+                    start, body, close = await self._reply(scope, receive, span, began)
         except Disconnected:
             self.counters.disconnected += 1
             return
@@ -127,6 +121,25 @@ class Door:
         await send(body)
         self.counters.answered[start["status"]] += 1
         self.counters.latency.observe(perf_counter() - began)
+
+    async def _reply(
+        self, scope: Message, receive: Receive, span: Span | None, began: float
+    ) -> tuple[dict[str, Any], dict[str, Any], bool]:
+        """Serve a request; return its answer, and whether the connection is to be closed. Raises Disconnected."""
+        try:
+            start, body = await self._serve(scope, receive, span)
+        except Refused as refused:
+            if refused.source == UNKNOWN:
+                refused.source = self._configured_name(scope)
+            self._refusals.record(refused)
+            tracing.answered(span, refused.status, "receive", began, {"webhook.source": refused.source})
+            return *refusal(refused), refused.close
+        except Exception as error:
+            tracing.crashed(span, error, "receive", began)
+            raise
+        if span is not None:
+            span.set_attribute(tracing.STATUS, start["status"])
+        return start, body, False
 
     def _configured_name(self, scope: Message) -> str:
         """Return the source named by the path if it is configured, else `-`. Callers can invent any number of other names."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -38,6 +38,7 @@ def pages(health: WorkerHealth, stall_after: float, reloading: Reloading | None 
     """Return the application with the three pages; `reloading` is what follows the settings' files, if anything does."""
     registry = CollectorRegistry()
     registry.register(health)
+    registry.register(PROCESS_COLLECTOR)
 
     async def healthz(_: Request) -> Response:
         stalled = max(health.idle.values(), default=0.0)

@@ -158,7 +158,11 @@ class Watch:
             self._retention = await self._kafka.retention()
             self._asked = now
         unread = await self._kafka.unread(reaches)
-        self._aged = now
+        self._aged, wall = now, time.time()
+        ages = dict.fromkeys((tp.topic for tp in reaches), 0.0)
+        for tp, first in unread.items():
+            ages[tp.topic] = max(ages[tp.topic], wall - first.since)
+        self._health.ages = ages
         for tp in reaches:
             seen, about = unread.get(tp), f"unread {_name(tp)}"
             keeps = self._retention.get(tp.topic)

@@ -28,6 +28,7 @@ from app.sending.requests import Request
 from schemas import SchemaError
 from schemas.events import Error
 from sql import Bad, DeadLetter, Replayed, Row, Unstorable
+from webhooks.spans import traceparent_of
 
 log = structlog.get_logger(__name__)
 
@@ -138,6 +139,9 @@ def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
         outcome.refuse(str(error), error.detail)
     except SchemaError as error:
         outcome.refuse(str(error), {"path": error.path[:REASON]})
+    if (trace := traceparent_of(outcome.span)) is not None:
+        for event, *_ in outcome.rows:
+            event.trace = trace
     if outcome.rows:
         _fit(outcome)
     if outcome.bad:

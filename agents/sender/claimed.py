@@ -25,7 +25,8 @@ class Claimed(Known):
     was claimed for (`claimed_for`: that account); `ailing`: its account's last call failed; `probe`: it is the one
     message that tests whether the account works again; `doubted`: a repeat with the same key is under way;
     `doubt_since`: when the earliest call without an answer began; `reported`: the provider's webhooks mention it;
-    `until`: when the lease ends, by this worker's clock.
+    `until`: when the lease ends, by this worker's clock; `trace`: the
+    `traceparent` of its request, if that was traced.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Claimed(Known):
     client: Client
     probe: bool = False
     until: float = inf
+    trace: str | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -111,6 +113,7 @@ def read(row: Mapping[str, Any], client: Client) -> Claimed:
         client=client,
         probe=row["probe"],
         until=row["until"],
+        trace=row["trace"],
     )
 
 

@@ -18,6 +18,7 @@ from agents.sender.claimed import Settlement
 from agents.sender.deciding import Deciding, cancelled
 from agents.sender.gathering import gathered
 from agents.sender.lookups import Lookup
+from agents.sender.observing import CallMetrics
 from agents.sender.settling import Settling
 from agents.transport.fence import clock
 from agents.transport.oauth import Tokens
@@ -38,6 +39,7 @@ class Due:
     ) -> None:
         self.store, self.health, self._carry = store, health, carry
         self.most, self.lease, self._timeout = settings.concurrency, settings.lease, settings.timeout
+        self._metrics = CallMetrics(health)
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
@@ -107,7 +109,8 @@ class Due:
             if allowed.get(call.claimed.id) is False:  # else it would wait until its lease ends
                 self._settling.add(cancelled(call))
         for together in gathered([call for call in calls if allowed.get(call.claimed.id)]):
-            self._begin(together, make(together, self._carry, self._timeout))
+            making = make(together, self._carry, self._timeout)
+            self._begin(together, self._metrics.observe(together, making))
 
     def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Settlement]]) -> None:
         lanes = Counter(each.claimed.lane for each in made)

@@ -100,6 +100,8 @@ class Settling:
 def _events(settlement: Settlement) -> list[Event]:
     """Return the events to append, including consent learned from a provider's refusal (not from our own, which rests
     on a consent already), and the recipient's handles that its answer links."""
-    if not settlement.status:
-        return settlement.events
-    return with_implied(settlement.events)
+    events = with_implied(settlement.events) if settlement.status else settlement.events
+    if settlement.claimed.trace is not None:
+        for event in events:
+            event.trace = event.trace or settlement.claimed.trace
+    return events

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from agents.telling import tracing
 from agents.telling.metrics import NotificationMetrics
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.callbacks import ClientCallbacks
@@ -169,8 +170,10 @@ class ClientDeliveries:
         answer, error, word = None, None, "unanswered"
         try:
             request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
-            async with asyncio.timeout(TIMEOUT):
-                answer = await self._transport.carry(request, {}, trusted=False)
+            with tracing.calling_back(row["trace"], request) as span:
+                async with asyncio.timeout(TIMEOUT):
+                    answer = await self._transport.carry(request, {}, trusted=False)
+                tracing.answered(span, answer.status)
         except Exception as failure:  # whatever it was: this try has failed, and is repeated
             error = _worded(failure)
             word = "refused" if isinstance(failure, AddressRefused) else word

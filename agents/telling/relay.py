@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from agents.telling import tracing
 from agents.telling.metrics import NotificationMetrics
 from app.clients.callbacks import ClientCallbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
@@ -104,7 +105,8 @@ class Relayer:
         self._full = len(page) == PAGE
         if not page:
             return None
-        await self._publish(producer, page)
+        with tracing.relaying(page):
+            await self._publish(producer, page)
         clients = sorted({row["client_id"] for row in page if row["message_id"] is not None})
         notified = [client for client in clients if await self._has_callback(client)]
         upto = (page[-1]["xid"], page[-1]["position"])
@@ -146,7 +148,8 @@ class Relayer:
         for row in page:
             key = key_of(row)
             partition = partition_of(key, partitions)
-            record = {"timestamp": None, "key": key, "value": write_recorded(row, self._most), "headers": _HEADERS}
+            headers = _HEADERS if row["trace"] is None else [*_HEADERS, ("traceparent", row["trace"].encode())]
+            record = {"timestamp": None, "key": key, "value": write_recorded(row, self._most), "headers": headers}
             batch = open.get(partition)
             if batch is None or batch.append(**record) is None:
                 if batch is not None:  # full

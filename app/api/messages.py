@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from opentelemetry import trace
 from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,10 +21,11 @@ from app.api.service import Api, api_of, caller
 from app.api.taken import Taken
 from app.clients.configured import Client, UnknownClient
 from app.http.problems import Problem
-from app.sending.incoming import new_message
+from app.sending.incoming import new_message, traced
 from app.sending.requests import Request as Asked
 from schemas.events import CHANNELS, Error
 from sql import InFlight, KeyTaken
+from webhooks.spans import traceparent_of
 
 READ, WRITE = "messages:read", "messages:write"
 #: Most bytes of a body; bytes above which it is read in a thread; most seconds for accepting it.
@@ -108,7 +110,7 @@ async def _take(api: Api, taken: Taken, client_id: str, *, alone: bool) -> None:
         elif isinstance(message := new_message(item.request, client, at), Error):
             item.unroutable(message)
         else:
-            taken.offer(item, message)
+            taken.offer(item, traced(message, traceparent_of(trace.get_current_span())))
             continue
         await _seen(api, client_id, item, item.request)
     if taken.messages:

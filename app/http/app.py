@@ -18,7 +18,7 @@ from app.blobs import stores_of
 from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
-from app.http import door, monitor, problems
+from app.http import door, monitor, problems, tracing
 from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
 from app.http.health import HttpHealth
 from app.http.listening.connections import Connections
@@ -57,10 +57,12 @@ class Http:
         self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts)
         self.api: api.Api | None = None
         self.counters = Counters()
+        routes = api.routes()
+        self._traced = tracing.Requests(settings.telemetry, routes)
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
-            routes=[*self.health.routes(), *api.routes()],
+            routes=[*self.health.routes(), *routes],
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
             lifespan=self._lifespan,
         )
@@ -101,6 +103,7 @@ class Http:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._traced.answered(span, message["status"], scope, began)
                 self.counters.answered[message["status"]] += 1
                 self.counters.latency.observe(perf_counter() - began)
                 given = {name for name, _ in message["headers"]}
@@ -108,14 +111,15 @@ class Http:
                 message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]
             await send(message)
 
-        await self._pages(scope, receive, counted)
+        with self._traced.span(scope) as span:
+            await self._pages(scope, receive, counted)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         # Does not wait for PostgreSQL: the door works without it, and the API answers 503.
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings, self._blobs)
-        self.health.store = store
+        self.health.store = self.metrics.store = store
         await self.accounts.start(store)
         await self.door.start()
         beside = [

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from app.http.listening.connections import Connections
+from sql.pool import Pooled
 from webhooks.aggregate import Door
 from webhooks.counters import Counters, Histogram
 
@@ -27,6 +28,8 @@ class HttpMetrics(Collector):
         self.connections: Connections | None = None
         #: Further metrics, if the process follows the settings' files.
         self.more: Callable[[], Iterator[Metric]] | None = None
+        #: The store, once it is opened.
+        self.store: Pooled | None = None
         self._door = door
         self._others = others
         self._started = time.monotonic()
@@ -44,6 +47,8 @@ class HttpMetrics(Collector):
         yield from self._webhooks()
         yield from self._listening()
         yield from self._kafka()
+        if self.store is not None:
+            yield from pool_metrics(self.store)
         yield _counter("api_answers", "Answers of the other routes.", self._others.answered, "status")
         yield _histogram("api_seconds", "Other routes: from request to answer.", self._others.latency)
         if self.more is not None:
@@ -91,8 +96,22 @@ class HttpMetrics(Collector):
         yield _gauge("spool_aside_bytes", "Bytes of those files and of corrupt ones.", spool.aside_bytes)
 
 
+def pool_metrics(store: Pooled) -> Iterator[Metric]:
+    """Yield the metrics of a store's pool of connections, for either process."""
+    yield _gauges(
+        "pool_connections", "Connections to PostgreSQL, and calls that wait for one.", store.pool_figures(), "state"
+    )
+
+
 def _gauge(name: str, help: str, value: float) -> Metric:
     return GaugeMetricFamily(f"threadline_{name}", help, value)
+
+
+def _gauges(name: str, help: str, values: Mapping[str, float], label: str) -> Metric:
+    family = GaugeMetricFamily(f"threadline_{name}", help, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
 
 
 def _count(name: str, help: str, value: float) -> Metric:

@@ -31,6 +31,14 @@ def failed_message(request: Request, error: Error, at: datetime) -> NewMessage:
     return _message(request, event, at, (request.channels or ("",))[0], error=error)
 
 
+def traced(message: NewMessage, trace: str | None) -> NewMessage:
+    """Return the message and its event with the `traceparent` of its request; None leaves it as it is."""
+    if trace is None:
+        return message
+    message.event.trace = trace
+    return message._replace(trace=trace)
+
+
 def lane_of(client: Client, route: Route) -> Lane:
     """Return the lane of a route's account."""
     return (client.id, route.account, route.rate, route.burst, route.concurrency)

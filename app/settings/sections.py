@@ -238,7 +238,9 @@ class Telemetry(Section):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
-    sample: float = Field(default=0.01, ge=0, le=1, description="fraction of webhooks that are traced")
+    sample: float = Field(
+        default=0.01, ge=0, le=1, description="fraction of requests that are traced; failures are traced always"
+    )
     trust_traceparent: bool = Field(
         default=False, description="continue the caller's trace, for use behind your own gateway"
     )

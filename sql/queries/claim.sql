@@ -196,7 +196,7 @@ noted AS (
 )
 SELECT
     m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.probe, m.was, m.channel,
-    m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
+    m.account, m.tried, m.expires_at, m.request, m.handles, m.trace, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS reported
 FROM claimed AS m

@@ -53,7 +53,7 @@ noted AS (
 )
 SELECT
     t.event_id, t.client_id, t.message_id, t.attempts, t.due_at, e.type, e.channel, e.direction, e.source, e.provider,
-    e.provider_message_id, e.error, e.occurred_at, e.received_at, e.recorded_at, e.payload,
+    e.provider_message_id, e.error, e.occurred_at, e.received_at, e.recorded_at, e.payload, e.trace,
 \ir interaction_of.sql
     AS interaction_id
 FROM taken AS t

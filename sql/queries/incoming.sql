@@ -12,14 +12,15 @@ WITH incoming AS MATERIALIZED (
         AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
         nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
-        (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 18 AS variant, (r ->> 19)::boolean AS joined, place
+        (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 18 AS variant, (r ->> 19)::boolean AS joined,
+        r ->> 20 AS trace, place
     FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 fresh AS (
     INSERT INTO events (
         position, xid, id, identity, type, client_id, channel, direction, source, source_event_id, provider,
         provider_message_id, message_id, handle_kind, handle_value, error, occurred_at, received_at, webhook_id,
-        webhook_block, payload, handle_id, reference
+        webhook_block, payload, handle_id, reference, trace
     )
     SELECT
         position, (SELECT pg_current_xact_id()::text::bigint), own.id, CASE WHEN joined THEN identity END, type, client_id,
@@ -44,7 +45,8 @@ fresh AS (
             WHEN type IN ('InteractionProcessing', 'InteractionCompleted') THEN (payload ->> 'interactionId')::uuid
             WHEN starts_with(type, 'Message') OR starts_with(type, 'Call') OR type = 'UserMessageSent'
                 THEN CASE WHEN joined THEN identity ELSE own.id END
-        END
+        END,
+        trace
     FROM incoming
     CROSS JOIN LATERAL (
         SELECT CASE WHEN variant IS NULL THEN identity ELSE event_variant(identity, variant) END AS id

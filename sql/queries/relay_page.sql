@@ -14,7 +14,7 @@ WITH page AS MATERIALIZED (
 SELECT
     p.xid, p.position, p.id, p.type, p.client_id, p.channel, p.direction, p.source, p.source_event_id, p.provider,
     p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, p.handle_kind, p.handle_value, p.error,
-    p.occurred_at, p.received_at, p.recorded_at, p.payload, p.interaction_id,
+    p.occurred_at, p.received_at, p.recorded_at, p.payload, p.trace, p.interaction_id,
     coalesce(
         (SELECT h.customer_id FROM handles AS h WHERE h.id = i.handle_id),
         (SELECT h.customer_id FROM handles AS h WHERE h.id = p.handle_id)

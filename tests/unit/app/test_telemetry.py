@@ -17,6 +17,7 @@ from app.settings import Telemetry
 from app.telemetry import configure_logs, share
 from tests.unit.webhooks.doors import a_door, sms
 from webhooks import tracing
+from webhooks.spool import Unkept
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -137,3 +138,27 @@ async def test_a_refusal_in_a_trace(spans: InMemorySpanExporter) -> None:
         assert (await door.post(sms("http://wrong.example.com/"))).status == 401
     [receive] = spans.get_finished_spans()
     assert receive.name == "receive"
+    assert dict(receive.attributes or {}) == {"webhook.source": "twilio", "http.response.status_code": 401}
+    assert not receive.events and receive.status.is_unset  # our failure it is not, and the reason stays in the log
+
+
+async def test_an_answer_of_5xx_that_is_not_sampled(
+    spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is recorded as a failure; what is answered 200 or 401 beside it is not."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr("webhooks.spans._tracer", provider.get_tracer("test"))
+    async with a_door(share=0.0) as door:
+        assert (await door.post(sms())).status == 200
+        assert (await door.post(sms("http://wrong.example.com/"))).status == 401
+        assert not spans.get_finished_spans()
+
+        def full(*_: object) -> None:
+            raise Unkept("the spool is full")
+
+        monkeypatch.setattr(door.keep, "put", full)
+        assert (await door.post(sms())).status == 503
+    (failed,) = spans.get_finished_spans()
+    assert dict(failed.attributes or {}) == {"webhook.source": "twilio", "http.response.status_code": 503}
+    provider.shutdown()

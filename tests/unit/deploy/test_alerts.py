@@ -22,7 +22,7 @@ ADDED = ("_total", "_bucket")
 def metrics_in_the_code() -> set[str]:
     """The names of all metrics, as the two `/metrics` pages are made in the code: whole, or after `threadline_`."""
     page = (ROOT / "app/http/metrics.py").read_text("utf-8")
-    names = {f"threadline_{name}" for name in re.findall(r'_(?:gauge|count|counter|histogram)\(\s*"(\w+)"', page)}
+    names = {f"threadline_{name}" for name in re.findall(r'_(?:gauges?|count|counter|histogram)\(\s*"(\w+)"', page)}
     for file in (ROOT / "app/settings/reloading.py", *(ROOT / "agents").rglob("*.py")):
         text = file.read_text("utf-8")
         names.update(re.findall(r'"(threadline_\w+)"', text))

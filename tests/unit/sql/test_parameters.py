@@ -40,6 +40,15 @@ def test_an_event_is_an_array_in_a_fixed_order() -> None:
     ]  # fmt: skip
 
 
+def test_a_trace_stands_behind_the_variant() -> None:
+    """An event that is not traced has no member for it; a traced one has the same place with a variant and without."""
+    plain, traced = row(), row(trace="00-1-2-01")
+    assert [len(each) for each in orjson.loads(events_of([plain, traced]))] == [18, 21]
+    assert orjson.loads(events_of([traced]))[0][18:] == [None, None, "00-1-2-01"]
+    of_plain, of_traced = orjson.loads(events_of([plain, traced], [("v", True), ("w", False)]))
+    assert (of_plain[18:], of_traced[18:]) == (["v", True], ["w", False, "00-1-2-01"])
+
+
 @pytest.mark.parametrize(
     ("given_text", "kept"), [("a\x00b", "a\ufffdb"), ("a\ud800b", "a\ufffdb"), ("\\u0000", "\\u0000"), ("😀", "😀")]
 )

@@ -1,0 +1,131 @@
+"""Nothing that a customer is or says leaves by logs, metrics or traces: every provider's fixtures go through a door and a worker
+whose requests are all traced, and what is personal in them is looked for."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters import PROVIDERS, interpret
+from adapters.contract import Request
+from app.cli.support.http_file import read_request
+from app.simulator import SIMULATED
+from schemas import personal_paths
+from schemas.events import Event
+from tests.fixtures import accounts, fixtures
+from tests.fixtures.sign import sign
+from tests.support.collector import collecting
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
+
+#: Shorter texts ("Hello", "yes") occur by chance in ids and in words of ours.
+SHORTEST = 8
+
+
+def at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    """The texts in a value at a path of `personal_paths`."""
+    if not path or isinstance(value, str):
+        yield from ([value] if isinstance(value, str) else ())
+        if not path and isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from at(part, ())
+    elif isinstance(value, list):
+        for part in value:
+            yield from at(part, path[1:] if path[0] == "*" else path)
+    elif isinstance(value, dict):
+        for part in value.values() if path[0] == "*" else [value.get(path[0])]:
+            yield from at(part, path[1:])
+
+
+#: A provider's word for a status or a kind, which logs and metrics name on purpose; seven digits in it are a number.
+WORD, DIGITS = re.compile(r"[A-Za-z0-9_.-]+"), re.compile(r"\d{7}")
+#: What the schemas count as unknown keys and so as personal, and what is named beside it on purpose: providers' own words.
+NAMED = ("providerStatus", "providerEventType", "channel")
+
+
+def personal(event: Event) -> set[str]:
+    """What is personal in an event: the address, and the texts that its schema marks."""
+    found = {event.handle.value} if event.handle else set()
+    for path in personal_paths(event.type):
+        if path[-1] not in NAMED:
+            found.update(at({key: value for key, value in event.payload.items() if key not in NAMED}, path))
+    return {text for text in found if len(text) >= SHORTEST and (not WORD.fullmatch(text) or DIGITS.search(text))}
+
+
+def signed(provider: str, file: Path) -> bytes:
+    """A fixture, signed now where its provider is simulated."""
+    raw = file.read_bytes()
+    if provider in SIMULATED and SIMULATED[provider].webhooks is not None:
+        return sign(provider, raw, replace(accounts(provider, file.stem), at=datetime.now(UTC)))
+    return raw
+
+
+async def test_none_of_it_leaves(servers_folder: Path) -> None:
+    """Not an address, not a name, not a text, of any fixture: not in a log line of either process, not on a page of health or
+    metrics, not in a span."""
+    providers = [provider for provider in PROVIDERS if fixtures(provider)]
+    sources = {provider: accounts(provider).settings for provider in providers}
+    secrets: set[str] = set()
+    words: set[str] = set()
+    posts: list[tuple[str, bytes]] = []
+    for provider in providers:
+        for file in fixtures(provider):
+            raw = signed(provider, file)
+            came = read_request(raw)
+            request = Request(came.method, came.url(), came.headers, came.body, datetime.now(UTC), provider)
+            for event in interpret(request, provider).events:
+                secrets |= personal(event)
+                words.add(str(event.payload.get("providerStatus")))
+            posts.append((provider, raw))
+    secrets -= words
+    assert len(secrets) > 500
+    async with collecting() as collector:
+        telemetry = {"sample": 1.0, "otlp_endpoint": collector.url, "log_level": "debug"}
+        async with Stack(servers_folder / "personal", sources, telemetry=telemetry) as stack:
+            await asyncio.gather(stack.start("serve"), stack.start("work"))
+            kept = 0
+            async with httpx.AsyncClient(base_url=stack.url, timeout=30) as http:
+                for provider, raw in posts:
+                    came = read_request(raw)
+                    query = came.url().partition("?")[2]
+                    headers = {
+                        name: value for name, value in came.headers.items() if name not in ("host", "content-length")
+                    }
+                    url = f"/webhooks/aggregate/{provider}" + (f"?{query}" if query else "")
+                    answer = await http.request(came.method, url, content=came.body, headers=headers)
+                    kept += answer.status_code < 300
+                assert kept > 0.5 * len(posts), kept
+
+                async def pages() -> str:
+                    worker = f"http://127.0.0.1:{stack.worker}"
+                    found = [
+                        await http.get(f"{at}/{page}") for at in (stack.url, worker) for page in ("metrics", "readyz")
+                    ]
+                    return "\n".join(each.text for each in found)
+
+                def read(page: str, name: str) -> float:
+                    return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name))
+
+                def done(page: str) -> bool:
+                    return read(page, "threadline_worker_records_total") >= read(page, "threadline_webhooks_kept_total")
+
+                shown = await eventually(pages, done, within=60)
+            await asyncio.gather(*(child.stop() for child in stack.children.values()))
+            logs = "\n".join((stack.folder / f"{name}.log").read_text("utf-8") for name in ("serve", "work"))
+    spans = b"".join(span.SerializeToString() for span in collector.spans).decode("utf-8", "replace")
+    assert {span.name for span in collector.spans} >= {"receive", "keep", "process"}
+    assert '"event"' in logs
+    left = {"logs": logs, "pages": shown, "spans": spans}
+    leaks = {
+        where: [text for text in sorted(secrets) if text in whole or json.dumps(text)[1:-1] in whole]
+        for where, whole in left.items()
+    }
+    if any(leaks.values()):
+        pytest.fail(f"personal data left: {leaks}")
