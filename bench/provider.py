@@ -1,15 +1,19 @@
-"""A provider to send to, in a process of its own: it accepts calls of Resend's API, answers at once, and records
-arrivals.
+"""A provider to send to, in a process of its own: it accepts calls of Resend's API over TLS, as real providers do, answers at
+once, and records arrivals.
 
-`python -m bench.provider` prints its address. `GET /arrivals` returns each message's text and the time of its arrival
+`python -m bench.provider FOLDER` makes a certificate in the folder and prints its address. `GET /arrivals` returns each message's text and the time of its arrival
 (monotonic clock of the machine, in seconds); `DELETE /arrivals` returns and removes them.
 """
 
 import asyncio
+import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,9 +23,12 @@ import uvloop
 from adapters.simulating import Call, Refused, Reply
 from app.simulator import api_of
 from tests.fixtures import accounts
+from tests.support.certificate import certificate
 from tests.support.plain_http import read_call, written
 
 NAME = "resend"
+#: The variable that names the file of trusted certificates (OpenSSL).
+TRUSTED = "SSL_CERT_FILE"
 SETTINGS: Mapping[str, str] = accounts(NAME).settings
 #: The members of a request beside its address and text.
 REQUEST: Mapping[str, Any] = {"channel": "email", "sender": "shop@example.com"}
@@ -57,25 +64,40 @@ class Provider:
         return reply
 
 
-async def main() -> None:
-    """Serve until the end of standard input."""
-    server = await asyncio.start_server(Provider().serve, "127.0.0.1", 0, backlog=1024)
-    print(
-        f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True
-    )  # read by the process that started this one
+async def main(folder: Path) -> None:
+    """Serve until the end of standard input, with a certificate made in the folder."""
+    _, context = certificate(folder)
+    server = await asyncio.start_server(Provider().serve, "127.0.0.1", 0, backlog=1024, ssl=context)
+    address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    print(address, flush=True)  # read by the process that started this one
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 @asynccontextmanager
 async def running() -> AsyncIterator[str]:
-    """Run a provider within the context; yield its URL."""
+    """Run a provider within the context; yield its URL. This process, and those that it starts meanwhile, trust its
+    certificate and no other."""
+    folder = Path(tempfile.mkdtemp(prefix="threadline-bench-provider-"))
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.provider", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "bench.provider",
+        str(folder),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert child.stdin is not None and child.stdout is not None
+    trusted = os.environ.get(TRUSTED)
     try:
-        yield (await child.stdout.readline()).decode().strip()
+        url = (await child.stdout.readline()).decode().strip()
+        os.environ[TRUSTED] = str(folder / "certificate.pem")
+        yield url
     finally:
+        if trusted is None:
+            os.environ.pop(TRUSTED, None)
+        else:
+            os.environ[TRUSTED] = trusted
+        shutil.rmtree(folder)
         child.stdin.close()
         await child.wait()
 
@@ -99,4 +121,4 @@ def post(number: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(main(Path(sys.argv[1])))

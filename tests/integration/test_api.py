@@ -30,7 +30,7 @@ async def read(served: Served, **query: Any) -> list[str]:
     return [one["providerMessageId"] for one in response.json()["interactions"]]
 
 
-async def test_interaction_is_told_with_all_its_members(served: Served) -> None:
+async def test_interaction_is_shown_with_all_its_members(served: Served) -> None:
     """One message with its facts, state, address, content and error, as the contract names them."""
     await served.append(
         event("UserMessageSent", "SM1", payload={"content": {"text": "Hello"}}),

@@ -48,7 +48,7 @@ async def tell(served: Served, *ids: str) -> None:
         await relay.advance(start, (rows[-1]["xid"], rows[-1]["position"]), ["default"])
 
 
-async def test_a_callback_is_told_with_its_deliveries(served: Served) -> None:
+async def test_a_callback_is_shown_with_its_deliveries(served: Served) -> None:
     """URL, types, state, and what waits; as the description says."""
     check("/v1/callback", first := await served.http.get("/v1/callback"))
     assert first.json() == {
@@ -77,7 +77,7 @@ async def test_a_callback_is_told_with_its_deliveries(served: Served) -> None:
         assert refused.status_code == 400
 
 
-async def test_a_secret_is_told_once_and_never_kept(served: Served) -> None:
+async def test_a_secret_is_shown_once_and_never_kept(served: Served) -> None:
     """Each call makes another, nothing caches it, and the rest of the API does not have it."""
     check("/v1/callback/secret", first := await served.http.post("/v1/callback/secret"))
     check("/v1/callback/secret", second := await served.http.post("/v1/callback/secret"))
@@ -179,7 +179,7 @@ async def test_without_a_key_to_seal_with_no_secret_is_made(postgres_dsn: Dsns, 
         assert response.status_code == 503 and "key" in response.json()["detail"]
 
 
-async def test_the_secret_that_was_told_is_the_one_that_signs(served: Served) -> None:
+async def test_the_secret_that_was_shown_is_the_one_that_signs(served: Served) -> None:
     """A client that verifies with what the API gave it finds its signature in what the worker posts."""
     office = Office.of(served.store, Path("unused"))
     office.callbacks = callbacks_of(_Request(served))  # type: ignore[arg-type]

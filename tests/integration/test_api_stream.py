@@ -118,7 +118,9 @@ async def freed(served: Served) -> bool:
     return await soon(lambda: not served.api.tailer.reading and not served.api.streams)
 
 
-async def test_change_is_told_live(served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_change_is_streamed_live(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new interaction, then its next state, each whole, as the timeline has it, within a few polls."""
     path, store, polls, found = await served.path(), served.store, 0, list[int]()
     own_horizon, own_changes = store.horizon, store.changes_since
@@ -148,7 +150,7 @@ async def test_change_is_told_live(served: Served, http: httpx.AsyncClient, monk
     assert sent.id is not None and delivered.id is not None and sent.id != delivered.id
 
 
-async def test_other_customers_changes_are_not_told(served: Served, http: httpx.AsyncClient) -> None:
+async def test_other_customers_changes_are_not_streamed(served: Served, http: httpx.AsyncClient) -> None:
     """What Ben writes reaches Ben's stream, and not Ana's."""
     await served.append(event("MessageReceived", "ben", handle=BEN))
     async with follow(http, await served.path()) as ana, follow(http, await served.path(BEN)) as ben:

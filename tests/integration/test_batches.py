@@ -175,7 +175,7 @@ async def read_to(bootstrap: str, topic: str, group: str, folder: Path, offset: 
     return reported, seen
 
 
-async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: Path) -> None:
+async def test_what_was_deleted_unread_is_reported(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Kafka goes on at the log's new beginning without a word; the reader names the offsets that it never saw."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
     await produce(kafka_bootstrap, topic, range(40))

@@ -36,7 +36,7 @@ def settings(postgres_dsn: Dsns, tmp_path: Path) -> Settings:
     )
 
 
-async def test_each_account_is_told_of_where_its_provider_posts(settings: Settings) -> None:
+async def test_each_account_shows_where_its_provider_posts(settings: Settings) -> None:
     """The URL that is right, the one to set, what is missing to verify with, and that a configured source takes them."""
     full = accounts("twilio").settings | {"account_sid": "AC1"}
     bare = {name: value for name, value in full.items() if name != "auth_token"}

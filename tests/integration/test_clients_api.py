@@ -80,7 +80,7 @@ async def test_a_change_of_this_process_counts_at_once(served: Served) -> None:
         assert (await served.api.clients.account(client, "twilio")).values["account_sid"] == (sid,)
 
 
-async def test_the_sources_are_told_as_version_0(served: Served) -> None:
+async def test_the_sources_are_shown_as_version_0(served: Served) -> None:
     """What the settings imply can be read, and be the base of the first version."""
     reported = await served.http.get(SHOP)
     assert (reported.headers["etag"], reported.json()["version"]) == ('"0"', 0)
@@ -143,7 +143,7 @@ async def test_versions_come_in_pages(served: Served) -> None:
         assert refused(await served.http.get(f"{SHOP}/versions", params=query), 400)["parameter"] in query
 
 
-async def test_secrets_are_told_nowhere(served: Served) -> None:
+async def test_secrets_are_shown_nowhere(served: Served) -> None:
     """Neither in what answers the put, nor in the list; the operator's own are not either."""
     reported = [await served.http.put(TWILIO, json=ACCOUNT)]
     reported += [await served.http.get(f"{SHOP}/accounts"), await served.http.put(SHOP, json=SMS)]
@@ -194,7 +194,7 @@ UNFIT: list[tuple[str, Any, str]] = [
 ]
 
 
-async def test_what_does_not_fit_is_told_with_its_path(served: Served) -> None:
+async def test_what_does_not_fit_is_reported_with_its_path(served: Served) -> None:
     """422 with a JSONPath, and never the value."""
     for path, document, place in UNFIT:
         problem = refused(await served.http.put(path, json=document), 422)

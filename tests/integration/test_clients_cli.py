@@ -138,7 +138,7 @@ async def test_secrets_are_not_taken_from_the_command_line(line: Line, store: Ev
         assert (await line(*account, "--secret", missing)).code == 2
 
 
-async def test_mistakes_are_told_with_their_place(line: Line, store: EventStore, tmp_path: Path) -> None:
+async def test_mistakes_are_reported_with_their_place(line: Line, store: EventStore, tmp_path: Path) -> None:
     """A path in the document, an adapter that is nearly one, a client that is none, a file that cannot be read, no key."""
     (tmp_path / "bad.toml").write_text("channels = [{channel = 'fax', account = 'x'}]")
     fax = await line("set", "shop", "--file", str(tmp_path / "bad.toml"))

@@ -223,7 +223,7 @@ async def test_a_recipient_nobody_spoke_of_may_be_written_to(served: Served) -> 
     assert (await served.http.get(PATH, headers=headers)).status_code == 304
 
 
-async def test_consents_are_told_with_their_times_and_what_they_rest_on(served: Served) -> None:
+async def test_consents_are_shown_with_their_times_and_evidence(served: Served) -> None:
     """One that holds has no `until`; one that was taken back has both times."""
     await tell(served.store, wrote("STOP", "1", 1), wrote("START", "2", 2))
     await tell(served.store, event("MessageComplained", "3", 3, channel="email"), event("RecipientSubscribed", "4", 4, channel="rcs"))  # fmt: skip

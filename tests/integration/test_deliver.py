@@ -108,7 +108,7 @@ async def quick(dsn: str) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_message_is_told_in_order_once_and_signed(
+async def test_callbacks_of_a_message_are_in_order_once_and_signed(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
     """Every event of a message is delivered in the log's order, once although the relay passes twice, with a signature
@@ -130,7 +130,7 @@ async def test_a_message_is_told_in_order_once_and_signed(
     assert office.telling.outcomes == {"delivered": 3}
 
 
-async def test_what_came_before_its_message_was_known_is_told(office: Office, receiver: Receiver) -> None:
+async def test_an_event_from_before_its_message_was_known_is_delivered(office: Office, receiver: Receiver) -> None:
     """A status that was relayed before the send that names its message, is delivered when that comes."""
     await office.configure(receiver.url)
     await relayed(office, event("MessageDelivered", "SM1", 2))
@@ -193,7 +193,7 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
     assert first["due_at"] == second["due_at"] == third["due_at"]
 
 
-async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_over(office: Office) -> None:
+async def test_an_event_during_an_earlier_delivery_is_due_after_it(office: Office) -> None:
     """An event that comes during a try is due when the try is settled, not when its lease ends, although the outcome may
     be written without a look at events that came meanwhile."""
     await office.configure("https://shop.example.com/events")
@@ -423,7 +423,7 @@ async def _tenants(office: Office) -> dict[tuple[str, str], str]:
     return office.health.tenants
 
 
-async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Receiver) -> None:
+async def test_without_a_key_the_error_names_what_to_set(office: Office, receiver: Receiver) -> None:
     """Without a key to encrypt it, no secret can be made, and nothing is posted unsigned."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
@@ -476,7 +476,7 @@ def test_a_lease_outlives_a_try() -> None:
     assert timedelta(seconds=2 * TIMEOUT) < LEASE
 
 
-async def test_an_endpoint_is_told_as_many_at_once_as_it_allows(office: Office, receiver: Receiver) -> None:
+async def test_an_endpoint_gets_as_many_at_once_as_it_allows(office: Office, receiver: Receiver) -> None:
     """An endpoint gets as many concurrent posts as the callback's setting allows, also while one of them does not
     end."""
     await office.configure(receiver.url, concurrency=20)

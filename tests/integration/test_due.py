@@ -25,7 +25,7 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
         yield made
 
 
-async def test_a_message_is_sent_and_told(sender: Sender) -> None:
+async def test_a_message_is_sent_and_reported(sender: Sender) -> None:
     """A message is sent by the first channel, and one interaction has both the request and the send."""
     async with sender.at_work():
         await sender.ask()
@@ -80,7 +80,7 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
         assert (await sender.until("sent", "failing"))["channel"] == "sms"
 
 
-async def test_who_opted_out_gets_nothing_and_the_client_is_told(sender: Sender) -> None:
+async def test_nothing_is_sent_after_an_opt_out_and_the_client_is_notified(sender: Sender) -> None:
     """An opt-out stops a message, also if it came while the message was held, and the client gets the reason."""
     later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     await sender.ask(channel="sms", notBefore=later)

@@ -123,7 +123,7 @@ async def test_postgres_runs_where_its_account_cannot_reach(folder: Path, monkey
     assert linked == (os.geteuid() == 0)
 
 
-async def test_a_broken_configuration_is_told_with_the_log(server: Postgres) -> None:
+async def test_a_broken_configuration_is_reported_with_the_log(server: Postgres) -> None:
     """Where PostgreSQL does not come up, the error has its output."""
     await server.stop()
     (server.folder / "cluster" / "local.conf").write_text("shared_buffers = 'much'\n")
@@ -244,7 +244,7 @@ async def test_topics_are_made_as_the_settings_want_them(topics: str) -> None:
     assert not any(name.endswith(".dlq") for name in flushed)
 
 
-async def test_more_partitions_are_added_and_other_differences_told(folder: Path) -> None:
+async def test_more_partitions_are_added_and_other_differences_reported(folder: Path) -> None:
     """A higher number is carried out, so is a larger record; another setting that someone changed is only shown, and a
     repetition changes nothing. What is too small is a sentence at the start of each process."""
     broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)

@@ -81,7 +81,7 @@ async def commit(servers: Servers, tp: TopicPartition, offset: int) -> None:
         await consumer.stop()
 
 
-async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Servers) -> None:
+async def test_what_expired_unread_is_reported_until_it_is_acknowledged(servers: Servers) -> None:
     """Ten records expire while no worker runs. The one that comes then names the offsets, goes on after them, and is ready
     with an alarm, until an operator has seen to it; the next worker does not raise it again."""
     before = await servers.end_of(REPORTED)

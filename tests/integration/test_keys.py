@@ -65,7 +65,7 @@ async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsn
     assert row is not None and row["revoked_at"] is not None
 
 
-async def test_mistakes_are_told(postgres_dsn: Dsns, tmp_path: Path) -> None:
+async def test_mistakes_are_reported(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """A scope that does not exist makes no key; an id that is none, or of no key, is refused with an error."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     misspelt = await threadline("keys", "create", "x", "--scope", "timeline:reed", **where)
@@ -76,7 +76,7 @@ async def test_mistakes_are_told(postgres_dsn: Dsns, tmp_path: Path) -> None:
     assert (await threadline("keys", "revoke", str(uuid4()), **where)).code == 1
 
 
-async def test_without_a_database_the_reason_is_told(tmp_path: Path) -> None:
+async def test_without_a_database_the_reason_is_reported(tmp_path: Path) -> None:
     """No traceback, but what to do."""
     ran = await threadline("keys", "list", dsn="postgresql://127.0.0.1:1/none", data=tmp_path)
     assert ran.code == 1

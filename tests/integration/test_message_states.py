@@ -85,7 +85,7 @@ async def test_another_clients_message_is_not_found(messages: Messages) -> None:
     assert await messages.state(id) == "queued"
 
 
-async def test_attempts_and_errors_are_told(messages: Messages) -> None:
+async def test_attempts_and_errors_are_reported(messages: Messages) -> None:
     """Each call with its times, its outcome and its error; a message that is done with is due no more."""
     id = await messages.new(sendBefore="2099-01-01T00:00:00Z", notBefore="2026-01-01T00:00:00Z")
     error = {"code": "21610", "text": "Attempt to send to unsubscribed recipient", "reason": "opted_out"}

@@ -274,7 +274,7 @@ async def test_a_key_that_another_answers_is_in_flight(served: Served, postgres_
     assert (await served.http.post(URL, json=SMS, headers=keyed("k"))).status_code == 202
 
 
-async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
+async def test_too_many_at_once_have_to_wait(postgres_dsn: Dsns) -> None:
     """429 with Retry-After above the setting, and room again afterwards."""
     async with serving(postgres_dsn.service, settings(accepting=2), ["messages:write"]) as served:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:

@@ -108,7 +108,7 @@ async def test_our_own_tries_are_no_delay_of_what_was_sent(sender: Sender) -> No
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the provider first", "we first"])
-async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> None:
+async def test_one_sent_event_is_published_of_a_message(sender: Sender, first: bool) -> None:
     """That it was sent is delivered once, though both we and the provider report it, in whichever order that is
     recorded."""
     if first:
@@ -171,7 +171,7 @@ async def test_the_last_channel_s_failure_is_the_message_s(sender: Sender) -> No
     assert (await shown(sender.store))["contradiction"] is True
 
 
-async def test_a_status_recorded_long_before_its_link_is_told(sender: Sender, postgres_dsn: Dsns) -> None:
+async def test_a_status_recorded_long_before_its_link_is_reported(sender: Sender, postgres_dsn: Dsns) -> None:
     """However long before: what came three days, or forty, before anyone knew which message it was of is owed when that
     is known, and is not deleted before it was delivered."""
     await append(sender.store, of_twilio("MessageDelivered"), of_twilio("MessageRead", "SM2"))
@@ -206,7 +206,7 @@ async def test_a_status_recorded_long_before_its_link_is_told(sender: Sender, po
     ]
 
 
-async def test_each_channel_is_told_apart(postgres_dsn: Dsns) -> None:
+async def test_each_channel_is_distinguished(postgres_dsn: Dsns) -> None:
     """Every channel that there is has a bit of its own in the sets of channels, and what is none has another."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as db:
         row = await (

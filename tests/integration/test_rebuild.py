@@ -207,7 +207,7 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
     assert len(await read(postgres_dsn.owner, TABLES["interactions"])) == 20
 
 
-async def test_progress_is_told(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each chunk: events folded, and how many there are; the last is all of them."""
     monkeypatch.setattr("sql.rebuild.CHUNK", 10)
     progress: list[tuple[int, int]] = []

@@ -86,7 +86,7 @@ async def place(dsn: str) -> Place | None:
     return row and (row[0], row[1])
 
 
-async def test_events_are_told_in_order_by_customer(office: Office, topics: str, topic: str) -> None:
+async def test_events_are_published_in_order_by_customer(office: Office, topics: str, topic: str) -> None:
     """Each event once, those of a customer in the order of the log and in one partition, as a CloudEvent that says whose
     it is and reads back."""
     sent = [
@@ -144,7 +144,7 @@ async def _relayed(office: Office) -> int:
     return office.telling.relayed
 
 
-async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
+async def test_what_commits_late_is_published_late(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
     """An event whose transaction took its position first and commits last is not skipped, and waits for nobody else's
     place: those that began after it are held back until it ends."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as slow:
@@ -227,7 +227,7 @@ async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
         assert await relay.page(upto, 10) == []
 
 
-async def test_a_new_installation_begins_where_it_is_told(
+async def test_a_new_installation_begins_where_the_setting_says(
     office: Office, postgres_dsn: Dsns, topics: str, topic: str
 ) -> None:
     """`relay.from = "now"` relays nothing of what was before."""
@@ -240,7 +240,7 @@ async def test_a_new_installation_begins_where_it_is_told(
     assert names(records) == ["MessageReceived new"]
 
 
-async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, postgres_dsn: Dsns) -> None:
+async def test_a_restored_log_is_not_taken_for_a_published_one(office: Office, postgres_dsn: Dsns) -> None:
     """A place beyond the log's end, as after a restore from another server's dump, is an error with that reason."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
         await db.execute("INSERT INTO threadline.relay_cursor (xid, position) VALUES (1000000000, 7)")
@@ -249,7 +249,7 @@ async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, 
             await relay.begin(from_now=False)
 
 
-async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
+async def test_an_event_too_large_for_kafka_is_published_without_its_payload(
     office: Office, topics: str, topic: str
 ) -> None:
     """An event that is too large does not stop the relay; the log has it whole."""
@@ -263,7 +263,7 @@ async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
     assert "payloadomitted" not in second
 
 
-async def test_lag_is_what_is_settled_and_not_told(office: Office) -> None:
+async def test_lag_is_what_is_settled_and_not_published(office: Office) -> None:
     """The lag counts events and seconds, and is zero once the place is past the events."""
     await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
     assert (await office.store.relay_lag())["events"] == 2

@@ -97,7 +97,7 @@ async def test_a_request_is_taken_once_and_tells_whether_it_is_the_same(store: E
     assert await store.message("another", "m-1") is None
 
 
-async def test_two_at_once_under_one_id_are_told_apart(store: EventStore) -> None:
+async def test_two_at_once_under_one_id_are_distinguished(store: EventStore) -> None:
     """Also who had to wait for the other learns whether the other asked for the same."""
     for number in range(10):
         requests = [asked(number), asked(number), asked(number, body="Another"), asked(number, body="Another")]
@@ -320,7 +320,7 @@ async def test_a_claim_tells_what_the_recipient_said(store: EventStore) -> None:
 
 
 @pytest.mark.parametrize("named", ["m-1", "m-404"])
-async def test_a_failure_told_hastens_a_watched_message(store: EventStore, named: str) -> None:
+async def test_a_reported_failure_hastens_a_watched_message(store: EventStore, named: str) -> None:
     """Fall-back does not wait for its time where the provider says that it failed."""
     await accept(store, asked(1))
     (row,) = await store.claim(9, 60, {})

@@ -82,7 +82,7 @@ async def test_a_batch_that_is_refused_for_one_of_it_is_sent_one_by_one(office: 
     assert sorted(office.sizes) == [1, 1, 1, 1, 1, 5]
 
 
-async def test_what_is_told_of_all_is_every_message_s(office: Office) -> None:
+async def test_a_report_about_all_recipients_counts_for_each_message(office: Office) -> None:
     """Too many: each is tried again, and none by itself at once."""
     office.refuse = lambda size: Response(429, {"retry-after": "1"}, b"{}") if len(office.sizes) == 1 else None
     await ask(office, 5)

@@ -61,7 +61,7 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
         await task
 
 
-async def test_a_send_is_taken_and_told_of_until_acknowledged() -> None:
+async def test_a_send_is_taken_and_reported_until_acknowledged() -> None:
     """Each of twenty messages that the adapter sends is taken under its id, and all that becomes of it arrives, though
     every third post is refused and a third is doubled: no state is missing, and twice is once by its event's id."""
     door = Door()

@@ -268,7 +268,7 @@ async def test_the_reader_sees_neither_hashes_nor_bodies(postgres_dsn: Dsns, tab
     assert await scalar(postgres_dsn.owner, writes) == 0
 
 
-async def test_whoever_waits_for_a_connection_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_a_connection_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away is reported after one waiting time, not after two."""
     monkeypatch.setattr("sql.pool.WAIT", 0.5)
     async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", pool=1) as store:

@@ -102,7 +102,7 @@ async def test_work_that_fails_begins_again() -> None:
     assert health.failures == {"work": "ValueError: broken"}
 
 
-def test_the_relay_begins_at_the_beginning_unless_told() -> None:
+def test_the_relay_begins_at_the_beginning_unless_set_otherwise() -> None:
     """`relay.from` is the setting's name."""
     assert Relay().start == "beginning"
     assert Relay.model_validate({"from": "now"}).start == "now"

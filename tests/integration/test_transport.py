@@ -17,7 +17,8 @@ from agents.transport import AddressRefused, NoAnswer, Transport
 from agents.transport.fence import clock, fenced
 from agents.transport.unanswered import REDACTED
 from app.embedded.ports import free
-from tests.integration.scripted import OK, Server, Server2, answering, certificate
+from tests.integration.scripted import OK, Server, Server2, answering
+from tests.support.certificate import certificate
 
 Answer = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 

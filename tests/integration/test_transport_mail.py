@@ -13,7 +13,8 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from adapters.contract import Mail, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
 from tests.integration.mail_server import inbox
-from tests.integration.scripted import certificate, tcp_server
+from tests.integration.scripted import tcp_server
+from tests.support.certificate import certificate
 from tests.support.waiting import until
 
 # aiosmtpd's own, of a server that is TLS from the start.

@@ -15,7 +15,8 @@ from adapters.contract import Publish, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
 from tests.integration.mqtt_broker import device, packet, running
-from tests.integration.scripted import certificate, tcp_server
+from tests.integration.scripted import tcp_server
+from tests.support.certificate import certificate
 from webhooks.mqtt.subscription import VERSIONS
 
 # amqtt's own, of what it uses.

@@ -83,14 +83,14 @@ def test_it_expires() -> None:
         {"text": "x" * 4096},
     ],
 )
-def test_what_a_push_has_no_place_for_is_told(more: dict[str, Any]) -> None:
+def test_what_a_push_has_no_place_for_is_reported(more: dict[str, Any]) -> None:
     """Before anything is sent."""
     with pytest.raises(Unsendable):
         built(**more)
 
 
 @pytest.mark.parametrize("key", ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
-def test_a_key_that_cannot_be_read_is_told(key: str) -> None:
+def test_a_key_that_cannot_be_read_is_reported(key: str) -> None:
     """It says what to set, and never shows the key."""
     message = Message("m", "push", Handle("device_token", "ab"), text="x")
     with pytest.raises(Unsendable, match="auth_key"):
@@ -122,7 +122,7 @@ def test_each_reason_has_its_meaning(status: int, word: str, state: str, reason:
     assert (outcome.state, outcome.error.reason, outcome.error.code) == (state, reason, word)
 
 
-def test_a_dead_token_is_told_with_its_time() -> None:
+def test_a_dead_token_is_reported_with_its_time() -> None:
     """Since when, so that a token that was registered after that is not taken for dead."""
     body = b'{"reason":"Unregistered","timestamp":1772440200000}'
     error = apns.read_response(Response(410, {}, body)).error

@@ -302,7 +302,7 @@ def test_a_webhook_that_makes_too_much_is_refused_whole(monkeypatch: pytest.Monk
         made_of(monkeypatch, *[Event("ProviderEventReceived", "talkative", str(n), payload=large) for n in range(50)])
 
 
-def test_thousands_of_bad_envelopes_are_told_in_time() -> None:
+def test_thousands_of_bad_envelopes_are_reported_in_time() -> None:
     """The first faults of a webhook are described, the rest is only counted."""
     bad = {"source": "a", "eventType": "message.sent", "data": {"messageId": "1", "channel": "pigeon"}}
     body = orjson.dumps([bad] * 5000)

@@ -30,7 +30,7 @@ def test_an_epoch_is_in_seconds_or_milliseconds(epoch: int) -> None:
     assert event(ts_event=None, ts_epoch=True).occurred_at is None
 
 
-def test_a_first_open_told_in_two_words_is_one() -> None:
+def test_a_first_open_reported_in_two_words_is_one() -> None:
     """`unique_opened` beside `opened`, of the same second; the next open is another."""
     first = event().source_event_id
     assert first == event(event="unique_opened").source_event_id != event(ts_event=1772443771).source_event_id

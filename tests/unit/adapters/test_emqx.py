@@ -39,7 +39,7 @@ def test_a_message_has_the_time_that_the_broker_got_it() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"payload": "x"}, {"event": "message.publish", "clientid": "a"}])
-def test_a_rule_that_leaves_fields_out_is_told_so(fields: dict[str, Any]) -> None:
+def test_a_rule_that_leaves_fields_out_is_reported(fields: dict[str, Any]) -> None:
     """A webhook of a rule that leaves out required fields is refused with that reason, and not kept as another
     event."""
     with pytest.raises(Unprocessable):

@@ -153,7 +153,7 @@ def test_every_type_but_ours_alone_can_be_relayed(name: str) -> None:
         (b'{"source":"a","eventType":"b","data":' + b"[" * 300 + b"]" * 300 + b"}", "more than 128 deep"),
     ],
 )
-def test_what_cannot_be_understood_is_told(body: Any, words: str) -> None:
+def test_what_cannot_be_understood_is_reported(body: Any, words: str) -> None:
     """A bad envelope is unprocessable, and the reason names the path and what is wanted there."""
     with pytest.raises(Unprocessable, match=words):
         envelope.normalize(request(body))

@@ -50,7 +50,7 @@ def test_an_answer_without_a_token_gives_none(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("key_file", ["", "{", "[]", '{"project_id":"x"}', '{"private_key":"x"}'])
-def test_a_key_file_that_cannot_be_read_is_told(key_file: str) -> None:
+def test_a_key_file_that_cannot_be_read_is_reported(key_file: str) -> None:
     """It says what to set, and never shows the key."""
     with pytest.raises(Unsendable, match="service_account"):
         fcm.token_request({"service_account": (key_file,)}, NOW)
@@ -92,7 +92,7 @@ def test_it_expires_on_every_platform() -> None:
         {"text": "x" * 4097},
     ],
 )
-def test_what_a_push_has_no_place_for_is_told(more: dict[str, Any]) -> None:
+def test_what_a_push_has_no_place_for_is_reported(more: dict[str, Any]) -> None:
     """Before anything is sent."""
     with pytest.raises(Unsendable):
         sent(**more)
@@ -144,6 +144,6 @@ def test_a_damaged_token_is_an_invalid_address() -> None:
     assert outcome.state == "rejected" and outcome.error is not None and outcome.error.reason == "invalid_address"
 
 
-def test_waiting_is_told_where_the_provider_tells_it() -> None:
+def test_waiting_is_reported_where_the_provider_reports_it() -> None:
     """Retry-After of a 429."""
     assert fcm.read_response(Response(429, {"retry-after": "60"}, b"")).retry_after == 60.0

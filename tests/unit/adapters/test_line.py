@@ -71,7 +71,7 @@ def test_the_months_limit_does_not_pass_by_waiting() -> None:
     assert fast.error and fast.error.reason == "rate"
 
 
-def test_what_was_wrong_is_told() -> None:
+def test_what_was_wrong_is_reported() -> None:
     """The details name the part."""
     details = [{"message": "May not be empty", "property": "messages[0].text"}]
     body = {"message": "The request body has 1 error(s)", "details": details}

@@ -75,7 +75,7 @@ def test_a_multipart_mail_without_a_signature_is_refused() -> None:
         mailgun.verify(mail(set(fields) - {"signature"}), VALUES)
 
 
-def test_a_forms_delivery_told_twice_is_one_fact_and_two_opens_are_two() -> None:
+def test_a_forms_delivery_reported_twice_is_one_fact_and_two_opens_are_two() -> None:
     """The form has no id, and its time may be that of the post."""
 
     def posted(event: str, at: datetime) -> str:

@@ -126,7 +126,7 @@ def test_what_it_has_no_place_for_is_said(message: Message) -> None:
         build_request(message, SENDING, AT)
 
 
-def test_a_bad_recipient_is_told_from_a_bad_parameter() -> None:
+def test_a_bad_recipient_is_distinguished_from_a_bad_parameter() -> None:
     """By the parameter that the error names."""
     for parameter, reason in (("recipients", "invalid_address"), ("body", "content")):
         error = {"code": 10, "description": "bad", "parameter": parameter}
@@ -178,7 +178,7 @@ def test_an_interaction_of_several_opts_out_nobody() -> None:
     assert interaction("unsubscribe-request", WHO, WHO | {"identifierValue": "+15557654321"}).handle is None
 
 
-def test_interactions_are_told_apart_by_their_ids() -> None:
+def test_interactions_are_distinguished_by_their_ids() -> None:
     """A second click on the same link is another fact; a redelivery, whatever else it says, is not."""
     first, again, second = [
         interaction("clicked", WHO, id=own, metadata={"link": {"url": "https://example.com/a"}}, details=details)

@@ -93,6 +93,6 @@ def test_a_mailbox_is_found_in_any_header(written: str, mailbox: tuple[str, str]
 @pytest.mark.parametrize(
     ("written", "id_"), [("<1@x>", "1@x"), ("1@x", "1@x"), (" <1@x> <2@x>", "1@x"), ("", None), (7, None)]
 )
-def test_a_message_id_is_told_without_its_brackets(written: object, id_: str | None) -> None:
+def test_a_message_id_is_reported_without_its_brackets(written: object, id_: str | None) -> None:
     """As APIs and webhooks write it now with and now without."""
     assert bare_id(written) == id_

@@ -59,7 +59,7 @@ def test_the_topic_may_be_in_the_url() -> None:
 
 
 @pytest.mark.parametrize("topic", ["", "devices/" + "x" * 3000 + "/up", "devices/a%00b/up"])
-def test_a_topic_that_is_no_address_is_told(topic: str) -> None:
+def test_a_topic_that_is_no_address_is_reported(topic: str) -> None:
     """None, too long, control characters."""
     with pytest.raises(Unprocessable):
         read(topic)
@@ -131,7 +131,7 @@ def test_a_message_is_published_as_text_or_as_json_with_its_id_beside() -> None:
         {"html": "<p>Hi</p>"},
     ],
 )
-def test_what_cannot_be_published_is_told(more: dict[str, Any]) -> None:
+def test_what_cannot_be_published_is_reported(more: dict[str, Any]) -> None:
     """Nothing to say, another network's device, a topic with wildcards, what MQTT has no place for."""
     with pytest.raises(Unsendable):
         sent(**more)

@@ -34,7 +34,7 @@ def request(**headers: str) -> Request:
         ),
     ],
 )
-def test_any_of_what_it_was_told_is_enough(values: dict[str, tuple[str, ...]], headers: dict[str, str]) -> None:
+def test_any_of_the_secrets_in_its_url_is_enough(values: dict[str, tuple[str, ...]], headers: dict[str, str]) -> None:
     """A header, basic authentication, or the secret in the URL."""
     assert postmark.verify(request(**headers), values) is True
 

@@ -84,7 +84,7 @@ def test_the_documentations_webhook_is_authentic() -> None:
         sinch.verify(late, values | {"max_age": ["an hour"]})
 
 
-def test_an_sms_callback_without_a_signature_needs_what_its_url_was_told() -> None:
+def test_an_sms_callback_without_a_signature_needs_the_secret_in_its_url() -> None:
     """Basic auth or the URL's secret; where only signatures are configured it is refused."""
     credentials = {"authorization": f"Basic {b64encode(b'sinch:secret').decode()}"}
     request = Request("POST", URL, credentials, b'{"type":"mo_text","received_at":"2026-03-02T09:30:00Z"}', AT, "sinch")
@@ -97,7 +97,7 @@ def test_an_sms_callback_without_a_signature_needs_what_its_url_was_told() -> No
 
 
 @pytest.mark.parametrize("body", [b'{"event":"ice","callid":"1"}', b'{"app_id":"1","message":{}}', b"{}", b"no JSON"])
-def test_what_a_url_was_told_lets_in_no_other_products_callbacks(body: bytes) -> None:
+def test_the_secret_in_a_url_lets_in_no_other_products_callbacks(body: bytes) -> None:
     """Where a secret to sign with is configured, only an SMS callback may come without a signature."""
     request = Request("POST", f"{URL}?key=abc", {}, body, AT, "sinch")
     assert sinch.verify(request, {"url_secret": ["abc"]}) is True

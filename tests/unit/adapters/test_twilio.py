@@ -123,7 +123,7 @@ def test_callers_who_hide_are_nobody(word: str) -> None:
     assert event.handle is None and event.payload["from"] == word
 
 
-def test_a_sip_address_is_told_from_a_number() -> None:
+def test_a_sip_address_is_distinguished_from_a_number() -> None:
     """As a call may come from a desk phone."""
     event = event_of(
         {"CallSid": "CA1", "CallStatus": "ringing", "Direction": "inbound", "From": "sip:ana@desk.Example.com"}
@@ -165,7 +165,7 @@ def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
         assert interpret(request, "twilio").events[0].echoed_message_id == "m 1"
 
 
-def test_a_call_is_told_from_its_beginning() -> None:
+def test_a_call_is_reported_from_its_beginning() -> None:
     """Twilio reports the end alone, unless it is asked for more."""
     assert sent("voice", callback_url=URL)["StatusCallbackEvent"] == ["initiated", "answered", "completed"]
     assert "StatusCallbackEvent" not in sent(callback_url=URL)

@@ -154,7 +154,7 @@ def test_what_vonage_has_no_place_for_is_said(message: Message) -> None:
         build_request(message, BASIC, AT)
 
 
-def test_parameters_cannot_be_told_as_one_under_the_same_signature() -> None:
+def test_parameters_cannot_be_joined_under_the_same_signature() -> None:
     """`a=1&b=2` and the one parameter `a=1&b` of 2 make the same text to sign."""
     values = {"signature_secret": [SECRET], "signature_method": ["sha256"]}
     request = sms(status="delivered", to="Shop")

@@ -111,7 +111,7 @@ def test_it_expires() -> None:
         {"text": "x" * MAX_PLAINTEXT},
     ],
 )
-def test_what_a_push_has_no_place_for_is_told(more: dict[str, Any]) -> None:
+def test_what_a_push_has_no_place_for_is_reported(more: dict[str, Any]) -> None:
     """Before anything is sent."""
     with pytest.raises(Unsendable):
         built(**more)
@@ -135,14 +135,14 @@ def test_what_a_push_has_no_place_for_is_told(more: dict[str, Any]) -> None:
         f'{{"endpoint":"https://[1","keys":{{"p256dh":"{P256DH}","auth":"{AUTH}"}}}}',
     ],
 )
-def test_what_is_no_subscription_is_told(value: str) -> None:
+def test_what_is_no_subscription_is_reported(value: str) -> None:
     """Keys that are none, an endpoint that is not https."""
     with pytest.raises(Unsendable, match="ubscription"):
         built(to=Handle("device_token", value), text="x")
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "no key"])
-def test_a_key_that_cannot_be_read_is_told(key: str) -> None:
+def test_a_key_that_cannot_be_read_is_reported(key: str) -> None:
     """It says what to set, and never shows the key."""
     message = Message("m", "push", Handle("device_token", CUSTOMERS["push"]), text="x")
     with pytest.raises(Unsendable, match="vapid_private_key"):

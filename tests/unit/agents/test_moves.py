@@ -76,7 +76,7 @@ def test_what_was_accepted_is_watched_where_another_channel_would_follow() -> No
     assert accepted(last, SMS, Handle("phone", TO), "twilio", Outcome("accepted", "1"), 200).state == "sent"
 
 
-def test_a_failure_that_is_told_later_counts_as_well() -> None:
+def test_a_failure_that_is_reported_later_counts_as_well() -> None:
     """Where the next channel is wanted on a failure, the message is watched for a day; without one it stays sent."""
     own = claimed(client=falling(on_failure=True))
     result = accepted(own, WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)

@@ -81,7 +81,7 @@ async def test_it_is_kept_until_shortly_before_its_end(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("answer", [Response(401), Response(200, {}, b"{}"), NoAnswer("lost", True)])
-async def test_a_failure_is_told_to_all_who_wait_and_not_kept(shop: Shop, answer: Any) -> None:
+async def test_a_failure_reaches_all_who_wait_and_is_not_kept(shop: Shop, answer: Any) -> None:
     """Of the message nothing has left, whatever became of the purchase; the next to come tries anew."""
     shop.answer = answer
     failures = await asyncio.gather(*(shop.token() for _ in range(5)), return_exceptions=True)

@@ -105,7 +105,7 @@ async def taken(listener: Listener, count: int) -> list[Change]:
     return changes
 
 
-async def test_change_is_told_to_its_customers_listeners_only() -> None:
+async def test_change_reaches_its_customers_listeners_only() -> None:
     """Two listeners of one customer hear of it, one of another customer does not."""
     log, ana, ben = MemoryLog(), uuid4(), uuid4()
     tailer = Tailer(log, poll=0.005)
@@ -149,7 +149,7 @@ async def test_many_listeners_cost_one_question_at_a_time() -> None:
         tailer.leave(customer, listener)
 
 
-async def test_transaction_that_commits_late_is_told_late_never_skipped() -> None:
+async def test_transaction_that_commits_late_is_streamed_late_never_skipped() -> None:
     """An older transaction still running holds back what is passed on; once it commits, both are, in their order."""
     log, ana = MemoryLog(), uuid4()
     tailer = Tailer(log, poll=0.002)
@@ -162,7 +162,7 @@ async def test_transaction_that_commits_late_is_told_late_never_skipped() -> Non
         assert [place_of(change) for change in await taken(listener, 2)] == [early, late]
 
 
-async def test_everything_is_told_once_and_in_order_under_random_commits() -> None:
+async def test_everything_is_streamed_once_and_in_order_under_random_commits() -> None:
     """Whatever the order of commits, every change of a customer is passed on exactly once by its last place."""
     draw = random.Random(20260203)
     log, ana = MemoryLog(), uuid4()
@@ -185,7 +185,7 @@ async def test_everything_is_told_once_and_in_order_under_random_commits() -> No
     assert [place_of(change) for change in reported] == sorted(places)
 
 
-async def test_more_than_a_batch_is_told_whole() -> None:
+async def test_more_than_a_batch_is_streamed_whole() -> None:
     """A burst above one question's limit arrives in several, with nothing between them left out."""
     log, ana = MemoryLog(), uuid4()
     tailer = Tailer(log, poll=0.002)

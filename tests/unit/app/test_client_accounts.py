@@ -60,7 +60,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("output", "path", "words"), FAULTS)
-def test_a_fault_is_told_with_its_path(output: dict[str, Any], path: str, words: str) -> None:
+def test_a_fault_is_reported_with_its_path(output: dict[str, Any], path: str, words: str) -> None:
     """Where it is, what is wanted there, and never the value."""
     with pytest.raises(SchemaError) as raised:
         account_of("main", output, trusted=False)

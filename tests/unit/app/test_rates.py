@@ -53,7 +53,7 @@ def test_fields_are_those_of_the_draft() -> None:
 
 
 @pytest.mark.parametrize("per_second", [0.5, 1, 3000])
-def test_waiting_as_told_is_enough(per_second: float) -> None:
+def test_waiting_as_long_as_retry_after_says_is_enough(per_second: float) -> None:
     """A caller who comes again after `wait` passes."""
     clock = Clock()
     rates = Rates(per_second, 1, now=clock)

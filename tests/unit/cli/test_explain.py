@@ -82,7 +82,7 @@ def test_several_values_of_a_setting_count(explain: Explain) -> None:
     assert explain(TWILIO, "auth_token=old", f"auth_token={TOKEN}")[1]["authentic"] is True
 
 
-def test_an_unknown_setting_is_told_with_those_that_there_are(explain: Explain) -> None:
+def test_an_unknown_setting_is_reported_with_the_known_ones(explain: Explain) -> None:
     """It counts for nothing, so that one set of settings serves many files; standard error says so."""
     code, output = explain(TWILIO, "tokn=x", f"auth_token={TOKEN}")
     assert code == 0 and output["authentic"] is True
@@ -201,7 +201,7 @@ def test_configured_sources_are_used(explain: Explain, tmp_path: Path, monkeypat
     assert explain(SENDGRID, source="sendgrid")[1]["authentic"] is None
 
 
-def test_a_part_that_cannot_be_understood_is_told_beside_the_events(explain: Explain) -> None:
+def test_a_part_that_cannot_be_understood_is_reported_beside_the_events(explain: Explain) -> None:
     """The neighbours live; the exit code is 0."""
     code, output = explain(FOLDER / "whatsapp_cloud" / "one_bad_of_three.http")
     assert code == 0 and len(output["events"]) == 2

@@ -54,7 +54,7 @@ def test_there_is_no_page_too_many() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.5, "0.5 seconds"), (90.0, "90 seconds"), (900.0, "15 minutes"), (86_400.0, "24 hours")]
 )
-def test_how_long_a_provider_knows_repeats_is_told(seconds: float, words: str) -> None:
+def test_how_long_a_provider_knows_repeats_is_shown(seconds: float, words: str) -> None:
     """However short a definition file says it is."""
     one = {"sends": ["sms"], "batch": None, "idempotentFor": seconds, "lookup": False}
     assert providers._sends(one) == f"sms (knows repeats for {words})"

@@ -25,7 +25,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("provider", SIGNING)
-def test_a_source_that_is_not_configured_is_told_how(provider: str, data: Path) -> None:
+def test_the_error_says_how_to_configure_a_source(provider: str, data: Path) -> None:
     """The lines it asks for are TOML; with them it can be played, and the adapter takes its signature for true."""
     try:
         target(provider, None, [], None)

@@ -74,7 +74,7 @@ def test_telling_it_again_makes_new_messages() -> None:
     assert not ids[0] & ids[1]
 
 
-def test_story_is_told_by_the_providers_that_there_are() -> None:
+def test_story_uses_the_providers_that_there_are() -> None:
     """Without SendGrid's key there are no mails; the rest is there."""
     assert set(a_story().expected) == {PHONE, EMAIL}
     assert set(a_story(mail=False).expected) == {PHONE}

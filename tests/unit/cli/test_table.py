@@ -80,7 +80,7 @@ def test_contradiction_is_shown() -> None:
         ({"text": 5, "media": "none", "location": [], "buttonReply": "x", "reaction": 1}, "sms", "5"),
     ],
 )
-def test_every_kind_of_content_is_told(content: dict[str, Any], channel: str, part: str) -> None:
+def test_every_kind_of_content_is_shown(content: dict[str, Any], channel: str, part: str) -> None:
     """Text, mail, recordings, media, places, choices, reactions, push; and what has another shape breaks nothing."""
     assert part in printed(ONE | {"content": content, "channel": channel})
 

@@ -42,7 +42,7 @@ def test_whoever_is_not_root_runs_it_himself(tmp_path: Path, monkeypatch: pytest
     assert reachable_binaries(tmp_path, None, "1") == tmp_path
 
 
-def test_root_without_an_account_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_an_account_gets_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where none of the accounts exists, the message names the ways out."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(account, "CANDIDATES", ("no-such-account-here",))

@@ -76,7 +76,7 @@ def test_every_type_is_written(type: str) -> None:
     assert orjson.loads(write_recorded(BARE | {"type": type}, 1 << 20))["type"] == EVENT_TYPES[type]
 
 
-def test_what_is_too_large_is_told_without_its_payload() -> None:
+def test_what_is_too_large_is_published_without_its_payload() -> None:
     """With all that says which event it is."""
     document = orjson.loads(write_recorded(ROW | {"payload": {"note": "x" * 5000}}, 4000))
     assert document["payloadomitted"] is True
@@ -86,7 +86,7 @@ def test_what_is_too_large_is_told_without_its_payload() -> None:
 
 @pytest.mark.parametrize("name", ["source_event_id", "provider_message_id", "message_id", "handle_value", "source", "provider", "error", "client_id", "payload"])  # fmt: skip
 @pytest.mark.parametrize("text", ["\x01" * 900_000, "\U0001f600" * 500_000], ids=["escaped", "wide"])
-def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
+def test_whatever_is_large_what_is_published_fits(name: str, text: str) -> None:
     """No text of an event, however long or however it is escaped, makes a record that does not fit; the record names
     the event, its client and its customer."""
     value: Any = {"code": text, "text": text, "reason": "unknown"} if name == "error" else text
@@ -102,7 +102,7 @@ def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("more", [{"payload": {"a": 2**80}}, {"payload": {"a": "\ud800"}}, {"payload": None}, {"error": {"text": "x"}}, {"error": ["x"]}, {"type": "FromAnotherRelease"}, {"message_id": "\ud800"}, {"payload": {1: {2, 3}}}])  # fmt: skip
-def test_whatever_the_log_holds_something_is_told(more: dict[str, Any]) -> None:
+def test_whatever_the_log_holds_something_is_published(more: dict[str, Any]) -> None:
     """A row that cannot be written as it is does not stop the relay: its event is relayed by what names it."""
     document = orjson.loads(write_recorded(ROW | more, 1 << 20))
     assert (document["id"], document["clientid"]) == (str(UUID(int=1)), "shop")

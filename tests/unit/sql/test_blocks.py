@@ -26,7 +26,7 @@ def test_alike_records_take_little_room() -> None:
 
 
 @pytest.mark.parametrize("block", [b"", b"nothing of ours", pack([b"x" * 1000])[1][:-5]])
-def test_what_is_no_block_is_told(block: bytes) -> None:
+def test_what_is_no_block_is_reported(block: bytes) -> None:
     """A damaged one gives no records instead of wrong ones."""
     with pytest.raises(zstandard.ZstdError):
         list(unpack(block))

@@ -168,7 +168,7 @@ async def test_what_may_pass_later_is_not_remembered(amazon: Amazon) -> None:
     assert len(amazon.asked) == 2
 
 
-async def test_a_network_that_is_away_is_told_apart() -> None:
+async def test_a_network_that_is_away_is_distinguished() -> None:
     """It raises what the door makes a 503 of."""
 
     def broken(request: httpx.Request) -> httpx.Response:

@@ -38,7 +38,7 @@ def test_an_account_is_read() -> None:
         ("ca_file", "/nowhere/ca.pem"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_told(name: str, value: str) -> None:
+def test_a_setting_that_cannot_be_meant_is_reported(name: str, value: str) -> None:
     """By its name."""
     with pytest.raises(WrongSetting, match=name):
         subscription_of("fleet", SAID | {name: (value,)}, BASE)

@@ -67,7 +67,7 @@ def test_of_several_sources_of_one_adapter_that_one_is_it_whose_secret_verifies(
         assert (verdict.source, verdict.authentic, verdict.accepted, verdict.request.source) == (name, True, True, name)
 
 
-def test_where_none_verifies_the_first_is_told_with_its_reason() -> None:
+def test_where_none_verifies_the_first_is_reported_with_its_reason() -> None:
     """A refusal names a source, so that the operator knows where to look."""
     sources = Sources(
         {"shop": source("whatsapp_cloud", app_secret="a"), "bank": source("whatsapp_cloud", app_secret="b")}

@@ -58,7 +58,7 @@ async def test_in_order(tmp_path: Path) -> None:
     assert [path.name for path in files(tmp_path, "*")] == ["lock"]
 
 
-async def test_durable_when_told(tmp_path: Path) -> None:
+async def test_durable_when_asked(tmp_path: Path) -> None:
     """When a record's future resolves, its bytes are in the file, and the file was synced."""
     async with a_spool(tmp_path) as spool:
         await put(spool, b"kept")

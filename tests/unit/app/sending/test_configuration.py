@@ -111,7 +111,7 @@ FAULTS: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("output", "path", "words"), FAULTS)
-def test_a_fault_is_told_with_its_path(output: Any, path: str, words: str) -> None:
+def test_a_fault_is_reported_with_its_path(output: Any, path: str, words: str) -> None:
     """Where it is, and what is wanted there."""
     with pytest.raises(SchemaError) as raised:
         parse("shop", 1, output)

@@ -232,7 +232,7 @@ def test_windows_that_do_not_open_within_400_days_never_do() -> None:
         ({}, "2026-11-20T08:00", "may be sent on no day; it is Friday 08:00 in Europe/Lisbon"),
     ],
 )
-def test_a_person_is_told_why_a_message_waits(spec: dict[str, Any], now: str, words: str) -> None:
+def test_explain_says_why_a_message_waits(spec: dict[str, Any], now: str, words: str) -> None:
     """The windows in words, and the day and hour there."""
     assert worded(parse(spec), LISBON, at(now)) == words
 
@@ -250,7 +250,7 @@ def test_a_person_is_told_why_a_message_waits(spec: dict[str, Any], now: str, wo
         ({"mon-thu": ["09:00-20:00"]}, "2026-12-25T12:00", None),
     ],
 )
-def test_a_person_is_told_of_the_holidays_that_a_message_waits_for(
+def test_explain_names_the_holidays_that_a_message_waits_for(
     spec: dict[str, Any], now: str, holidays: str | None
 ) -> None:
     """Those, and no others, but for which it would have left earlier."""

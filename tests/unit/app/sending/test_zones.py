@@ -33,7 +33,7 @@ SYDNEY_OR_PERTH = Handle("phone", "+61412345678")
         (("", None, ROME, "UTC"), None),
     ],
 )
-def test_the_zone_is_the_first_that_is_told(
+def test_the_zone_is_the_first_that_is_known(
     reported: tuple[str | None, str | None, Handle | None, str | None], zone: Zone | None
 ) -> None:
     """The request's, the profile's, the number's, the client's; None holds the message."""
