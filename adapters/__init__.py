@@ -33,6 +33,7 @@ PROVIDERS = (
     "messagebird",
     "sinch",
     "seven",
+    "elks",
     # E-mail
     "mailgun",
     "postmark",
