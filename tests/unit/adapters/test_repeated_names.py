@@ -20,6 +20,10 @@ FORMS = {
     "messagebird": "another=1",
     "slack": "another=1",
 }
+POSTS_ONLY = ("africastalking", "slack")
+CASES = [
+    (provider, method) for provider in FORMS for method in ("POST", "GET") if method == "POST" or provider not in POSTS_ONLY
+]
 
 
 def test_values_are_in_their_order() -> None:
@@ -27,13 +31,10 @@ def test_values_are_in_their_order() -> None:
     assert fields_of([("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")]) == {"a": ["1", "3", "1"], "b": "2"}
 
 
-@pytest.mark.parametrize("provider", FORMS)
-@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(("provider", "method"), CASES)
 def test_an_unknown_form_is_kept_whole(provider: str, method: str) -> None:
     """Each value of a repeated name is in `native`, whether the parameters come as a form or as a query."""
     written = f"{FORMS[provider]}&Address=%2B15551234567&Address=%2B15551234568"
-    if method == "GET" and provider in ("africastalking", "slack"):
-        pytest.skip("it posts only")
     url, body = (f"{URL}?{written}", b"") if method == "GET" else (URL, written.encode())
     (event,) = interpret(Request(method, url, FORM, body, datetime(2026, 3, 2, tzinfo=UTC), provider), provider).events
 
