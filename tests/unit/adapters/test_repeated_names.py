@@ -22,7 +22,10 @@ FORMS = {
 }
 POSTS_ONLY = ("africastalking", "slack")
 CASES = [
-    (provider, method) for provider in FORMS for method in ("POST", "GET") if method == "POST" or provider not in POSTS_ONLY
+    (provider, method)
+    for provider in FORMS
+    for method in ("POST", "GET")
+    if method == "POST" or provider not in POSTS_ONLY
 ]
 
 
