@@ -1,5 +1,6 @@
 """Calls of the API about messages, and the options that name them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -32,11 +33,13 @@ def filter_given(
     }
 
 
-def request_json(method: str, path: str, body: Any, key: str | None, url: str | None) -> dict[str, Any] | None:
+def request_json(
+    method: str, path: str, body: Any, key: str | None, url: str | None, query: Mapping[str, str] | None = None
+) -> dict[str, Any] | None:
     """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
     try:
         with api(key, url) as client:
-            response = client.respond(Call(method, path, body=body))
+            response = client.respond(Call(method, path, query or {}, body))
     except ApiError as error:
         print_error(str(error))
         return None

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 import typer
@@ -65,7 +64,7 @@ def list_(
     chosen, cursor = filter_given(state, channel, account, since, older), None
     while len(found) < limit:
         query = chosen | {"limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
-        page = request_json("GET", f"/v1/messages?{urlencode(query)}", None, key, url)
+        page = request_json("GET", "/v1/messages", None, key, url, query)
         if page is None:
             return FAILED
         found += page["messages"]
