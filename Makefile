@@ -13,7 +13,7 @@ BASE ?= docker.io/library/debian:12-slim
 IMAGE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api postman format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api postman docs format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,17 @@ postman: $(INSTALLED_DEV) ## Make a Postman collection of the API in build/, whe
 		$(BIN)/python -m app.api.openapi.postman < build/converted.json > build/threadline.postman_collection.json && \
 		echo build/threadline.postman_collection.json
 
+docs: .venv-docs/.installed ## Build the documentation as a site in build/site; a broken link fails
+	@rm -rf build/pages && mkdir -p build/pages
+	@git ls-files -z --cached --others --exclude-standard -- '*.md' LICENSE bench deploy docs schemas | \
+		xargs -0 cp --parents -t build/pages
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict && echo build/site/index.html
+
+.venv-docs/.installed: requirements-docs.lock
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-docs.lock
+	@touch $@
+
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -79,9 +90,10 @@ provider: $(INSTALLED_DEV) ## Create the files of a new provider: make provider 
 	@test -n "$(NAME)" || { echo "make provider needs a name: make provider NAME=acme_sms" >&2; exit 2; }
 	@exec $(BIN)/threadline new-provider "$(NAME)"
 
-lock: $(INSTALLED_DEV) ## Write both lock files anew from pyproject.toml, and the set of Kafka's jars
+lock: $(INSTALLED_DEV) ## Write all lock files anew from pyproject.toml, and the set of Kafka's jars
 	@echo 'setuptools>=80' | $(LOCK) --output-file requirements.lock pyproject.toml -
 	@$(LOCK) --extra dev --constraints requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@echo 'mkdocs-material>=9.7' | $(LOCK) --output-file requirements-docs.lock -
 	@$(BIN)/python -m app.embedded.jars
 
 # What a machine's own settings say of where packages come from must not end up in the lock files.
@@ -90,7 +102,7 @@ LOCK = env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX $(BI
 	--custom-compile-command 'make lock'
 
 clean: ## Remove what was built and installed here; data (.threadline) stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-docs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
