@@ -72,9 +72,9 @@ async def reloaded(following: Following, reloads: int = 1) -> Settings:
 async def test_a_number_beyond_64_bits_does_not_end_the_following(file: Path) -> None:
     """It is a valid limit: it is put into force, and the next change of the file is followed as well."""
     async with Following() as following:
-        file.write_text(SOURCE.format("one") + f"[door]\nspool_max = {10**30}\n")
+        put(file, SOURCE.format("one") + f"[door]\nspool_max = {10**30}\n")
         assert (await reloaded(following)).door.spool_max == 10**30
-        file.write_text(SOURCE.format("two"))
+        put(file, SOURCE.format("two"))
         assert list((await reloaded(following, 2)).sources) == ["two"]
 
 
