@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from agents.records.outcome import RecordOutcome
 
 HEADER = "dead-letter"
-#: Bytes of the header: a UUID, a slash and a number.
-_LONGEST = 36 + 1 + 9
+#: Bytes of the header: a UUID, a slash and a number. The number must fit PostgreSQL's `integer`: a larger one would fail the
+#: transaction of the whole batch, again and again.
+_DIGITS = 9
+_LONGEST = 36 + 1 + _DIGITS
 
 
 def header_of(id: UUID, number: int) -> tuple[str, bytes]:
@@ -31,7 +33,7 @@ def replay_of(record: Any) -> Replayed | None:
                 found = str(UUID(id))
             except ValueError:
                 return None
-            if not number.isdecimal() or not isinstance(record.value, bytes):
+            if not number.isdecimal() or len(number) > _DIGITS or not isinstance(record.value, bytes):
                 return None
             return Replayed(found, int(number), sha256(record.value).digest())
     return None

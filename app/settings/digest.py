@@ -6,10 +6,9 @@ of the operator's: the first of `secrets.keys`, 256 random bits. Without such a 
 """
 
 import hmac
+import json
 from hashlib import sha256
 from typing import Any
-
-import orjson
 
 from adapters.checked import public_names
 from app.settings import Settings, Source
@@ -26,7 +25,8 @@ def digest(settings: Settings) -> str:
         ".".join(path): value for path, value in flat(settings).items() if is_reloaded(path) and path[0] != SOURCES
     }
     values[SOURCES] = {name: _source(settings, name, secrets=bool(keys)) for name in settings.sources}
-    text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str)
+    # Not orjson, which refuses numbers beyond 64 bits and texts that are not UTF-8: both are valid settings.
+    text = json.dumps(values, sort_keys=True, default=str).encode()
     key = keys[0].get_secret_value().encode() if keys else b""
     return hmac.new(hmac.digest(key, _PURPOSE, "sha256"), text, sha256).hexdigest()[:16]
 

@@ -27,7 +27,7 @@ from app.settings import Settings
 from sql import DeadLetter, EventStore
 from tests.conftest import Dsns
 from tests.integration.sender import SOURCES
-from tests.integration.test_pipeline import Published, work
+from tests.integration.test_pipeline import Published, names, work
 from tests.integration.test_pipeline import record as plain
 from tests.integration.worker import at_work, serving
 
@@ -138,6 +138,15 @@ async def test_a_header_is_believed_for_the_same_record_only(store: EventStore) 
     assert await store.replay_dead_letters([id], "test", again=True)
     await reporting(store)([record])
     assert await outcome(store, record) == (None, None, None)  # that was the first replay, and the second is under way
+
+
+async def test_a_number_beyond_the_databases_stops_no_batch(store: EventStore, postgres_dsn: Dsns) -> None:
+    """A forged header whose number PostgreSQL cannot hold is no replay, and its record and its neighbours are stored."""
+    forged, other = plain("", 1), plain("", 2)
+    forged.value, other.value = cloud_event("1"), cloud_event("2")
+    forged.headers = (("dead-letter", f"{UUID(int=1).hex}/{2**31}".encode()),)
+    await reporting(store)([forged, other])
+    assert await names(postgres_dsn.service) == {"1", "2"}
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -33,7 +33,7 @@ def test_a_replay_is_recognised_by_its_header() -> None:
 
 @pytest.mark.parametrize(
     "value", [None, "text", b"", b"/", b"mine/1", f"{ID}".encode(), f"{ID}/x".encode(), f"{ID}/-1".encode(), b"\xff" * 46,
-              f"{ID}/{'9' * 30}".encode()]
+              f"{ID}/{'9' * 30}".encode(), f"{ID.hex}/{2**31}".encode()]
 )  # fmt: skip
 def test_a_header_of_another_form_is_none(value: Any) -> None:
     """Whatever it holds."""

@@ -132,6 +132,15 @@ def test_a_wait_that_is_asked_for_is_kept() -> None:
     assert (pause(keyed, 1, 409, "1"), pause(keyed, 1, 409)) == (1, None)
 
 
+@pytest.mark.parametrize(
+    "given", [f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", f"Mon, 01 Jan 2026 00:00:00 +{'9' * 14}", "soon", "-1", ""]
+)
+def test_a_wait_that_cannot_be_read_is_as_none(given: str) -> None:
+    """A `Retry-After` of no form, or with numbers beyond any date: the wait is chosen, and the answer's own error is raised."""
+    wait = pause(routes.read_message("a"), 1, 503, given)
+    assert wait is not None and 0.25 <= wait <= 0.5
+
+
 def test_after_the_last_try_the_failure_stands() -> None:
     """Four tries by default, three waits."""
     waited: list[float] = []

@@ -69,6 +69,15 @@ async def reloaded(following: Following, reloads: int = 1) -> Settings:
     return following.reloading.settings
 
 
+async def test_a_number_beyond_64_bits_does_not_end_the_following(file: Path) -> None:
+    """It is a valid limit: it is put into force, and the next change of the file is followed as well."""
+    async with Following() as following:
+        put(file, SOURCE.format("one") + f"[door]\nspool_max = {10**30}\n")
+        assert (await reloaded(following)).door.spool_max == 10**30
+        put(file, SOURCE.format("two"))
+        assert list((await reloaded(following, 2)).sources) == ["two"]
+
+
 async def test_a_file_that_is_being_written_is_not_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A half of it may be a valid file with half of the sources. It is read once two looks have found it the same."""
     reads: list[str] = []
