@@ -92,7 +92,7 @@ class Reloading:
                 before, self._handled = self._handled, self._asked
                 now = await asyncio.to_thread(stamp_of, self.settings)
                 if self._handled != before or (now != self.stamp and now == last):
-                    await self.reload(now, take)
+                    await self._try(now, take)
                 last = now
         finally:
             self._wake = lambda: None
@@ -118,6 +118,13 @@ class Reloading:
             self.waiting = changed(self._loaded, loaded, reloaded=False)
             for name in self.waiting:
                 log.warning("setting_needs_restart", setting=name)
+
+    async def _try(self, found: Stamp, take: Callable[[Settings], None]) -> None:
+        """Reload, and go on following the files whatever comes of it."""
+        try:
+            await self.reload(found, take)
+        except Exception as error:
+            self._refuse([f"they are in force, but not described: {type(error).__name__}"])
 
     def state(self) -> dict[str, Any]:
         """Return what `/healthz` says of the settings in force. It has no value of a setting and no secret."""

@@ -78,6 +78,25 @@ async def test_a_number_beyond_64_bits_does_not_end_the_following(file: Path) ->
         assert list((await reloaded(following, 2)).sources) == ["two"]
 
 
+async def test_an_unforeseen_error_does_not_end_the_following(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted as a failure, and the next change of the file is followed."""
+    calls: list[Settings] = []
+
+    def failing_once(settings: Settings) -> str:
+        calls.append(settings)
+        if len(calls) == 1:
+            raise RuntimeError("unforeseen")
+        return "0" * 16
+
+    async with Following() as following:
+        monkeypatch.setattr("app.settings.reloading.digest", failing_once)
+        put(file, SOURCE.format("three"))
+        await until(lambda: following.reloading.failures == 1)
+        put(file, SOURCE.format("two"))
+        await until(lambda: following.reloading.reloads == 1)
+        assert list(following.reloading.settings.sources) == ["two"] and not following.reloading.faults
+
+
 async def test_a_file_that_is_being_written_is_not_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A half of it may be a valid file with half of the sources. It is read once two looks have found it the same."""
     reads: list[str] = []
