@@ -79,10 +79,10 @@ def description(type: str) -> dict[str, Any]:
 
 
 def writers(type: str) -> list[str]:
-    """Return who writes events of a type: Threadline, adapters of providers, services."""
-    adapters = sum(type in ADAPTERS[name].events for name in PROVIDERS)
+    """Return who writes events of a type: Threadline, adapters of providers (without their number, so that a new provider
+    does not change the page), services."""
     found = ["Threadline"] if type in WRITTEN else []
-    found += [f"{adapters} of {len(PROVIDERS)} providers' adapters"] if adapters else []
+    found += ["providers' adapters"] if any(type in ADAPTERS[name].events for name in PROVIDERS) else []
     return found + (["services, on `events.reported`"] if type not in RESERVED else [])
 
 
