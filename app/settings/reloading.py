@@ -92,7 +92,7 @@ class Reloading:
                 before, self._handled = self._handled, self._asked
                 now = await asyncio.to_thread(stamp_of, self.settings)
                 if self._handled != before or (now != self.stamp and now == last):
-                    await self._try(now, take)
+                    await self.reload(now, take)
                 last = now
         finally:
             self._wake = lambda: None
@@ -103,6 +103,9 @@ class Reloading:
         try:
             loaded = await asyncio.to_thread(self._read)
             settings = taken_over(self.settings, loaded)
+            # All that may fail comes before `take`, so that what is in force is what this object says.
+            files, names = found.changed_since(self.read_stamp), changed(self.settings, settings, reloaded=True)
+            waiting, described = changed(self._loaded, loaded, reloaded=False), digest(settings)
             take(register(settings))
         except SettingsRefused as refused:
             self._refuse(refused.faults)
@@ -110,21 +113,12 @@ class Reloading:
             register(self.settings)
             self._refuse([f"they cannot be put into force: {type(error).__name__}"])
         else:
-            files, names = found.changed_since(self.read_stamp), changed(self.settings, settings, reloaded=True)
-            self.settings, self.digest = settings, digest(settings)
+            self.settings, self.digest, self.waiting = settings, described, waiting
             self.read_at, self.read_stamp = time.time(), found
             self.faults, self.reloads = [], self.reloads + 1
             log.info("settings_reloaded", changed=names, files=files)
-            self.waiting = changed(self._loaded, loaded, reloaded=False)
             for name in self.waiting:
                 log.warning("setting_needs_restart", setting=name)
-
-    async def _try(self, found: Stamp, take: Callable[[Settings], None]) -> None:
-        """Reload, and go on following the files whatever comes of it."""
-        try:
-            await self.reload(found, take)
-        except Exception as error:
-            self._refuse([f"they are in force, but not described: {type(error).__name__}"])
 
     def state(self) -> dict[str, Any]:
         """Return what `/healthz` says of the settings in force. It has no value of a setting and no secret."""

@@ -1,28 +1,18 @@
 """The check of `threadline doctor` on the event log: whether its readers wait for a long transaction."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
+from app.cli.doctor.asked import rows_of
 from app.cli.doctor.finding import Finding
 from app.settings import Settings
 from sql.relay import held_by
-from sql.statements import statement
 
 
 async def horizon(settings: Settings) -> AsyncIterator[Finding]:
     """Check that no transaction blocks the relay and the streams for longer than the settings allow. Where PostgreSQL
     fails, its own check reports it."""
-    if settings.postgres.dsn is None:
-        return
-    try:
-        async with await psycopg.AsyncConnection[dict[str, Any]].connect(
-            settings.postgres.dsn.get_secret_value(), connect_timeout=5, row_factory=dict_row
-        ) as connection:
-            holders = await (await connection.execute(statement("holders"))).fetchall()
-    except (psycopg.Error, OSError):
+    holders = await rows_of(settings, "holders")
+    if holders is None:
         return
     held = [one for one in holders if one["seconds"] is None or one["seconds"] > settings.relay.held_after]
     for one in held:
