@@ -126,7 +126,7 @@ async def test_dead_again_names_the_new_one(store: EventStore) -> None:
 
 
 async def test_a_header_is_believed_for_the_same_record_only(store: EventStore) -> None:
-    """Whoever may write to the topic cannot end a dead letter with another record, or an earlier replay's number."""
+    """A writer to the topic cannot end a dead letter with another record, or an earlier replay's number."""
     record = await replayed(store, dead(cloud_event()))
     forged = plain("", 1)
     forged.headers, forged.value = record.headers, cloud_event("2", type="unheard.of")

@@ -9,7 +9,7 @@ from tests.acceptance.kubernetes import machine
 from tests.acceptance.kubernetes.programs import program, run
 
 PAUSE = "localhost/threadline-pause:latest"
-#: `restrict_oom_score_adj` is for a machine where root may not lower the score by which the kernel chooses whom it ends for lack
+#: `restrict_oom_score_adj` is for a machine where root may not lower the score by which the kernel chooses which process it ends for lack
 #: of memory.
 CONTAINERD = """version = 2
 root = "{folder}/images"
