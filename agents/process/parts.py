@@ -16,9 +16,9 @@ from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
-from app.clients.seal import Seal
 from app.kafka.producers import producer
 from app.kafka.topics import max_record
+from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 from webhooks.blobs import Blobs
@@ -79,7 +79,7 @@ async def _count(store: EventStore, health: WorkerHealth) -> None:
 async def notify(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
     """Relay the log to Kafka and to clients' callbacks until cancelled. Each part restarts when it fails."""
     telling = NotificationMetrics(health, settings.relay.held_after)
-    callbacks = ClientCallbacks(store, clients, Seal.of(settings))
+    callbacks = ClientCallbacks(store, clients, seal_of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)

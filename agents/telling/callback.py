@@ -97,7 +97,7 @@ class ClientDeliveries:
         self._woken.set()
 
     async def run(self) -> None:
-        """Deliver until nothing more is due. Raises NoKey or Tampered (`app.clients.seal`) where nothing can be signed, and
+        """Deliver until nothing more is due. Raises NoKey or Tampered (`sql.sealing`) where nothing can be signed, and
         psycopg's errors."""
         try:
             while (callback := await self._callbacks.of(self.client)) is not None and callback["disabled_at"] is None:

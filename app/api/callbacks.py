@@ -14,12 +14,13 @@ from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.clients.callbacks import ClientCallbacks
-from app.clients.seal import NoKey, Seal
 from app.http.access import Key
 from app.http.problems import Problem
+from app.keys import seal_of
 from schemas import SchemaError
 from schemas.events import EVENT_TYPES
 from schemas.times import instant
+from sql.sealing import NoKey
 from webhooks.subscribers import GRACE
 
 READ, WRITE = "callbacks:read", "callbacks:write"
@@ -95,7 +96,7 @@ async def replay(request: Request) -> Response:
 def callbacks_of(request: Request) -> ClientCallbacks:
     """Return the service that stores callbacks."""
     api = api_of(request)
-    return ClientCallbacks(api.store, api.clients, Seal.of(api.settings))
+    return ClientCallbacks(api.store, api.clients, seal_of(api.settings))
 
 
 def callback_json(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.clients.changes import Changes
-from app.clients.seal import NoKey
 from app.http.access import Key
 from app.http.problems import Problem
 from schemas import SchemaError
+from sql.sealing import NoKey
 
 READ, WRITE = "clients:read", "clients:write"
 #: Bytes of a document.

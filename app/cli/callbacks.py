@@ -17,11 +17,12 @@ from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
-from app.clients.seal import NoKey, Seal
 from app.embedded.running import resolve
+from app.keys import seal_of
 from app.settings.loading import load
 from schemas.times import instant
 from sql import EventStore
+from sql.sealing import NoKey
 
 callbacks = typer.Typer(
     name="callbacks",
@@ -174,7 +175,7 @@ def _run(work: Callable[[EventStore, ClientCallbacks], Awaitable[int]], client: 
         async with opened(settings) as store:
             if client is not None:
                 await client_of(store, client)
-            return await work(store, ClientCallbacks(store, Clients(store, settings), Seal.of(settings)))
+            return await work(store, ClientCallbacks(store, Clients(store, settings), seal_of(settings)))
 
     return asyncio.run(run())
 

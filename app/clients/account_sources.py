@@ -22,9 +22,10 @@ import structlog
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Values
 from app.clients.accounts import Account, UnknownAccount, opened
-from app.clients.seal import NoKey, Seal, Tampered
+from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
+from sql.sealing import NoKey, Seal, Tampered
 from webhooks.recognise import DOOR, AccountUnavailable
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ class AccountSources:
     """The copy. `start` it with the store, `find` in it, `stop` it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._seal, self._file = Seal.of(settings), settings.data / FILE
+        self._seal, self._file = seal_of(settings), settings.data / FILE
         self._rows: dict[Key, Row] | None = None
         self._open: dict[Key, tuple[str, Adapter, AccountSource]] = {}
         #: The last change in the copy; None while it is only what the file held.

@@ -10,11 +10,11 @@ import orjson
 from adapters import ADAPTERS
 from adapters.checked import faults, public_names
 from adapters.contract import Adapter, Send, Values, WrongSetting
-from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.configuration import hint, must_be_public
 from app.settings import Source
 from schemas import SchemaError
 from schemas.documents import check
+from sql.sealing import NoKey, Seal, Tampered
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 

@@ -4,10 +4,10 @@ import secrets
 from typing import Any
 
 from app.clients.configured import Clients, UnknownClient
-from app.clients.seal import Seal
 from schemas.events import TYPE_OF_DOTTED
 from sql import EventStore
 from sql.deliveries import REMOVED, WORKER
+from sql.sealing import Seal
 from webhooks.subscribers import GRACE, SECRET_BYTES, shown
 
 
@@ -40,7 +40,7 @@ class ClientCallbacks:
 
     async def secrets(self, client_id: str) -> list[tuple[int, bytes]]:
         """Return the secrets that sign now, by version, the newest first; make the first one. Raises NoKey or Tampered
-        (`app.clients.seal`)."""
+        (`sql.sealing`)."""
         sealed = await self._store.callback_secrets(client_id)
         if not sealed:
             await self._add(client_id, WORKER, first=True)

@@ -8,11 +8,12 @@ from typing import Any, Literal
 from adapters import ADAPTERS
 from adapters.contract import Adapter
 from app.clients.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
-from app.clients.seal import Seal
+from app.keys import seal_of
 from app.sending.configuration import Client, hint, parse
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore
+from sql.sealing import Seal
 
 #: A client's id: no control characters, no white space at its ends, no slash (it stands in paths).
 _ID = re.compile(r"(?!\s)[^\x00-\x1f\x7f/\ud800-\udfff]{1,128}(?<!\s)")
@@ -60,7 +61,7 @@ class Changes:
 
     async def write_account(self, client_id: str, account: Account) -> State:
         """Add or replace an account that was checked. Raises NoKey."""
-        seal = Seal.of(self.settings)
+        seal = seal_of(self.settings)
         row = await self.store.account(client_id, account.name)
         if row is not None and _same(row, account, seal):
             return "unchanged"
@@ -91,7 +92,7 @@ class Changes:
 
     async def reseal(self) -> int:
         """Encrypt the settings of all accounts with the first key; return how many were not. Raises NoKey, LockedAccount."""
-        seal, done = Seal.of(self.settings), 0
+        seal, done = seal_of(self.settings), 0
         for row in await self.store.accounts():
             if row["key_id"] != seal.key_id:
                 again = sealed(opened(row, seal), row["client_id"], seal)

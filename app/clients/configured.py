@@ -6,9 +6,9 @@ A change takes effect within `ttl` seconds, in every process, without a restart.
 from typing import Any
 
 from app.clients.accounts import Account, LockedAccount, UnknownAccount, configured, opened
-from app.clients.seal import Seal
 from app.clients.trial import unable_to_send
 from app.clients.ttl_cache import TtlCache
+from app.keys import seal_of
 from app.sending.configuration import Callback, Client, Fallback, Retry, Route, parse
 from app.settings import Settings
 from schemas import SchemaError
@@ -41,7 +41,7 @@ class Clients:
 
     def __init__(self, store: EventStore, settings: Settings, *, ttl: float = 2.0) -> None:
         self._store, self._settings = store, settings
-        self._seal = Seal.of(settings)
+        self._seal = seal_of(settings)
         #: The clients that the sources make, which change only with the settings.
         self._implied: dict[str, Client | None] = {}
         self._clients = TtlCache(self._read_client, ttl)

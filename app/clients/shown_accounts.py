@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 
 from app.clients.account_sources import webhook_path
 from app.clients.accounts import UnknownAccount, account_json, configured, opened
-from app.clients.seal import Seal
+from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 from webhooks.recognise import DOOR
@@ -22,7 +22,7 @@ async def accounts_json(store: EventStore, settings: Settings, client_id: str) -
         if source.client == client_id and (account := configured(name, source)):
             more = {"origin": "settings", "changedAt": None, "webhookPath": f"{DOOR}/{quote(name, safe='')}"}
             found.append((account_json(account) | more, None))
-    seal = Seal.of(settings)
+    seal = seal_of(settings)
     for row in await store.accounts(client_id):
         wrong = None
         try:

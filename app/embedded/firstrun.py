@@ -7,8 +7,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from app.clients.seal import new_key
 from app.settings import KEYS_FILE
+from sql.sealing import new_key
 
 TEMPLATE = Path(__file__).with_name("threadline.toml")
 

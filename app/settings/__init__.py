@@ -16,12 +16,11 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
-from app.settings.sending import KEY_BYTES, Callbacks, Relay, Secrets, Sending
+from app.settings.sending import Callbacks, Relay, Secrets, Sending
 from schemas.event_data import OURS
 
 __all__ = [
     "KEYS_FILE",
-    "KEY_BYTES",
     "Api",
     "Blobs",
     "Callbacks",

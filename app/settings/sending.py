@@ -8,9 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from app.settings.sections import Section
-
-#: Bytes of a key that encrypts secrets at rest: AES-256.
-KEY_BYTES = 32
+from sql.sealing import KEY_BYTES
 
 
 class Sending(Section):

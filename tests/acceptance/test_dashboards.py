@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from app.clients.seal import new_key
 from app.kafka import client_args
 from app.simulator.server import Plan
 from sql import EventStore
+from sql.sealing import new_key
 from tests.acceptance.test_alerts import receiver, watching
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving

@@ -12,8 +12,8 @@ import pytest
 
 from app.api.openapi.bundle import document
 from app.api.openapi.postman import collection
-from app.clients.seal import new_key
 from app.http.access import SCOPES
+from sql.sealing import new_key
 from tests.acceptance import node
 from tests.support import traffic
 from tests.support.stack import Stack

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from adapters.simulating import Sent
-from app.clients.seal import new_key
 from app.simulator import webhooks_of
 from app.simulator.server import Plan
+from sql.sealing import new_key
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import Ran

@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from app.clients.seal import new_key
 from app.kafka import client_args
 from app.simulator.server import Plan
 from sql import EventStore
+from sql.sealing import new_key
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.support.collector import Collector, attributes, collecting

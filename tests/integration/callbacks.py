@@ -21,9 +21,10 @@ from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
-from app.clients.seal import Seal, new_key
+from app.keys import seal_of
 from app.settings import Secrets, Settings
 from sql import EventStore
+from sql.sealing import new_key
 from tests.integration.scripted import tcp_server
 from tests.support.waiting import eventually
 from webhooks.subscribers import shown
@@ -130,7 +131,7 @@ class Office:
         """With a key of its own to seal with, and configurations that are read anew each time."""
         settings = Settings(data=data, secrets=Secrets(keys=[SecretStr(new_key())]))
         health = WorkerHealth()
-        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), seal_of(settings))
         return cls(store, settings, callbacks, NotificationMetrics(health), health)
 
     async def configure(self, url: str | None, types: Sequence[str] = (), client: str = CLIENT, **more: Any) -> None:

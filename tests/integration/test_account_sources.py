@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from app.clients.account_sources import FILE, AccountSources
 from app.clients.changes import Changes
-from app.clients.seal import new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.support.waiting import eventually

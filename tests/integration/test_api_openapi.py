@@ -12,11 +12,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
 from app.api import openapi
-from app.clients.seal import new_key
 from app.http.access import SCOPES, mint
 from app.http.app import Http
 from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event, failed
 

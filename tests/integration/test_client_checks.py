@@ -11,9 +11,10 @@ from app.cli.doctor.finding import Finding
 from app.clients.callbacks import ClientCallbacks
 from app.clients.changes import Changes
 from app.clients.configured import Clients
-from app.clients.seal import Seal, new_key
+from app.keys import seal_of
 from app.settings import Postgres, Secrets, Settings, Source
 from sql import EventStore
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 
@@ -64,7 +65,7 @@ async def test_each_account_shows_where_its_provider_posts(settings: Settings) -
 async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
     """It is named; the others' are not."""
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
-        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), seal_of(settings))
         for client in ("shop", "other"):
             document = {
                 "channels": [{"channel": "sms", "account": "twilio"}],

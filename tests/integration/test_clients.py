@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from app.cli.doctor import clients as client_checks
 from app.clients.changes import Changes, InUse
 from app.clients.configured import Clients, LockedAccount, UnknownAccount, UnknownClient
-from app.clients.seal import NoKey, new_key
 from app.settings import Postgres, Secrets, Settings, Source
 from schemas import SchemaError
 from sql import EventStore
+from sql.sealing import NoKey, new_key
 from tests.conftest import Dsns
 
 OLD, NEW = new_key(), new_key()

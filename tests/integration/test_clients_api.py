@@ -7,8 +7,8 @@ from typing import Any
 import pytest_asyncio
 from pydantic import SecretStr
 
-from app.clients.seal import new_key
 from app.settings import Callbacks, Secrets, Settings, Source
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
 

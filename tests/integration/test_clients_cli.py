@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from app.clients.accounts import opened
 from app.clients.configured import Clients
-from app.clients.seal import Seal, new_key
+from app.keys import seal_of
 from app.settings import Secrets, Settings
 from sql import EventStore
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store
 
@@ -132,7 +133,7 @@ async def test_secrets_are_not_taken_from_the_command_line(line: Line, store: Ev
     both = ("--secret", "auth_token=env:TOKEN", "--secret", f"auth_token=@{tmp_path / 'old'}", "--trusted")
     assert (await line(*account, *both, TOKEN="from-variable")).code == 0
     (row,) = await store.accounts("shop")
-    account_ = opened(row, Seal.of(line.settings))
+    account_ = opened(row, seal_of(line.settings))
     assert (account_.values["auth_token"], account_.trusted) == (("from-variable", "from-file"), True)
     for missing in ("auth_token=env:NOT_THERE", "auth_token=@not_there", "auth_token"):
         assert (await line(*account, "--secret", missing)).code == 2

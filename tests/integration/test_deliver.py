@@ -19,11 +19,11 @@ from agents.telling.deliver import LEASE, TIMEOUT
 from agents.transport.unanswered import REDACTED
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
-from app.clients.seal import NoKey, Seal
 from schemas.events import Event
 from sql import EventStore
 from sql.deliveries import DeliveryOutcome
 from sql.relay import Place
+from sql.sealing import NoKey, Seal
 from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event

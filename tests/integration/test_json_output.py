@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.clients.seal import new_key
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 

@@ -15,9 +15,9 @@ from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.process.parts import notify
 from app.clients.configured import Clients
-from app.clients.seal import new_key
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
+from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.callbacks import LOOPBACK, Office, Receiver, receiving
 from tests.integration.serving import NOON, event

@@ -18,11 +18,11 @@ from app.cli.support.terminal import FAILED, MISUSED, add_row, entry, fields, mi
 from app.clients.accounts import LockedAccount
 from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
-from app.clients.seal import NoKey
 from app.clients.shown_accounts import AccountJson, accounts_json
 from app.embedded.running import resolve
 from app.settings.loading import load
 from schemas import SchemaError
+from sql.sealing import NoKey
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]
 

@@ -13,7 +13,7 @@ from app.cli.clients.documents import Unreadable, differences, document_of
 from app.cli.support.terminal import print_note
 from app.clients.accounts import Account, account_of
 from app.clients.changes import Changes, check_routes
-from app.clients.seal import Seal
+from app.keys import seal_of
 from app.sending.configuration import parse
 from schemas import SchemaError
 
@@ -79,7 +79,7 @@ async def _check(one: _Client, changes: Changes) -> None:
     changes.check_client(one.id)
     made = {name: _account(one, name) for name in one.accounts}
     if made:
-        _ = Seal.of(changes.settings).key_id  # raises NoKey before anything is written
+        _ = seal_of(changes.settings).key_id  # raises NoKey before anything is written
     if one.document:
         try:
             client = parse(one.id, 0, one.document, changes.settings.callbacks.http_hosts)

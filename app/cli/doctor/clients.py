@@ -10,18 +10,19 @@ from app.cli.doctor.sources import verifies
 from app.cli.support.terminal import printable
 from app.clients.accounts import Account, UnknownAccount, opened
 from app.clients.callbacks import context
-from app.clients.seal import NoKey, Seal, Tampered
 from app.clients.shown_accounts import webhooks_of
+from app.keys import seal_of
 from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore
+from sql.sealing import NoKey, Seal, Tampered
 
 
 async def clients(settings: Settings) -> AsyncIterator[Finding]:
     """Check that there is a key to encrypt with, that every account and callback secret can be decrypted, that every account
     can verify its webhooks, and that this version can read every configuration."""
-    seal = Seal.of(settings)
+    seal = seal_of(settings)
     try:
         found = f"the key {seal.key_id} encrypts, {len(settings.secrets.keys)} decrypt"
         yield Finding("Clients' secrets", "ok", found)

@@ -6,9 +6,9 @@ import pytest
 
 from app.clients.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.clients.configured import implied, implied_document
-from app.clients.seal import Seal
 from app.settings import Settings, Source
 from schemas import SchemaError
+from sql.sealing import Seal
 
 SEAL = Seal([bytes(32)])
 TWILIO: dict[str, Any] = {

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from app.clients.seal import NoKey, Seal, Tampered, key_id_of, new_key
 from app.embedded.firstrun import make_key
+from app.keys import seal_of
 from app.settings import KEYS_FILE, Secrets, Settings
 from app.settings.wording import worded
+from sql.sealing import NoKey, Seal, Tampered, key_id_of, new_key
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
@@ -84,7 +85,7 @@ def test_without_a_key_it_is_said_what_to_do() -> None:
 def test_keys_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """As base64 of 32 bytes; another length is refused without being repeated."""
     monkeypatch.setenv("THREADLINE_SECRETS__KEYS", f'["{base64.b64encode(NEW).decode()}"]')
-    assert Seal.of(Settings()).key_id == Seal([NEW]).key_id
+    assert seal_of(Settings()).key_id == Seal([NEW]).key_id
     assert len(base64.b64decode(new_key())) == 32
     for wrong in ("c2hvcnQ=", "not base64!", ""):
         with pytest.raises(ValidationError) as raised:
@@ -100,8 +101,8 @@ def test_a_first_start_makes_a_key_for_all_of_the_data_folder(tmp_path: Path) ->
     assert not make_key(tmp_path)
     assert (tmp_path / KEYS_FILE).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / KEYS_FILE).parent.stat().st_mode & 0o777 == 0o700
-    seal = Seal.of(Settings(data=tmp_path))
+    seal = seal_of(Settings(data=tmp_path))
     assert seal.unseal(seal.seal(b"secret", "a"), "a") == b"secret"
     configured = Secrets(keys=[SecretStr(base64.b64encode(NEW).decode())])
-    assert Seal.of(Settings(data=tmp_path, secrets=configured)).key_id == Seal([NEW]).key_id
+    assert seal_of(Settings(data=tmp_path, secrets=configured)).key_id == Seal([NEW]).key_id
     assert not Settings(data=tmp_path / "other").secrets.keys

@@ -1,9 +1,8 @@
 """Encrypts secrets at rest that must be read again: AES-256-GCM (NIST SP 800-38D), keys from the settings.
 
 A sealed value is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (the secret's owner and name) is the
-associated
-data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key is good for 2^32 values
-(section 8.3).
+associated data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key is good for 2^32
+values (section 8.3).
 """
 
 import base64
@@ -14,8 +13,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.settings import KEY_BYTES, Settings
-
+#: Bytes of a key.
+KEY_BYTES = 32
 _ID, _NONCE, _TAG = 8, 12, 16
 
 
@@ -33,11 +32,6 @@ class Seal:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_id_of(key): AESGCM(key) for key in keys}
         self._first = _id_of(keys[0]) if keys else None
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Seal":
-        """Return one with the keys of the settings; without a key, its methods raise NoKey."""
-        return cls([base64.b64decode(key.get_secret_value()) for key in settings.secrets.keys])
 
     @property
     def key_id(self) -> str:
