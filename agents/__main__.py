@@ -33,6 +33,7 @@ from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.producers import producer
 from app.kafka.unread import Log
+from app.keys import seal_of
 from app.memory import settle
 from app.settings import Settings, Worker
 from app.settings.loading import SettingsRefused
@@ -80,7 +81,9 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
     worker = settings.worker
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
-    store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
+    store = await EventStore.open(
+        settings.postgres.dsn.get_secret_value(), seal_of(settings), pool=settings.postgres.pool
+    )
     health.more.append(partial(pool_metrics, store))
     settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)

@@ -3,17 +3,21 @@
 import asyncio
 import statistics
 from collections.abc import Sequence
-from hashlib import md5
 from typing import Self
 from uuid import UUID
 
+import psycopg
+
 from app.http.access import mint
 from sql import EventStore
+from tests.support.keys import SEAL
 
 
-def customer_of(number: str) -> UUID:
-    """Return the id of the customer of whom only this phone number is known."""
-    return UUID(md5(f"default\x1fphone\x1f{number}".encode(), usedforsecurity=False).hexdigest())
+async def customers(dsn: str) -> list[UUID]:
+    """Return the ids of the customers of all handles, by the handle's value."""
+    async with await psycopg.AsyncConnection.connect(dsn) as db:
+        found = await db.execute("SELECT customer_id FROM threadline.handles ORDER BY value")
+        return [row[0] for row in await found.fetchall()]
 
 
 class Reader:
@@ -38,7 +42,7 @@ class Reader:
 async def key(dsn: str) -> str:
     """Create an API key that may read timelines; return it."""
     key_id, token, fingerprint = mint()
-    async with await EventStore.open(dsn, pool=1) as store:
+    async with await EventStore.open(dsn, SEAL, pool=1) as store:
         await store.create_api_key(key_id, "bench", "default", ["timeline:read"], fingerprint)
     return token
 

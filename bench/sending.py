@@ -24,6 +24,7 @@ from bench import provider
 from bench.asking import SINGLY, by_http, by_kafka, done, relayed, request_of, sent
 from bench.progress import say
 from sql import EventStore, NewMessage
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 
 #: Numbers of connections tried for the limit; httpx is fastest with few.
@@ -73,7 +74,7 @@ def _source(client: str, url: str) -> dict[str, Any]:
 async def _prepare(stack: Stack) -> dict[str, str]:
     """Configure each client; return an API key for each."""
     keys = {}
-    async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
+    async with await EventStore.open(stack.postgres.dsn("service"), SEAL, pool=1) as store:
         for name in CLIENTS:
             route = {"channel": "email", "account": f"resend-{name}", "concurrency": 128}
             await store.set_client(name, {"channels": [route]}, "bench")
@@ -108,7 +109,7 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
     each = count // 2 // len(CLIENTS)
     wanted = {name: each + (count - each * len(CLIENTS) if name == CLIENTS[0] else 0) for name in CLIENTS}
     at = datetime.now(UTC) + timedelta(seconds=max(10.0, count / 2500))
-    async with await EventStore.open(stack.postgres.dsn("service"), pool=2) as store:
+    async with await EventStore.open(stack.postgres.dsn("service"), SEAL, pool=2) as store:
         clients = Clients(store, stack.settings)
         for name, many in wanted.items():
             client = await clients.client(name)

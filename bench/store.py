@@ -21,6 +21,7 @@ from sql.migrate import migrate
 from tests.faults.faults import facts_of
 from tests.faults.providers import Signed
 from tests.support import traffic
+from tests.support.keys import SEAL
 
 BATCH = 1000
 BARE = """INSERT INTO threadline.events
@@ -36,7 +37,7 @@ def rows_of(count: int) -> list[Row]:
 
 async def append(dsn: str, rows: list[Row]) -> float:
     """Return the rows/s of `EventStore.append`."""
-    async with await EventStore.open(dsn, pool=1) as store:
+    async with await EventStore.open(dsn, SEAL, pool=1) as store:
         await store.append(rows[:BATCH])
         began = time.perf_counter()
         for start in range(BATCH, len(rows), BATCH):

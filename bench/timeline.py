@@ -5,16 +5,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import psycopg
 
 from app.embedded.postgres import Postgres
 from bench.progress import say
-from bench.reader import Reader, at, customer_of, key
+from bench.reader import Reader, at, customers, key
 from sql import EventStore
 from sql.migrate import migrate
 from sql.rebuild import rebuild
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 
 PAGE = 50
@@ -22,13 +24,21 @@ PAGE = 50
 WARM_UP = 200
 
 #: Adds messages with two events each, a hundred messages a customer.
-FILL = """INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
-    provider_message_id, handle_kind, handle_value, occurred_at, received_at, payload, reference, handle_id)
+FILL = """WITH made AS (
+    INSERT INTO threadline.handles (client_id, kind, value, digest)
+    SELECT 'default', 'phone', '+1555' || lpad(c::text, 7, '0'), convert_to(c::text, 'UTF8')
+    FROM generate_series(%(first)s::bigint / 100, %(last)s / 100) AS c
+    ON CONFLICT (client_id, digest) DO UPDATE SET kind = excluded.kind
+    RETURNING id, digest
+)
+INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
+    provider_message_id, handle_kind, occurred_at, received_at, payload, reference, handle_id)
 SELECT threadline.event_id('default', 'twilio', n || t), t, 'default', 'sms', 'outbound', 'twilio', n || t, 'twilio', 'SM' || n,
-    'phone', '+1555' || lpad((n / 100)::text, 7, '0'), at, at + interval '1 s', '{"content": {"text": "Your order is on its way"}}',
+    'phone', at, at + interval '1 s', '{"content": {"text": "Your order is on its way"}}',
     threadline.provider_reference('default', 'twilio', 'SM' || n),
-    threadline.handle_id('default', 'phone' || E'\\x1f' || '+1555' || lpad((n / 100)::text, 7, '0'))
-FROM generate_series(%(first)s::bigint, %(last)s) AS n, unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
+    made.id
+FROM generate_series(%(first)s::bigint, %(last)s) AS n
+JOIN made ON made.digest = convert_to((n / 100)::text, 'UTF8'), unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
     LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 s' AS at) AS clock"""
 
 
@@ -50,7 +60,7 @@ async def fill(server: Postgres, name: str, events: int) -> tuple[float, float]:
         raise RuntimeError(f"{folded} of {events} events were folded")
     say(f"{events:,} events rebuilt in {took:.0f} s")
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as db:
-        for table in ("interactions", "handles"):
+        for table in ("interactions", "handles", "assignments"):
             await db.execute(f"VACUUM ANALYZE threadline.{table}")
         row = await (await db.execute("SELECT pg_database_size(current_database())")).fetchone()
     async with await psycopg.AsyncConnection.connect(server.dsn("superuser", name), autocommit=True) as db:
@@ -65,14 +75,14 @@ class Side:
 
     api: Reader
     store: EventStore
-    customers: int
+    customers: list[UUID]
     http: list[float]
     calls: list[float]
 
     async def read(self, number: int) -> None:
         """Read a page by HTTP and one by the store's call, of different customers. Raises RuntimeError if one is
         incomplete."""
-        one, other = (customer_of(f"+1555{n * 7919 % self.customers:07d}") for n in (2 * number, 2 * number + 1))
+        one, other = (self.customers[n * 7919 % len(self.customers)] for n in (2 * number, 2 * number + 1))
         began = time.perf_counter()
         status, body = await self.api.get(f"/api/customers/{one}/interactions?limit={PAGE}")
         self.http.append(time.perf_counter() - began)
@@ -90,7 +100,7 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
     "rebuild": events/s, "size": MiB of the large database}."""
     found: dict[Any, Any] = {}
     async with Stack(folder) as stack, contextlib.AsyncExitStack() as opened:
-        served: dict[str, tuple[int, str, EventStore, int]] = {}
+        served: dict[str, tuple[int, str, EventStore, list[UUID]]] = {}
         for name, events in (("small", small), ("large", large)):
             await stack.postgres.execute("copy_database", name=name, template="template1")
             await migrate(stack.postgres.dsn("owner", name))
@@ -99,13 +109,13 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
             token = await key(service)
             child = await stack.start("serve", THREADLINE_POSTGRES=orjson.dumps({"dsn": service}).decode())
             stack.children[name] = child
-            store = await opened.enter_async_context(await EventStore.open(service, pool=1))
-            served[name] = (stack.door, token, store, events // 200)
+            store = await opened.enter_async_context(await EventStore.open(service, SEAL, pool=1))
+            served[name] = (stack.door, token, store, await customers(stack.postgres.dsn("owner", name)))
             stack.move()
         # Connected only now: the door closes a connection that is idle for as long as the larger one is filled.
         sides = {
-            name: Side(await Reader.open(port, token), store, customers, [], [])
-            for name, (port, token, store, customers) in served.items()
+            name: Side(await Reader.open(port, token), store, ids, [], [])
+            for name, (port, token, store, ids) in served.items()
         }
         say(f"{reads:,} pages from each, in turn, by HTTP and by the store's call")
         for number in range(reads + WARM_UP):

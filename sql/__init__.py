@@ -53,5 +53,5 @@ class EventStore(
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
     (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`) and dead letters (`sql.dead_letters`).
 
-    Open it with `await EventStore.open(dsn, pool=8)`, and close it with `async with` or `close`.
+    Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

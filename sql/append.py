@@ -10,8 +10,9 @@ from psycopg.rows import DictRow
 from sql.blocks import pack
 from sql.errors import REPEAT
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
+from sql.naming import Naming
 from sql.parameters import array_of, events_of, json
-from sql.pool import Connection, Pooled
+from sql.pool import Connection
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.statements import statement
 
@@ -24,7 +25,7 @@ _END = (1 << 63) - 1
 T = TypeVar("T")
 
 
-class Appending(Pooled):
+class Appending(Naming):
     """Writes the log."""
 
     async def append(
@@ -48,6 +49,7 @@ class Appending(Pooled):
         if not rows and not raw and not dead and not replays:
             return Appended(0, 0)
         events = events_of(rows) if written is None else array_of(written)
+        named = await self._named(rows)
         block = await _block(raw) if raw else None
         letters = letters_of(dead) if dead else None
 
@@ -56,7 +58,7 @@ class Appending(Pooled):
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            cursor = await _write(connection, events, _links(rows), kept=bool(raw))
+            cursor = await _write(connection, events, named, _links(rows), kept=bool(raw))
             if replays:
                 await note_replays(connection, replays, await repeated_places(cursor))
             return cursor
@@ -74,15 +76,15 @@ class Appending(Pooled):
     ) -> int:
         """Append those of the repeated events, which stand at these places, that differ from the log; return how many."""
         rows = [all_rows[place] for place in places]
-        differing = await self._rows("differing", {"events": json(events_of(rows))})
+        differing = await self._rows("differing", {"events": json(events_of(rows)), **await self._named(rows)})
         if not differing:
             return 0
-        again = events_of(
-            [rows[one["place"]] for one in differing], [(one["variant"], one["joined"]) for one in differing]
-        )
+        varied = [rows[one["place"]] for one in differing]
+        again = events_of(varied, [(one["variant"], one["joined"]) for one in differing])
+        named = await self._named(varied)
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = await _write(connection, again, True, block=block, varied=True)
+            cursor = await _write(connection, again, named, True, block=block, varied=True)
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -110,10 +112,11 @@ class Appending(Pooled):
                 await asyncio.sleep(0.005 * attempt)
         raise AssertionError("unreachable")
 
-    async def write(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Append and project events of our own within a transaction of `transact`. Repeated events are ignored."""
+    async def write(self, connection: Connection, rows: Sequence[Row], named: dict[str, Any]) -> None:
+        """Append and project events of our own within a transaction of `transact`. `named`: their handles, found before the
+        transaction began. Repeated events are ignored."""
         if rows:
-            await _write(connection, events_of(rows), _links(rows))
+            await _write(connection, events_of(rows), named, _links(rows))
 
 
 def _links(rows: Sequence[Row]) -> bool:
@@ -131,17 +134,19 @@ def _links(rows: Sequence[Row]) -> bool:
 async def _write(
     connection: Connection,
     events: bytes,
+    named: dict[str, Any],
     linking: bool,
     *,
     kept: bool = False,
     block: int | None = None,
     varied: bool = False,
 ) -> AsyncCursor[DictRow]:
-    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this
+    """Append and project; return the cursor whose row will have the number of events `appended`. `named`: the parameters of the
+    events' handles (`sql.naming`); `kept`: this
     transaction stored their raw records; else `block` is the block that holds them. `varied`: they are repeated events
     that differ."""
     cursor = connection.cursor(binary=True)
-    parameters: dict[str, Any] = {"events": json(events), "kept": kept, "block": block}
+    parameters: dict[str, Any] = {"events": json(events), **named, "kept": kept, "block": block}
     await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
     if linking:
         recorded = await cursor.fetchone()
@@ -166,7 +171,7 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
         for name in LINKING if left is None or left["pairs_left"] else ():
             await connection.execute(statement(name), span, prepare=True)
     if recorded["relating"]:
-        # Before the fold: whoever waits for the lock must not hold new handles that its holder waits for.
+        # Before the fold: whoever waits for the lock must not hold interactions that its holder waits for.
         await connection.execute(statement("customers_lock"), span, prepare=True)
     await connection.execute(statement("project"), span, prepare=True)
     if recorded["relating"]:

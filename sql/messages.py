@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schemas.events import Event
-from schemas.numbering import canonical
+from schemas.events import Event, Handle
 
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
@@ -14,13 +13,13 @@ Lane = tuple[str, str, float | None, int, int]
 
 class Reference(NamedTuple):
     """A name of a message on which a provider reported: our id, or else the provider's id and, if that is the id of a job
-    with several recipients, the recipient (its kind, U+001F, its value)."""
+    with several recipients, the recipient."""
 
     client: str
     provider: str
     message_id: str | None = None
     provider_message_id: str | None = None
-    recipient: str | None = None
+    recipient: Handle | None = None
 
 
 def references_of(event: Event, client: str) -> list[Reference]:
@@ -29,8 +28,7 @@ def references_of(event: Event, client: str) -> list[Reference]:
     if ours := event.message_id or event.echoed_message_id:
         found.append(Reference(client, provider, ours))
     if event.provider_message_id:
-        handle = canonical(event.handle) if event.per_recipient and event.handle else None
-        recipient = f"{handle.kind}\x1f{handle.value}" if handle else None
+        recipient = event.handle if event.per_recipient else None
         found.append(Reference(client, provider, None, event.provider_message_id, recipient))
     return found
 
@@ -53,8 +51,8 @@ class LaneReport(NamedTuple):
 class NewMessage(NamedTuple):
     r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
     `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
-    `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it (kind, \x1f, value),
-    or `user` and the service's own id; and the canonical spelling if that differs; `key`: of its request; a second
+    `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it, as it is
+    dialled, or `user` and the service's own id; `key`: of its request; a second
     request with the same key gets the answer to the first; `trace`: the `traceparent` of the request,
     if that is traced."""
 
@@ -73,7 +71,7 @@ class NewMessage(NamedTuple):
     error: dict[str, Any] | None
     request: dict[str, Any]
     fingerprint: str
-    handles: list[tuple[str, ...]]
+    handles: list[tuple[str, Handle]]
     key: str | None = None
     trace: str | None = None
 

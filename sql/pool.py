@@ -11,6 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from sql.sealing import Seal
 from sql.statements import statement
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
@@ -26,12 +27,15 @@ Connection = AsyncConnection[DictRow]
 class Pooled:
     """A pool of connections, each set up by `queries/session.sql`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
-        self._pool = pool
+    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal) -> None:
+        self._pool, self._seal = pool, seal
+        #: The clients' peppers (`sql.naming`).
+        self._peppers: dict[str, bytes] = {}
 
     @classmethod
-    async def open(cls, dsn: str, pool: int = 8) -> Self:
-        """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections.
+    async def open(cls, dsn: str, seal: Seal, pool: int = 8) -> Self:
+        """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections; `seal`
+        encrypts what is kept encrypted.
 
         It returns before the first connection is made, so that a process can start while the database is away; calls
         then raise psycopg_pool.PoolTimeout (a psycopg.OperationalError) after five seconds.
@@ -48,7 +52,7 @@ class Pooled:
             name="threadline",
         )
         await connections.open()
-        return cls(connections)
+        return cls(connections, seal)
 
     def pool_figures(self) -> dict[str, int]:
         """Return how many connections the pool has `open`, how many are `idle`, how many it may have (`limit`), and how many

@@ -15,16 +15,14 @@ from uuid import UUID
 import orjson
 
 from schemas.events import Handle
-from schemas.numbering import canonical
 from sql.facts import CHANGES, FACTS
 from sql.messages import Reference
-from sql.parameters import always_written, json
-from sql.pool import Pooled
+from sql.naming import Naming
 
 Interaction = dict[str, Any]
 
 
-class Reading(Pooled):
+class Reading(Naming):
     """Reads the log and its projections. All methods raise psycopg.OperationalError while the database is away."""
 
     async def timeline(
@@ -61,8 +59,7 @@ class Reading(Pooled):
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
         """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
         handle is unknown."""
-        handle = canonical(Handle(kind, value))
-        return await self._rows("customer_of", {"client_id": client_id, "kind": handle.kind, "value": handle.value})
+        return await self._rows("customer_of", await self._key_of(client_id, Handle(kind, value)))
 
     async def handles(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
         """Return a customer's handles, as `customer_of` does; empty if there is no such customer."""
@@ -132,7 +129,7 @@ class Reading(Pooled):
     async def traces(self, references: Sequence[Reference]) -> list[dict[str, Any]]:
         """Return the `trace` (a `traceparent`) of each of these messages that is traced, with the `place` of its
         reference."""
-        return await self._rows("traces", {"references": json(always_written(references))})
+        return await self._rows("traces", {"references": await self._references(references)})
 
 
 def _interaction(row: dict[str, Any]) -> Interaction:

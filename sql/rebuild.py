@@ -38,6 +38,7 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
             raise RebuildError("another rebuild (or a migration) of this database is under way")
         await connection.execute(statement("rebuild_session"))
         await connection.execute(statement("rebuild_start"))
+        await connection.execute(statement("rebuild_assign"))
         total = (await _one(connection, "rebuild_total"))["total"]
         done, place = await _fold_settled(connection, (0, 0), 0, total, progress)
         await connection.execute(statement("rebuild_analyze"))
@@ -45,6 +46,7 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
             try:
                 async with connection.transaction():
                     await connection.execute(statement("rebuild_close"))
+                    await connection.execute(statement("rebuild_assign"))
                     last = await _fold(connection, place, (_END, _END))
                     await connection.execute(statement("rebuild_swap"))
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:

@@ -55,6 +55,10 @@ class Seal:
         except InvalidTag as error:
             raise Tampered("it was changed since it was sealed, or was sealed for another place") from error
 
+    def renewed(self, sealed: bytes, context: str) -> bytes | None:
+        """Return the value encrypted with the first key; None if it is so already. Raises NoKey, or Tampered."""
+        return None if sealed[:_ID] == self._sealing() else self.seal(self.unseal(sealed, context), context)
+
     def _sealing(self) -> bytes:
         if self._first is None:
             raise NoKey(

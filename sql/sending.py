@@ -9,6 +9,7 @@ import orjson
 import psycopg
 
 from sql.append import Appending
+from sql.handles import Places, only
 from sql.letters import note_outcomes
 from sql.messages import (
     Accepted,
@@ -22,7 +23,7 @@ from sql.messages import (
     Reference,
     Settled,
 )
-from sql.parameters import always_written, json
+from sql.parameters import json
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
 from sql.statements import statement
@@ -56,8 +57,13 @@ class SendingStore(Appending):
         Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
         one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
         lanes = {each.lane[:2]: each.lane for each in messages if each.lane is not None}
+        places = Places()
+        placed = [each._replace(handles=_dialled(each, places)) for each in messages]
+        rows: list[Row] = [(each.event, each.client_id, each.received_at, None) for each in messages]
+        named = await self._named(rows)
         parameters = {
-            "messages": json(orjson.dumps([each[_COLUMNS:] for each in messages])),
+            "messages": json(orjson.dumps([each[_COLUMNS:] for each in placed])),
+            "handles": await self._listed(places.owned),
             "lanes": json(orjson.dumps([*lanes.values()])),
         }
 
@@ -67,8 +73,8 @@ class SendingStore(Appending):
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
-            new_ones = (each for each, new in zip(messages, fresh, strict=True) if new)
-            await self.write(connection, [(each.event, each.client_id, each.received_at, None) for each in new_ones])
+            new_ones = [place for place, new in enumerate(fresh) if new]
+            await self.write(connection, [rows[place] for place in new_ones], only(named, new_ones))
             noted = [
                 replace(replay, events=int(new), rows=1)
                 for each, new, replay in zip(accepted, fresh, replays, strict=False)
@@ -104,9 +110,11 @@ class SendingStore(Appending):
         """Write the outcomes of claims, with their events."""
         parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in settled]))}
 
+        named = await self._named(rows)
+
         async def work(connection: Connection) -> None:
             await connection.execute(statement("settle"), parameters, prepare=True)
-            await self.write(connection, rows)
+            await self.write(connection, rows, named)
 
         await self.transact(work)
 
@@ -125,7 +133,7 @@ class SendingStore(Appending):
 
     async def recheck_watched(self, references: Sequence[Reference]) -> None:
         """Make the watched ones of these messages due, because providers reported that they failed."""
-        await self._run_only("recheck_watched", {"references": json(always_written(references))})
+        await self._run_only("recheck_watched", {"references": await self._references(references)})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
         """Call `call` now, and whenever any process accepts requests, until the connection is lost. Uses a connection
@@ -182,11 +190,13 @@ class SendingStore(Appending):
         """Cancel a message, with its event if it waited. Return the state it was in, or None if it is too late or unknown. A
         message that was `sending` may still be sent, and is not retried."""
 
+        named = await self._named([row])
+
         async def work(connection: Connection) -> str | None:
             parameters = {"client_id": client_id, "message_id": message_id}
             found = await (await connection.execute(statement("cancel"), parameters, prepare=True)).fetchone()
             if found is not None and found["was"] != "sending":
-                await self.write(connection, [row])
+                await self.write(connection, [row], named)
             return None if found is None else str(found["was"])
 
         return await self.transact(work)
@@ -201,6 +211,14 @@ class SendingStore(Appending):
         """After the database was restored, make unanswered each message that is due, being sent or watched, since it may have
         been sent since the restored time. Return their `client_id` and `message_id`. The audit names `actor`."""
         return await self._run("hold_restored", {"actor": actor})
+
+
+def _dialled(message: NewMessage, places: Places) -> list[Any]:
+    """Return where a message goes, as `accept` reads it: channels, addresses as they are dialled, and their numbers."""
+    return [
+        (channel, f"{handle.kind}\x1f{handle.value}", places.of(message.client_id, handle))
+        for channel, handle in message.handles
+    ]
 
 
 async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:

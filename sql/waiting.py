@@ -41,11 +41,14 @@ class WaitingStore(Appending):
         """Cancel those of these messages that are still in the state, with the events that `event` makes of their message ids, in
         one transaction; return how many."""
 
+        await self._peppers_of({which.client_id})  # not within the transaction, which has another connection
+
         async def work(connection: Connection) -> int:
             parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state}
             cursor = await connection.execute(statement("cancel_messages"), parameters, prepare=True)
             cancelled = sorted(row["message_id"] for row in await cursor.fetchall())
-            await self.write(connection, event(cancelled))
+            rows = event(cancelled)
+            await self.write(connection, rows, await self._named(rows))
             return len(cancelled)
 
         return await self.transact(work)

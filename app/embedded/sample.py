@@ -1,12 +1,13 @@
 """Makes the sample that `threadline up` prints: an API key, a webhook to send, a timeline to read."""
 
-from hashlib import md5
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 from app.embedded.firstrun import secrets_folder, write_secret
 from app.http.access import SCOPES, fingerprint, mint
 from sql import EventStore
+from sql.sealing import Seal
 
 CLIENT = "default"
 #: The file of the sample's API key, within the data folder.
@@ -25,7 +26,9 @@ Send it a webhook:
 
 Read the timeline:
 
-  curl -sS {url}/api/customers/{customer}/interactions \\
+  customer=$(curl -sS '{url}/api/customers?handle={quoted}' \\
+    -H "Authorization: Bearer $(cat '{key}')" | grep -o '"customerId":"[^"]*' | cut -d'"' -f4)
+  curl -sS {url}/api/customers/$customer/interactions \\
     -H "Authorization: Bearer $(cat '{key}')"
 
 Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}
@@ -39,7 +42,7 @@ def text(url: str, data: Path) -> str:
     if cluster.is_symlink():
         elsewhere = f"\nPostgreSQL's files: {cluster.resolve()} (the account it runs as cannot enter the data folder)"
     given = {"url": url, "key": key_file(data), "data": data.absolute(), "elsewhere": elsewhere}
-    return _TEXT.format(phone=PHONE, customer=customer(), **given)
+    return _TEXT.format(phone=PHONE, quoted=quote(PHONE), **given)
 
 
 def key_file(data: Path) -> Path:
@@ -51,17 +54,12 @@ def key_file(data: Path) -> Path:
 async def ensure_key(service_dsn: str, data: Path) -> None:
     """Ensure that `key_file` holds a valid API key with all scopes, including those added by an upgrade."""
     file = key_file(data)
-    async with await EventStore.open(service_dsn, pool=1) as store:
+    async with await EventStore.open(service_dsn, Seal([]), pool=1) as store:
         if file.exists() and await _is_good(file.read_text().strip(), store):
             return
         id, token, hash = mint()
         await store.create_api_key(id, "threadline up", CLIENT, sorted(SCOPES), hash)
     write_secret(file, token + "\n")
-
-
-def customer() -> UUID:
-    """Return the customer id of the sample's sender: that of an unlinked handle."""
-    return UUID(md5(f"{CLIENT}\x1fphone\x1f{PHONE}".encode(), usedforsecurity=False).hexdigest())
 
 
 async def _is_good(token: str, store: EventStore) -> bool:

@@ -24,6 +24,7 @@ from app.http.health import HttpHealth
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
+from app.keys import seal_of
 from app.settings import Settings
 from app.settings.loading import load
 from app.settings.reloading import Reloading
@@ -117,7 +118,7 @@ class Http:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         # Does not wait for PostgreSQL: the door works without it, and the API answers 503.
-        store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
+        store = await EventStore.open(self._dsn, seal_of(self.settings), pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings, self._blobs)
         self.health.store = self.metrics.store = store
         await self.accounts.start(store)

@@ -15,7 +15,6 @@ from schemas import SchemaError
 from schemas.documents import check
 from schemas.events import Error, Handle
 from schemas.handles import handle_of
-from schemas.numbering import canonical
 from schemas.times import instant
 
 PRIORITIES = {"high": 0, "normal": 1, "low": 2}
@@ -120,17 +119,11 @@ def kept_request(
     return _request(client_id, message_id, document, fingerprint, to)
 
 
-def handles(request: Request) -> list[tuple[str, ...]]:
-    """Return the addresses to store beside the document: a channel, or `user`, and the address on it (kind, \\x1f, value),
-    as it is dialled. If the canonical spelling of the address differs (`schemas.numbering`), that is the third item."""
+def handles(request: Request) -> list[tuple[str, Handle]]:
+    """Return the addresses to store beside the document: a channel and the address on it, as it is dialled; and `user` and the
+    service's own id of the recipient, if the request names it."""
     user = request.document.get("userId")
-    found = [_address(channel, handle) for channel, handle in request.to.items()]
-    return found + ([("user", f"user_id\x1f{user}")] if user else [])
-
-
-def _address(channel: str, handle: Handle) -> tuple[str, ...]:
-    dialled, known = (f"{one.kind}\x1f{one.value}" for one in (handle, canonical(handle)))
-    return (channel, dialled) if dialled == known else (channel, dialled, known)
+    return [*request.to.items(), *([("user", Handle("user_id", user))] if user else [])]
 
 
 def _request(client: str, message: str, document: dict[str, Any], fingerprint: bytes, to: dict[str, Handle]) -> Request:

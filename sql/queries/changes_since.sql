@@ -10,15 +10,24 @@ WITH changed AS (
     ORDER BY id, client_id, e.xid DESC, e.position DESC
 ),
 asked AS MATERIALIZED (
-    SELECT coalesce((SELECT h.customer_id FROM handles AS h WHERE h.id = a.id), a.id) AS customer_id, array_agg(a.id) AS ids
-    FROM unnest(%(customers)s::uuid[]) AS a (id)
+    SELECT
+        coalesce(
+            (
+                SELECT own.customer_id FROM handles AS h JOIN assignments AS own ON own.handle_id = h.id
+                WHERE h.customer_id = given.id
+            ),
+            given.id
+        ) AS customer_id,
+        array_agg(given.id) AS ids
+    FROM unnest(%(customers)s::uuid[]) AS given (id)
     GROUP BY 1
 )
-SELECT h.customer_id, asked.ids AS asked_for, c.xid AS change_xid, c.position AS change_position,
+SELECT a.customer_id, asked.ids AS asked_for, c.xid AS change_xid, c.position AS change_position,
 \ir shown.sql
 FROM changed AS c
 JOIN interactions AS i ON i.id = c.id AND i.client_id = c.client_id
-JOIN handles AS h ON h.id = i.handle_id
-JOIN asked ON asked.customer_id = h.customer_id
+JOIN assignments AS a ON a.handle_id = i.handle_id
+JOIN asked ON asked.customer_id = a.customer_id
+\ir address.sql
 ORDER BY c.xid, c.position
 LIMIT %(limit)s

@@ -12,9 +12,9 @@ FROM (
     FROM (
         SELECT asked.handle_id AS id
         UNION
-        SELECT one.id
-        FROM handles AS one
-        WHERE one.customer_id = (SELECT own.customer_id FROM handles AS own WHERE own.id = asked.handle_id)
+        SELECT one.handle_id
+        FROM assignments AS one
+        WHERE one.customer_id = (SELECT own.customer_id FROM assignments AS own WHERE own.handle_id = asked.handle_id)
         UNION
         SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = asked.handle_id
     ) AS person

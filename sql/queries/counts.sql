@@ -2,7 +2,7 @@
 SELECT
     (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'events'::regclass) AS events,
     (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'interactions'::regclass) AS interactions,
-    (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'handles'::regclass) AS handles,
+    (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'assignments'::regclass) AS handles,
     (SELECT count(*) FROM dead_letters) AS dead_letters,
     (SELECT min(day) FROM raw_partitions) AS first_day,
     (SELECT max(day) FROM raw_partitions) AS last_day,

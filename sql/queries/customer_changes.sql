@@ -1,11 +1,12 @@
 -- A customer's interactions that changed after a place in the log and before the horizon, in the order of their last change.
-SELECT h.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change_position,
+SELECT a.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change_position,
 \ir shown.sql
-FROM handles AS h
-JOIN interactions AS i ON i.handle_id = h.id
-WHERE h.customer_id =
+FROM assignments AS a
+JOIN interactions AS i ON i.handle_id = a.handle_id
+\ir address.sql
+WHERE a.customer_id =
 \ir customer_id.sql
-    AND h.client_id = %(client_id)s
+    AND a.client_id = %(client_id)s
     AND i.last_change > ARRAY[%(xid)s, %(position)s]::bigint[]
     AND i.last_change[1] < %(horizon)s
 ORDER BY i.last_change

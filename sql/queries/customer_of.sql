@@ -1,6 +1,8 @@
 -- All handles of the customer who has a given handle.
-SELECT h.id, h.customer_id, h.kind, h.value
-FROM handles AS mine
-JOIN handles AS h ON h.customer_id = mine.customer_id AND h.client_id = mine.client_id
-WHERE mine.id = handle_id(%(client_id)s, %(kind)s || E'\x1f' || %(value)s)
+SELECT h.id, a.customer_id, h.kind, h.value
+FROM handles AS asked
+JOIN assignments AS mine ON mine.handle_id = asked.id
+JOIN assignments AS a ON a.customer_id = mine.customer_id AND a.client_id = mine.client_id
+JOIN handles AS h ON h.id = a.handle_id
+WHERE asked.client_id = %(client_id)s AND asked.digest = %(digest)s
 ORDER BY h.kind, h.value

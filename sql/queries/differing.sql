@@ -2,14 +2,21 @@
 -- each by its place in the batch, with a digest that makes its id (`variant`). `joined`: the event names the same type,
 -- message and person as all versions before it, or leaves them open. An event that contradicts them belongs to an
 -- interaction of its own: two people or messages must not become one because an id was used twice.
-WITH given AS MATERIALIZED (
+WITH whose AS MATERIALIZED (
+    -- All are there: `append` made those that were new.
+    SELECT array_agg(k.id ORDER BY number) AS ids
+    FROM jsonb_array_elements(%(handles)s) WITH ORDINALITY AS listed (h, number)
+    JOIN handles AS k ON k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')
+),
+again AS MATERIALIZED (
     SELECT
-        place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
+        place, event_id(r ->> 13, r ->> 3, source_event_id) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
         r ->> 2 AS direction, r ->> 3 AS source, r ->> 5 AS provider, r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value, nullif(r -> 10, 'null') AS error,
-        (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload, (r ->> 14)::timestamptz AS received_at
-    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS each (r, place)
+        AS message_id, handle_id, nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, payload,
+        (r ->> 14)::timestamptz AS received_at
+    FROM
+\ir given.sql
 ),
 repeated AS MATERIALIZED (
     SELECT
@@ -17,11 +24,11 @@ repeated AS MATERIALIZED (
         CASE WHEN e.provider_message_id IS NOT NULL
             THEN jsonb_build_array(coalesce(e.provider, e.source), e.provider_message_id)::text COLLATE "C"
         END AS theirs,
-        e.message_id, e.handle_kind || E'\x1f' || e.handle_value AS handle, e.payload ->> 'interactionId' AS about,
+        e.message_id, e.handle_id::text COLLATE "C" AS handle, e.payload ->> 'interactionId' AS about,
         least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
 \ir content_digest.sql
         AS digest
-    FROM given AS e
+    FROM again AS e
     CROSS JOIN LATERAL (
         SELECT * FROM events AS f WHERE f.id = e.identity
         -- OFFSET 0 makes it a look-up by index, whatever the planner's estimate of the table's size.
@@ -29,11 +36,10 @@ repeated AS MATERIALIZED (
     ) AS first
     -- Most repeated events are equal, which shows without a digest.
     WHERE (
-            e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_kind, e.handle_value,
-            e.error, e.occurred_at, e.payload
+            e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_id, e.error, e.occurred_at, e.payload
         ) IS DISTINCT FROM (
             first.type, first.channel, first.direction, first.provider, first.provider_message_id, first.message_id,
-            first.handle_kind, first.handle_value, first.error, first.occurred_at, first.payload
+            first.handle_id, first.error, first.occurred_at, first.payload
         )
         OR least(coalesce(e.occurred_at, e.received_at), e.received_at)
             < least(coalesce(first.occurred_at, first.received_at), first.received_at)
@@ -52,7 +58,7 @@ logged AS MATERIALIZED (
             CASE WHEN e.provider_message_id IS NOT NULL
                 THEN jsonb_build_array(coalesce(e.provider, e.source), e.provider_message_id)::text COLLATE "C"
             END AS theirs,
-            e.message_id, e.handle_kind || E'\x1f' || e.handle_value AS handle, e.payload ->> 'interactionId' AS about,
+            e.message_id, e.handle_id::text COLLATE "C" AS handle, e.payload ->> 'interactionId' AS about,
             least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
 \ir content_digest.sql
             AS digest

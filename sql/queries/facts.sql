@@ -1,5 +1,5 @@
--- Part of `append` and `project`: for each event of `fresh`, the columns of an interaction that it sets (`facts`); the
--- handles that it names; and its recipient's consent. A fact cannot be later than our receipt of it, whatever the provider's
+-- Part of `append` and `project`: for each event of `fresh`, the columns of an interaction that it sets (`facts`), and
+-- its recipient's consent. A fact cannot be later than our receipt of it, whatever the provider's
 -- clock says.
 facts AS (
     SELECT
@@ -10,8 +10,9 @@ facts AS (
         coalesce(
             e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = coalesce(e.identity, e.id) THEN e.source END
         ) AS provider,
-        CASE WHEN e.handle_kind = 'user_id' AND NOT f.change THEN e.handle_value END AS user_id,
-        CASE WHEN e.handle_kind <> 'user_id' AND NOT f.change THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
+        -- As texts, since there is no min(uuid).
+        CASE WHEN e.handle_kind = 'user_id' AND NOT f.change THEN e.handle_id::text END AS user_handle_id,
+        CASE WHEN e.handle_kind <> 'user_id' AND NOT f.change THEN e.handle_id::text END AS address_handle_id,
         CASE WHEN f.content AND NOT f.change THEN e.payload -> 'content' END AS content,
         CASE WHEN f.change THEN jsonb_strip_nulls(jsonb_build_object(
             'text ' || f.writer, CASE WHEN f.content AND e.type = 'MessageEdited'
@@ -47,16 +48,6 @@ facts AS (
             ) AS final
     ) AS f
     WHERE e.reference IS NOT NULL
-),
-handled AS (
-    INSERT INTO handles (id, customer_id, client_id, kind, value)
-    SELECT DISTINCT ON (handle_id) handle_id, handle_id, client_id, handle_kind, handle_value
-    FROM fresh
-    WHERE handle_id IS NOT NULL
-        -- A scalar subquery is looked up by index, whatever the planner's estimate of the table's size.
-        AND (SELECT known.id FROM handles AS known WHERE known.id = handle_id) IS NULL
-    ORDER BY handle_id
-    ON CONFLICT (id) DO NOTHING
 ),
 -- Opt-outs and opt-ins. One for a provider's list or group stops that list only, and is left out. The latest of each kind
 -- counts, whatever the order of arrival, and of two at the same time the one with the greatest basis.

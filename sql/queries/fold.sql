@@ -9,8 +9,8 @@ folded AS MATERIALIZED (
         min(provider) AS provider,
         min(provider_message_id) AS provider_message_id,
         min(message_id) AS message_id,
-        min(user_id) AS user_id,
-        min(address) AS address,
+        min(user_handle_id COLLATE "C")::uuid AS user_handle_id,
+        min(address_handle_id COLLATE "C")::uuid AS address_handle_id,
         content_join(content) AS content,
         changes_join(changes) AS changes,
         min(failure::text COLLATE "C")::jsonb AS failure,
@@ -27,7 +27,8 @@ folded AS MATERIALIZED (
 ),
 projected AS (
     INSERT INTO interactions AS i (
-        id, client_id, channel, direction, provider, provider_message_id, message_id, user_id, address, content, changes,
+        id, client_id, channel, direction, provider, provider_message_id, message_id, user_handle_id, address_handle_id,
+        content, changes,
         failure, setback, "timestamp",
 \each {column},
         failed_by, reached_by, deferred_by, given_up, last_change
@@ -40,8 +41,8 @@ projected AS (
         provider = least(i.provider, excluded.provider),
         provider_message_id = least(i.provider_message_id, excluded.provider_message_id),
         message_id = least(i.message_id, excluded.message_id),
-        user_id = least(i.user_id, excluded.user_id),
-        address = least(i.address, excluded.address),
+        user_handle_id = least(i.user_handle_id, excluded.user_handle_id),
+        address_handle_id = least(i.address_handle_id, excluded.address_handle_id),
         content = CASE
             WHEN excluded.content IS NULL THEN i.content
             WHEN i.content IS NULL THEN excluded.content

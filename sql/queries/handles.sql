@@ -1,7 +1,8 @@
 -- A customer's handles, by its id or by the id of one that was joined to it.
-SELECT id, customer_id, kind, value
-FROM handles
-WHERE customer_id =
+SELECT h.id, a.customer_id, h.kind, h.value
+FROM assignments AS a
+JOIN handles AS h ON h.id = a.handle_id
+WHERE a.customer_id =
 \ir customer_id.sql
-    AND client_id = %(client_id)s
-ORDER BY kind, value
+    AND a.client_id = %(client_id)s
+ORDER BY h.kind, h.value

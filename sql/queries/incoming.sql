@@ -3,42 +3,42 @@
 -- `joined`, it belongs to the same interaction as the first version. Events come as arrays, which are read in half the time
 -- of objects (see `sql/parameters.py`). They are sorted, so that two writers of the same events wait for each other in one
 -- order and cannot deadlock.
-WITH incoming AS MATERIALIZED (
+WITH
+\ir named.sql
+,
+incoming AS MATERIALIZED (
     SELECT
-        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
-        r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
+        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, source_event_id) AS identity, r ->> 0 AS type,
+        r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, source_event_id, r ->> 5 AS provider,
         r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
-        nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
+        AS message_id, r ->> 8 AS handle_kind, handle_id, related_id,
+        nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
         (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 18 AS variant, (r ->> 19)::boolean AS joined,
         r ->> 20 AS trace, place
-    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
+    FROM
+\ir given.sql
 ),
 fresh AS (
     INSERT INTO events (
         position, xid, id, identity, type, client_id, channel, direction, source, source_event_id, provider,
-        provider_message_id, message_id, handle_kind, handle_value, error, occurred_at, received_at, webhook_id,
-        webhook_block, payload, handle_id, reference, trace
+        provider_message_id, message_id, handle_kind, error, occurred_at, received_at, webhook_id, webhook_block,
+        payload, handle_id, related_id, reference, trace
     )
     SELECT
         position, (SELECT pg_current_xact_id()::text::bigint), own.id, CASE WHEN joined THEN identity END, type, client_id,
-        channel, direction, source, source_event_id, provider, provider_message_id, message_id, handle_kind,
-        handle_value, error, occurred_at, received_at, webhook_id,
+        channel, direction, source, source_event_id, provider, provider_message_id, message_id, handle_kind, error,
+        occurred_at, received_at, webhook_id,
         CASE
             WHEN webhook_id IS NULL THEN NULL
             WHEN %(kept)s THEN (SELECT currval('raw_webhooks_block_seq'))
             ELSE %(block)s::bigint
         END,
-        payload,
-        handle_id(client_id, handle_kind || E'\x1f' || handle_value),
+        payload, handle_id, related_id,
         CASE
             WHEN provider_message_id IS NOT NULL AND per_recipient
-                THEN recipient_reference(
-                    client_id, coalesce(provider, source), provider_message_id,
-                    handle_id(client_id, handle_kind || E'\x1f' || handle_value)
-                )
+                THEN recipient_reference(client_id, coalesce(provider, source), provider_message_id, handle_id)
             WHEN provider_message_id IS NOT NULL
                 THEN provider_reference(client_id, coalesce(provider, source), provider_message_id)
             WHEN message_id IS NOT NULL THEN message_reference(client_id, message_id)

@@ -7,7 +7,7 @@ WITH
 facts AS (
     SELECT
         l.interaction_id AS id, i.client_id, i.channel, i.direction, i.provider, i.provider_message_id, i.message_id,
-        i.user_id, i.address, i.content, i.changes, i.failure, i.setback, i."timestamp",
+        i.user_handle_id::text AS user_handle_id, i.address_handle_id::text AS address_handle_id, i.content, i.changes, i.failure, i.setback, i."timestamp",
 \each i.{column},
         i.failed_by, i.reached_by, i.deferred_by, i.given_up, i.last_change
     FROM losers AS l

@@ -1,4 +1,5 @@
 -- A recipient's profile, as the client set it.
-SELECT zone, changed_at
-FROM profiles
-WHERE handle_id = handle_id(%(client_id)s, %(kind)s || E'\x1f' || %(value)s)
+SELECT p.zone, p.changed_at
+FROM handles AS h
+JOIN profiles AS p ON p.handle_id = h.id
+WHERE h.client_id = %(client_id)s AND h.digest = %(digest)s

@@ -1,36 +1,21 @@
 -- Keeps the pairs of handles that a range of the log links. Returns the handles that got a new link (see `assign_customers`).
 -- Addresses that many people have by their kind are never linked.
 WITH stated AS MATERIALIZED (
-    SELECT DISTINCT e.client_id, h.id, h.kind, h.value, o.id AS other_id
+    SELECT DISTINCT e.client_id, e.handle_id AS one, e.related_id AS other
     FROM (
 \ir chunk.sql
-        AND type = 'HandleLinked' AND jsonb_array_length(payload -> 'handles') = 2
+        AND type = 'HandleLinked' AND handle_id <> related_id
     ) AS e
-    CROSS JOIN (VALUES (0, 1), (1, 0)) AS way (one, other)
-    CROSS JOIN LATERAL (
-        SELECT
-            e.payload -> 'handles' -> way.one ->> 'kind' AS kind, e.payload -> 'handles' -> way.one ->> 'value' AS value,
-            e.payload -> 'handles' -> way.other ->> 'kind' AS other_kind,
-            e.payload -> 'handles' -> way.other ->> 'value' AS other_value
-    ) AS given
-    CROSS JOIN LATERAL (
-        SELECT handle_id(e.client_id, given.kind || E'\x1f' || given.value) AS id, given.kind, given.value
-    ) AS h
-    CROSS JOIN LATERAL (
-        SELECT handle_id(e.client_id, given.other_kind || E'\x1f' || given.other_value) AS id
-    ) AS o
-    WHERE NOT ARRAY[given.kind, given.other_kind] && ARRAY['alphanumeric', 'short_code', 'other'] AND h.id <> o.id
-),
-named AS (
-    INSERT INTO handles (id, customer_id, client_id, kind, value)
-    SELECT DISTINCT ON (id) id, id, client_id, kind, value FROM stated
-    ORDER BY id
-    ON CONFLICT (id) DO NOTHING
+    JOIN handles AS h ON h.id = e.handle_id
+    JOIN handles AS o ON o.id = e.related_id
+    WHERE NOT ARRAY[h.kind, o.kind] && ARRAY['alphanumeric', 'short_code', 'other']
 ),
 linked AS (
     INSERT INTO handle_links (handle_id, other_id, client_id)
-    SELECT id, other_id, client_id FROM stated
-    ORDER BY id, other_id
+    SELECT one, other, client_id FROM stated
+    UNION
+    SELECT other, one, client_id FROM stated
+    ORDER BY 1, 2
     ON CONFLICT (handle_id, other_id) DO NOTHING
     RETURNING handle_id
 )

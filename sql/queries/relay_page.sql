@@ -13,14 +13,18 @@ WITH page AS MATERIALIZED (
 )
 SELECT
     p.xid, p.position, p.id, p.type, p.client_id, p.channel, p.direction, p.source, p.source_event_id, p.provider,
-    p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, p.handle_kind, p.handle_value, p.error,
-    p.occurred_at, p.received_at, p.recorded_at, p.payload, p.trace, p.interaction_id,
+    p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, h.kind AS handle_kind, h.value AS handle_value, p.error,
+    p.occurred_at, p.received_at, p.recorded_at,
+\ir stated.sql
+    AS payload, p.trace, p.interaction_id,
     coalesce(
-        (SELECT h.customer_id FROM handles AS h WHERE h.id = i.handle_id),
-        (SELECT h.customer_id FROM handles AS h WHERE h.id = p.handle_id)
+        (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = i.handle_id),
+        (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = p.handle_id)
     ) AS customer_id
 FROM page AS p
 LEFT JOIN LATERAL (
     SELECT o.message_id, o.handle_id FROM interactions AS o WHERE o.id = p.interaction_id AND o.client_id = p.client_id
 ) AS i ON true
+LEFT JOIN handles AS h ON h.id = p.handle_id
+LEFT JOIN handles AS r ON r.id = p.related_id
 ORDER BY p.xid, p.position

@@ -1,9 +1,8 @@
 -- Sets a recipient's profile. Setting the same again changes nothing.
-WITH recipient AS (
-    SELECT handle_id(%(client_id)s, %(kind)s || E'\x1f' || %(value)s) AS handle_id
-)
+WITH
+\ir named.sql
 INSERT INTO profiles AS p (handle_id, client_id, zone)
-SELECT handle_id, %(client_id)s, %(zone)s FROM recipient
+SELECT ids[1], %(client_id)s, %(zone)s FROM whose
 ON CONFLICT (handle_id) DO UPDATE SET
     zone = excluded.zone,
     changed_at = CASE WHEN p.zone IS DISTINCT FROM excluded.zone THEN excluded.changed_at ELSE p.changed_at END

@@ -1,4 +1,5 @@
--- Part of the queries that read interactions: the columns of `interactions AS i` that readers get.
+-- Part of the queries that read interactions: the columns of `interactions AS i` that readers get, with its address
+-- `at` (see `address`).
 i.id, i.client_id, i.channel, i.direction, i.provider, i.provider_message_id, i.message_id,
 i.content, CASE WHEN i.changes IS NOT NULL THEN own_changes(i.changes, i.direction, i.handle_id) END AS changes,
 -- The failure of a channel that was given up for the next one is not the message's failure.
@@ -6,5 +7,4 @@ CASE WHEN i.given_up = 0 OR i.failed_by & ~i.given_up <> 0 THEN coalesce(i.failu
 i.delivery, i.status, i.contradiction, i."timestamp",
 \each i.{column},
 i.handle_id,
-split_part(coalesce(i.address, 'user_id' || E'\x1f' || i.user_id), E'\x1f', 1) AS address_kind,
-coalesce(substr(i.address, strpos(i.address, E'\x1f') + 1), i.user_id) AS address_value
+at.kind AS address_kind, at.value AS address_value

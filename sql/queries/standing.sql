@@ -10,8 +10,7 @@ LEFT JOIN LATERAL (
         FROM (
             SELECT own.channel, own.handle_id, (SELECT p.zone FROM profiles AS p WHERE p.handle_id = own.handle_id) AS zone
             FROM (
-                -- The third item is the handle's spelling, where that is not what is dialled.
-                SELECT h ->> 0 AS channel, handle_id(m.client_id, coalesce(h ->> 2, h ->> 1)) AS handle_id
+                SELECT h ->> 0 AS channel, (h ->> 2)::uuid AS handle_id
                 FROM jsonb_array_elements(m.handles) AS h
             ) AS own
         ) AS asked

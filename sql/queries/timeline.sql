@@ -1,11 +1,12 @@
 -- A page of a customer's interactions, newest first: the newest of each handle, merged.
-SELECT page.*, h.customer_id
-FROM handles AS h
+SELECT page.*, a.customer_id
+FROM assignments AS a
 CROSS JOIN LATERAL (
     SELECT
 \ir shown.sql
     FROM interactions AS i
-    WHERE i.handle_id = h.id
+\ir address.sql
+    WHERE i.handle_id = a.handle_id
         AND (i."timestamp", i.id) < (
             coalesce(%(before_timestamp)s::timestamptz, 'infinity'),
             coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -19,8 +20,8 @@ CROSS JOIN LATERAL (
     ORDER BY i."timestamp" DESC, i.id DESC
     LIMIT %(limit)s
 ) AS page
-WHERE h.customer_id =
+WHERE a.customer_id =
 \ir customer_id.sql
-    AND h.client_id = %(client_id)s
+    AND a.client_id = %(client_id)s
 ORDER BY page."timestamp" DESC, page.id DESC
 LIMIT %(limit)s

@@ -5,10 +5,11 @@ WITH given AS MATERIALIZED (
         place::integer - 1 AS place,
         CASE
             WHEN r ->> 2 IS NOT NULL THEN message_reference(r ->> 0, r ->> 2)
-            WHEN r ->> 4 IS NOT NULL THEN recipient_reference(r ->> 0, r ->> 1, r ->> 3, handle_id(r ->> 0, r ->> 4))
+            WHEN r ->> 4 IS NOT NULL THEN recipient_reference(r ->> 0, r ->> 1, r ->> 3, h.id)
             ELSE provider_reference(r ->> 0, r ->> 1, r ->> 3)
         END AS reference
     FROM jsonb_array_elements(%(references)s) WITH ORDINALITY AS each (r, place)
+    LEFT JOIN handles AS h ON h.client_id = r ->> 0 AND h.digest = decode(r ->> 4, 'hex')
 ),
 named AS (
     SELECT place, reference FROM given

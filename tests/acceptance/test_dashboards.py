@@ -14,11 +14,11 @@ from aiokafka import AIOKafkaProducer
 from app.kafka import client_args
 from app.simulator.server import Plan
 from sql import EventStore
-from sql.sealing import new_key
 from tests.acceptance.test_alerts import receiver, watching
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.support import traffic
+from tests.support.keys import KEY, SEAL
 from tests.support.simulated import simulated
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import eventually
@@ -58,7 +58,7 @@ async def test_each_query_gives_data(open_folder: Path) -> None:
     stack = Stack(open_folder / "stack", {})
     url = f"{stack.url}/webhooks/aggregate/twilio"
     secret = {
-        "THREADLINE_SECRETS__KEYS": json.dumps([new_key()]),
+        "THREADLINE_SECRETS__KEYS": json.dumps([KEY]),
         "THREADLINE_CALLBACKS__HTTP_HOSTS": '["127.0.0.1"]',
         "THREADLINE_CALLBACKS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
     }
@@ -71,7 +71,7 @@ async def test_each_query_gives_data(open_folder: Path) -> None:
     ):
         stack._given["sources"] = {"twilio": {**account, "api_url": api, "sender": "+15557654321", "url": url}}
         async with stack:
-            async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
+            async with await EventStore.open(stack.postgres.dsn("service"), SEAL, pool=1) as store:
                 channels = [{"channel": "sms", "account": "twilio"}]
                 await store.set_client("default", {"channels": channels, "callback": {"url": called.url}}, "test")
                 await store.set_callback("default", called.url, (), 4)

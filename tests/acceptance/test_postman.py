@@ -13,9 +13,9 @@ import pytest
 from app.api.openapi.bundle import document
 from app.api.openapi.postman import collection
 from app.http.access import SCOPES
-from sql.sealing import new_key
 from tests.acceptance import node
 from tests.support import traffic
+from tests.support.keys import KEY
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -63,7 +63,7 @@ async def test_the_collection_runs_without_a_failed_test(open_folder: Path) -> N
     documented fails."""
     made = await converted(open_folder)
     sources = traffic.SOURCES | {"twilio": traffic.SOURCES["twilio"] | SENDING}
-    async with Stack(open_folder / "stack", sources, secrets={"keys": [new_key()]}) as stack:
+    async with Stack(open_folder / "stack", sources, secrets={"keys": [KEY]}) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         key = await stack.key(*SCOPES)
         await customer(stack, key)

@@ -13,11 +13,11 @@ import httpx
 from adapters.simulating import Sent
 from app.simulator import webhooks_of
 from app.simulator.server import Plan
-from sql.sealing import new_key
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import Ran
 from tests.integration.command_line import process as command
+from tests.support.keys import KEY
 from tests.support.simulated import simulated
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -40,7 +40,7 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
     """From the commands of the page to the last of it; also while the database is away, after the door started anew."""
     stack = Stack(servers_folder / "clients", {})
     key = {
-        "THREADLINE_SECRETS__KEYS": json.dumps([new_key()]),
+        "THREADLINE_SECRETS__KEYS": json.dumps([KEY]),
         "THREADLINE_CALLBACKS__HTTP_HOSTS": '["127.0.0.1"]',
         "THREADLINE_CALLBACKS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
     }

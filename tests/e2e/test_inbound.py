@@ -15,6 +15,7 @@ from app.kafka import client_args
 from sql import EventStore
 from tests.support import traffic
 from tests.support.collector import Collector, collecting
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -209,7 +210,7 @@ async def test_an_event_points_to_the_raw_webhook_it_came_from(system: System) -
     ((webhook_id, block),) = await system.stack.rows(
         "SELECT webhook_id, webhook_block FROM threadline.events WHERE provider_message_id = 'wamid.raw'"
     )
-    async with await EventStore.open(system.stack.postgres.dsn("service"), pool=1) as store:
+    async with await EventStore.open(system.stack.postgres.dsn("service"), SEAL, pool=1) as store:
         (raw,) = await store.read_raw(block, webhook_id)
 
     assert raw.partition(b"\n")[2] == post.body

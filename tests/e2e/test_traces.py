@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from app.kafka import client_args
 from app.simulator.server import Plan
 from sql import EventStore
-from sql.sealing import new_key
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.support.collector import Collector, attributes, collecting
+from tests.support.keys import KEY, SEAL
 from tests.support.simulated import simulated
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -51,7 +51,7 @@ async def running(folder: Path, sample: float, api: str = "") -> AsyncGenerator[
     """Run the whole with this share of traces; Twilio is simulated, or at `api`."""
     stack = Stack(folder, {})
     secret = {
-        "THREADLINE_SECRETS__KEYS": json.dumps([new_key()]),
+        "THREADLINE_SECRETS__KEYS": json.dumps([KEY]),
         "THREADLINE_CALLBACKS__HTTP_HOSTS": '["127.0.0.1"]',
         "THREADLINE_CALLBACKS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
     }
@@ -65,7 +65,7 @@ async def running(folder: Path, sample: float, api: str = "") -> AsyncGenerator[
         stack._given["sources"] = {"twilio": source}
         stack._given["telemetry"] = {"sample": sample, "otlp_endpoint": collector.url}
         async with stack:
-            async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
+            async with await EventStore.open(stack.postgres.dsn("service"), SEAL, pool=1) as store:
                 channels = [{"channel": "sms", "account": "twilio"}]
                 callback = {"url": receiver.url}
                 document = {

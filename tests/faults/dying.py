@@ -18,6 +18,7 @@ from app.clients.configured import Clients
 from app.settings.loading import load
 from sql import EventStore
 from tests.support.adapted import asked_after
+from tests.support.keys import SEAL
 
 #: Seconds until Postmark is asked, in place of minutes: the simulated one's records are complete at once.
 LOOKUP_AFTER = 1.0
@@ -63,7 +64,7 @@ async def send(step: str, side: str, times: int, within: float) -> None:
         response: Response = await dying.around("carry", transport.carry)(*given, **named)
         return response
 
-    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), SEAL, pool=4) as store:
         for name in ("claim", "begin", "settle"):
             setattr(store, name, dying.around(name, getattr(store, name)))
         due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), WorkerHealth(), settings.sending)

@@ -35,6 +35,7 @@ from sql.migrate import migrate
 from tests.faults.posting import Provider
 from tests.faults.providers import SOURCES, Signed, Webhook, played
 from tests.support import traffic
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
@@ -126,7 +127,7 @@ async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, dat
     await stack.postgres.execute("copy_database", template="template1", name="clean")
     dsn = stack.postgres.dsn("owner", "clean")
     await migrate(dsn)
-    store = await EventStore.open(dsn, pool=1)
+    store = await EventStore.open(dsn, SEAL, pool=1)
     for start in range(0, len(events), 500):
         rows = [(e, "default", received[e.source, e.source_event_id], None) for e in events[start : start + 500]]
         await store.append(rows, [], [])

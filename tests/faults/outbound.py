@@ -26,6 +26,7 @@ from tests.faults.moody import Moody
 from tests.faults.reporter import Reporter
 from tests.faults.senders import configuration, moody_providers, sources, taken, twice
 from tests.faults.service import Service
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 
 #: A provider with idempotency keys, and one without.
@@ -102,7 +103,7 @@ def _stack(folder: Path, moody: dict[str, Moody]) -> Stack:
 
 async def prepare(stack: Stack, client: str = "default", providers: Sequence[str] = PROVIDERS) -> str:
     """Configure the client, with quick retries; return an API key."""
-    async with await EventStore.open(stack.dsn("service"), pool=1) as store:
+    async with await EventStore.open(stack.dsn("service"), SEAL, pool=1) as store:
         await store.set_client(client, configuration(providers), "faults")
         id, token, hash = mint()
         await store.create_api_key(id, "faults", client, ["messages:write"], hash)

@@ -26,6 +26,7 @@ from sql import EventStore
 from tests.faults.accounting import Outcome, Put, account
 from tests.faults.canaries import Canaries
 from tests.faults.poison import CODECS, Poison, Record
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 
 #: Most hostile records of a round, and most bytes. The canaries of the round before are awaited first, so that a
@@ -158,7 +159,7 @@ class Run:
     async def _settled(self) -> None:
         """Wait until the worker has committed all records, and the relay has no lag."""
         deadline = time.monotonic() + PATIENCE
-        async with await EventStore.open(self.stack.postgres.dsn("service"), pool=1) as store:
+        async with await EventStore.open(self.stack.postgres.dsn("service"), SEAL, pool=1) as store:
             while time.monotonic() < deadline:
                 lag = await measure_lag(client_args(self.stack.settings.kafka), GROUP, TOPICS)
                 relay = await store.relay_lag()

@@ -27,6 +27,7 @@ from sql import EventStore, NewMessage
 from sql.migrate import migrate
 from tests.faults.moody import Moody
 from tests.faults.senders import configuration, moody_providers, request_of, sources, taken, twice
+from tests.support.keys import SEAL
 
 #: The steps before and after which the process kills itself.
 STEPS = ("claim", "begin", "carry", "settle")
@@ -97,7 +98,7 @@ def _environment(postgres: Postgres, moody: dict[str, Moody], folder: Path) -> d
 async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
     """Accept them all, by a client whose configuration retries quickly."""
     settings = Settings.model_validate({"postgres": {"dsn": postgres.dsn("service")}})
-    async with await EventStore.open(postgres.dsn("service"), pool=2) as store:
+    async with await EventStore.open(postgres.dsn("service"), SEAL, pool=2) as store:
         await store.set_client("default", configuration(PROVIDERS, unanswered=unanswered), "faults")
         client = await Clients(store, settings).client("default")
         for start in range(0, messages, 500):

@@ -24,8 +24,8 @@ from app.clients.configured import Clients
 from app.keys import seal_of
 from app.settings import Secrets, Settings
 from sql import EventStore
-from sql.sealing import new_key
 from tests.integration.scripted import tcp_server
+from tests.support.keys import KEY
 from tests.support.waiting import eventually
 from webhooks.subscribers import shown
 
@@ -129,7 +129,7 @@ class Office:
     @classmethod
     def of(cls, store: EventStore, data: Path) -> "Office":
         """With a key of its own to seal with, and configurations that are read anew each time."""
-        settings = Settings(data=data, secrets=Secrets(keys=[SecretStr(new_key())]))
+        settings = Settings(data=data, secrets=Secrets(keys=[SecretStr(KEY)]))
         health = WorkerHealth()
         callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), seal_of(settings))
         return cls(store, settings, callbacks, NotificationMetrics(health), health)

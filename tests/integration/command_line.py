@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO, TypedDict
 
 from app.cli import main
+from tests.support.keys import KEY
 
 #: Commands share the environment and the standard streams, so one runs at a time.
 _ONE_AT_A_TIME = threading.Lock()
@@ -59,6 +60,7 @@ def on_store(dsn: str, data: Path) -> dict[str, str]:
         "THREADLINE_DATA": str(data),
         "THREADLINE_POSTGRES__DSN": dsn,
         "THREADLINE_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "THREADLINE_SECRETS__KEYS": f'["{KEY}"]',
     }
 
 

@@ -21,6 +21,7 @@ from app.http.access import mint
 from app.settings import Settings
 from schemas.events import Error, Event, Handle
 from sql import EventStore
+from tests.support.keys import SEAL
 
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
 ANA = Handle("phone", "+15551234567")
@@ -90,7 +91,7 @@ async def serving(
     dsn: str, settings: Settings | None = None, scopes: Sequence[str] = ("timeline:read",), client: str = "default"
 ) -> AsyncIterator[Served]:
     """Yield the API on the database at `dsn`; `http` uses a key of the client with these scopes."""
-    async with await EventStore.open(dsn, pool=4) as store:
+    async with await EventStore.open(dsn, SEAL, pool=4) as store:
         app = Starlette(routes=api.routes(), exception_handlers={**problems.HANDLERS, **api.HANDLERS})
         given = settings or Settings()
         app.state.api = api.Api.of(store, given, blobs_of(given))

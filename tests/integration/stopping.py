@@ -16,6 +16,7 @@ from app.clients.configured import Clients
 from app.settings import Settings
 from sql import EventStore
 from tests.support.adapted import asked_after
+from tests.support.keys import SEAL
 
 #: Seconds after which Postmark is asked here, in place of minutes.
 LOOKUP_AFTER = 0.3
@@ -39,7 +40,7 @@ async def send(seconds: float) -> None:
         stop()
         return await transport.carry(*given, **named)
 
-    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), SEAL, pool=4) as store:
         due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), WorkerHealth(), settings.sending)
         running = asyncio.create_task(due.run())
         await asyncio.sleep(seconds)

@@ -22,6 +22,7 @@ from sql import Accepted, EventStore, KeptAnswer, NewMessage
 from tests.conftest import Dsns
 from tests.integration.sender import Sender
 from tests.integration.serving import serving
+from tests.support.keys import SEAL
 
 URL = "/v1/messages"
 NEW, SAME, OTHER = Accepted(True, True), Accepted(False, True), Accepted(False, False)
@@ -80,7 +81,7 @@ async def all_at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
 @pytest_asyncio.fixture
 async def desk(postgres_dsn: Dsns) -> AsyncIterator[Desk]:
     """Yield a desk with a client that sends SMS."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         sender = Sender(store)
         await sender.configure()
         yield Desk(store, await sender.clients.client("default"))

@@ -15,9 +15,9 @@ from app.clients.account_sources import FILE, AccountSources
 from app.clients.changes import Changes
 from app.settings import Secrets, Settings
 from sql import EventStore
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.fixtures import accounts
+from tests.support.keys import KEY, SEAL
 from tests.support.waiting import eventually
 from webhooks.recognise import AccountUnavailable
 
@@ -27,13 +27,13 @@ AWAY = "postgresql://nobody@127.0.0.1:1/none"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Return settings with an encryption key and a data folder of their own."""
-    return Settings(data=tmp_path, secrets=Secrets(keys=[SecretStr(new_key())]))
+    return Settings(data=tmp_path, secrets=Secrets(keys=[SecretStr(KEY)]))
 
 
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """Yield a store on a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as opened:
         yield opened
 
 
@@ -81,7 +81,7 @@ async def test_a_door_that_starts_without_the_database_knows_what_it_knew(
     kept = settings.data / FILE
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert b"a-secret-to-look-for" not in kept.read_bytes() and b"shop" not in kept.read_bytes()
-    async with await EventStore.open(AWAY, pool=1) as away:
+    async with await EventStore.open(AWAY, SEAL, pool=1) as away:
         second = AccountSources(settings)
         await asyncio.wait_for(second.start(away), 10)
         assert token(second, "shop/twilio") == "a-secret-to-look-for"
@@ -90,7 +90,7 @@ async def test_a_door_that_starts_without_the_database_knows_what_it_knew(
 
 async def test_without_file_and_database_it_is_not_known_who_there_is(settings: Settings) -> None:
     """The provider is asked to retry, as it is unknown whether there is such an account."""
-    async with await EventStore.open(AWAY, pool=1) as away:
+    async with await EventStore.open(AWAY, SEAL, pool=1) as away:
         copy = AccountSources(settings)
         await copy.start(away)
         with pytest.raises(AccountUnavailable):

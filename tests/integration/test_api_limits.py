@@ -23,6 +23,7 @@ from app.settings import Api, Door, Kafka, Postgres, Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event
+from tests.support.keys import SEAL
 
 
 @asynccontextmanager
@@ -143,7 +144,7 @@ async def test_a_keys_last_use_is_noted(tmp_path: Path, postgres_dsn: Dsns) -> N
 
 async def test_processes_note_the_same_keys_at_once(postgres_dsn: Dsns) -> None:
     """Each process has them in an order of its own; none waits for the other's in a circle."""
-    async with await EventStore.open(postgres_dsn.service, pool=8) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=8) as store:
         ids = [uuid4() for _ in range(200)]
         for id in ids:
             await store.create_api_key(id, "test", "default", [], id.bytes)

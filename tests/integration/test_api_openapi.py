@@ -16,9 +16,9 @@ from app.http.access import SCOPES, mint
 from app.http.app import Http
 from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event, failed
+from tests.support.keys import KEY
 
 DOCUMENT = openapi.document()
 
@@ -34,7 +34,7 @@ async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.Async
         data=data,
         postgres=Postgres(dsn=SecretStr(dsn)),
         kafka=Kafka(bootstrap="127.0.0.1:1"),
-        secrets=Secrets(keys=[SecretStr(new_key())]),
+        secrets=Secrets(keys=[SecretStr(KEY)]),
         sources=sources,
     )
     http = Http(settings)

@@ -17,6 +17,7 @@ from sql.parameters import json
 from sql.statements import statement
 from tests.conftest import Dsns
 from tests.integration.test_sending_store import Lane, asked, event_of, new, settled
+from tests.support.keys import SEAL
 
 #: What stays unclaimed for good where it is missing: a hint that is due when the message is.
 PASSED_OVER: LiteralString = """
@@ -69,7 +70,7 @@ async def explained(connection: psycopg.AsyncConnection[Any], name: str, paramet
 async def test_an_idle_look_costs_the_same_however_many_lanes_there_are(postgres_dsn: Dsns) -> None:
     """With thousands of lanes whose messages are held till tomorrow, a claim reads no lane and no message."""
     looks = {"most": 64, "lease": 60.0, "busy": json(b"{}"), "trouble": 10, "rest": 10.0, "looks": 128}
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store, owner(postgres_dsn) as connection:
         few = await explained(connection, "claim", looks)
         await connection.execute(MANY, [3000])
         for _ in range(100):  # what a new lane leaves to be looked at
@@ -83,7 +84,7 @@ async def test_an_idle_look_costs_the_same_however_many_lanes_there_are(postgres
 async def test_a_claim_reads_of_what_is_due_alone(postgres_dsn: Dsns) -> None:
     """One lane of thousands has one message: it is found, and the others are not looked at."""
     looks = {"most": 64, "lease": 60.0, "busy": json(b"{}"), "trouble": 10, "rest": 10.0, "looks": 128}
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store, owner(postgres_dsn) as connection:
         await connection.execute(MANY, [3000])
         await connection.execute("DELETE FROM lanes_due WHERE state = 'ready'")
         request = asked(1, "c7")
@@ -172,7 +173,7 @@ class Crowd:
 async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int) -> None:
     """Whatever several workers and services do at once, at each pause every waiting message has a hint, and in the end
     all are claimed that a search of every lane finds."""
-    async with await EventStore.open(postgres_dsn.service, pool=6) as store, owner(postgres_dsn) as connection:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store, owner(postgres_dsn) as connection:
         crowd = Crowd(store, seed)
         for _ in range(25):
             await asyncio.gather(*(crowd.act() for _ in range(6)))
@@ -193,7 +194,7 @@ async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int)
 
 async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -> None:
     """Its hint says when its account may be used again; if that is sooner than was thought, it leaves sooner."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         request = asked(1)
         await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         (row,) = await store.claim(1, 60, {})
@@ -207,7 +208,7 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
 
 async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsns) -> None:
     """A hint that lies further ahead than any pause was written before the clock was set back, and is ignored."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store, owner(postgres_dsn) as connection:
         request = asked(1)
         await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         await connection.execute("UPDATE lanes_due SET state = 'resting', due_at = now() + interval '1 hour'")
@@ -216,7 +217,7 @@ async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsn
 
 async def test_more_lanes_than_a_look_takes_in_take_turns(postgres_dsn: Dsns) -> None:
     """Of 400 lanes with three messages each, none gets its second before each had its first."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         lanes: list[Lane] = [(f"c{number}", "twilio", None, 10, 10) for number in range(400)]
         await store.accept([new(asked(number, lane[0]), lane=lane) for lane in lanes for number in range(3)])
         order: list[str] = []

@@ -14,9 +14,9 @@ from app.clients.configured import Clients
 from app.keys import seal_of
 from app.settings import Postgres, Secrets, Settings, Source
 from sql import EventStore
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.fixtures import accounts
+from tests.support.keys import KEY, SEAL
 
 HOST = "https://hooks.example.com"
 
@@ -32,7 +32,7 @@ def settings(postgres_dsn: Dsns, tmp_path: Path) -> Settings:
     return Settings(
         data=tmp_path,
         postgres=Postgres(dsn=SecretStr(postgres_dsn.service)),
-        secrets=Secrets(keys=[SecretStr(new_key())]),
+        secrets=Secrets(keys=[SecretStr(KEY)]),
         sources={"texts": Source(adapter="twilio", client="old", auth_token="x")},  # type: ignore[call-arg]
     )
 
@@ -41,7 +41,7 @@ async def test_each_account_shows_where_its_provider_posts(settings: Settings) -
     """The URL that is right, the one to set, what is missing to verify with, and that a configured source takes them."""
     full = accounts("twilio").settings | {"account_sid": "AC1"}
     bare = {name: value for name, value in full.items() if name != "auth_token"}
-    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), SEAL, pool=1) as store:  # type: ignore[union-attr]
         changes = Changes(store, settings, "test")
         for client, given, more in (
             ("good", full, {"url": f"{HOST}/webhooks/aggregate/good/twilio"}),
@@ -64,7 +64,7 @@ async def test_each_account_shows_where_its_provider_posts(settings: Settings) -
 
 async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
     """It is named; the others' are not."""
-    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), SEAL, pool=1) as store:  # type: ignore[union-attr]
         callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), seal_of(settings))
         for client in ("shop", "other"):
             document = {

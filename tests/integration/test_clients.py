@@ -18,8 +18,9 @@ from schemas import SchemaError
 from sql import EventStore
 from sql.sealing import NoKey, new_key
 from tests.conftest import Dsns
+from tests.support.keys import KEY, SEAL
 
-OLD, NEW = new_key(), new_key()
+OLD, NEW = KEY, new_key()
 GATEWAY = {"adapter": "jasmin", "client": "shop", "username": "u", "password": "operators"}
 SOURCES = {"gateway": Source.model_validate(GATEWAY)}
 TWILIO: dict[str, Any] = {"adapter": "twilio", "settings": {"account_sid": "AC1", "auth_token": "hidden-token"}}
@@ -34,7 +35,7 @@ def settings(*keys: str) -> Settings:
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database, as the service has it."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as opened:
         yield opened
 
 

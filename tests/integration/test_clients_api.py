@@ -8,9 +8,9 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from app.settings import Callbacks, Secrets, Settings, Source
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
+from tests.support.keys import KEY
 
 SHOP = "/v1/clients/shop"
 TWILIO = f"{SHOP}/accounts/twilio"
@@ -31,7 +31,7 @@ def settings(*keys: str) -> Settings:
 @pytest_asyncio.fixture
 async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key of the client `shop` for both scopes."""
-    async with serving(postgres_dsn.service, settings(new_key()), ("clients:read", "clients:write"), "shop") as api:
+    async with serving(postgres_dsn.service, settings(KEY), ("clients:read", "clients:write"), "shop") as api:
         yield api
 
 

@@ -15,9 +15,9 @@ from app.clients.configured import Clients
 from app.keys import seal_of
 from app.settings import Secrets, Settings
 from sql import EventStore
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store
+from tests.support.keys import KEY, SEAL
 
 SMS: dict[str, Any] = {"channels": [{"channel": "sms", "account": "twilio"}]}
 SEED = """
@@ -48,7 +48,7 @@ class Line:
     """A command line on one database, with a key of its own."""
 
     def __init__(self, dsn: str, data: Path) -> None:
-        self.data, self.key = data, new_key()
+        self.data, self.key = data, KEY
         self.environment = on_store(dsn, data) | {
             "THREADLINE_SECRETS__KEYS": orjson.dumps([self.key]).decode(),
             "THREADLINE_SOURCES__GATEWAY__ADAPTER": "jasmin",
@@ -73,7 +73,7 @@ class Line:
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as found:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as found:
         yield found
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.command_line import on_store, process
+from tests.support.keys import KEY
 
 #: Arguments, the exit code, and words of what is printed.
 COMMANDS = (
@@ -34,7 +34,7 @@ async def test_a_command_of_each_group_in_a_process_of_its_own(
     """It reads the environment and standard input, prints, and ends with its exit code; the API is not there."""
     environment = on_store(postgres_dsn.service, tmp_path) | {
         "THREADLINE_API_URL": "http://127.0.0.1:1",
-        "THREADLINE_SECRETS__KEYS": f'["{new_key()}"]',
+        "THREADLINE_SECRETS__KEYS": f'["{KEY}"]',
     }
     if arguments[0] == "keys":
         del environment["THREADLINE_API_URL"]

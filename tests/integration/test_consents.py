@@ -28,6 +28,7 @@ from tests.fixtures import accounts, fixtures
 from tests.integration.command_line import On, threadline
 from tests.integration.serving import ANA, NOON, Served, event, listening, refused, serving
 from tests.integration.test_fold import EMPTY
+from tests.support.keys import SEAL
 
 LATER = NOON + timedelta(days=1)
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
@@ -38,7 +39,7 @@ PATH = "/v1/recipients/%2B15551234567"
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as opened:
         yield opened
 
 
@@ -112,7 +113,7 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, reported: 
     """However the same words arrive, the consents are the same, byte for byte; a rebuild gives the very rows; and so
     does the migration that brings the table to a log that is there."""
     rng, seen = random.Random(seed), []
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for _ in range(3):
             await execute(postgres_dsn.owner, EMPTY)
             await tell_shuffled(store, reported, rng)

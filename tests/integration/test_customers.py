@@ -24,6 +24,7 @@ from tests.fixtures import accounts
 from tests.integration.sender import SOURCES, Sender
 from tests.integration.test_fold import EMPTY
 from tests.integration.test_rebuild import TABLES, read
+from tests.support.keys import SEAL
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 PEOPLE = TABLES | {"handle_links": "SELECT to_jsonb(l) FROM threadline.handle_links l ORDER BY handle_id, other_id"}
@@ -63,7 +64,12 @@ def _placeless(row: dict[str, Any]) -> dict[str, Any]:
 
 async def customers(dsn: str) -> dict[str, str]:
     """The customer of each handle, by its value."""
-    return dict(await read(dsn, "SELECT ARRAY[value, customer_id::text] FROM threadline.handles ORDER BY value"))
+    return dict(
+        await read(
+            dsn,
+            "SELECT ARRAY[h.value, a.customer_id::text] FROM threadline.assignments a JOIN threadline.handles h ON h.id = a.handle_id",
+        )
+    )
 
 
 async def clear(dsn: str) -> None:
@@ -73,7 +79,7 @@ async def clear(dsn: str) -> None:
 
 
 async def appended(dsn: str, batches: Sequence[Sequence[Row]]) -> None:
-    async with await EventStore.open(dsn, pool=2) as store:
+    async with await EventStore.open(dsn, SEAL, pool=2) as store:
         for rows in batches:
             await store.append(rows)
 
@@ -81,7 +87,7 @@ async def appended(dsn: str, batches: Sequence[Sequence[Row]]) -> None:
 async def test_handles_of_one_webhook_are_one_customer(postgres_dsn: Dsns) -> None:
     """A message that names number and user id, then one that names the user id only: one timeline, by either handle and by
     every customer id that was ever given out."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(message(1, phone(1)))
         await store.append(message(2, user(9)))
         (first,) = await store.customer_of("default", "phone", phone(1).value)
@@ -161,14 +167,14 @@ async def test_shared_handles_and_crowds_whatever_the_order(
         half = len(rows) // 2
 
         async def work(some: Sequence[Sequence[Row]], size: int) -> None:
-            async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+            async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
                 for start in range(0, len(some), size):
                     await store.append([row for each in some[start : start + size] for row in each])
 
         await asyncio.gather(work(rows[:half], 1 + seed * 7), work(rows[half // 2 :], 3 + seed * 5))
         live = await tables(postgres_dsn.owner)
         expected = expected or live
-        assert live["handles"] == expected["handles"]
+        assert live["assignments"] == expected["assignments"]
         assert live["handle_links"] == expected["handle_links"]
         before = await tables(postgres_dsn.owner)
         await rebuild(postgres_dsn.owner)
@@ -182,7 +188,7 @@ async def test_shared_handles_and_crowds_whatever_the_order(
 
 async def test_two_workers_link_one_person_at_once(postgres_dsn: Dsns) -> None:
     """Two workers append halves of one person's links at the same time, many times: one customer each time."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         for round in range(12):
             base = 100 * round
             ways = [message(base + n, phone(base + n), mail(base + (n + 1) % 6)) for n in range(6)]
@@ -201,7 +207,7 @@ async def test_a_customer_has_sixty_four_handles(postgres_dsn: Dsns) -> None:
     await appended(postgres_dsn.service, links[63:])
     found = await customers(postgres_dsn.owner)
     assert len(found) == len(set(found.values())) == 65
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         (alone,) = await store.customer_of("default", "email", mails[5].value)
         shown = await store.unapplied_links("default", alone["customer_id"])
         assert [row["value"] for row in shown] == [mails[4].value, mails[6].value]
@@ -237,7 +243,7 @@ async def test_a_number_that_passed_on_joins_nobody(postgres_dsn: Dsns) -> None:
         assert found["US.1"] == found["US.2"] == found[phone(2).value]
         assert found["US.7"] == found[mail(7).value]
         assert len({found["US.1"], found["US.7"], found[phone(1).value]}) == 3
-        assert (await tables(postgres_dsn.owner))["handles"] == expected["handles"]
+        assert (await tables(postgres_dsn.owner))["assignments"] == expected["assignments"]
 
 
 async def test_an_id_that_changed_at_one_number_is_one_user(postgres_dsn: Dsns) -> None:
@@ -290,7 +296,7 @@ async def test_a_direct_conversation_of_two_users_joins_nobody(postgres_dsn: Dsn
 async def test_links_that_come_apart_lose_no_opt_out(postgres_dsn: Dsns) -> None:
     """STOP by the user id, and then the number is found to be shared: a message to the number is still stopped, and START
     there lifts it."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(message(1, phone(1), user(1)))
         await store.append(wrote("STOP", user(1)))
         for n in range(2, 9):
@@ -308,7 +314,7 @@ async def test_clients_do_not_share_customers(postgres_dsn: Dsns) -> None:
         postgres_dsn.service,
         [message(1, phone(1), user(1)), message(2, phone(1), client="b"), message(3, user(1), client="b")],
     )
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         assert len(await store.customer_of("default", "phone", phone(1).value)) == 2
         assert len(await store.customer_of("b", "phone", phone(1).value)) == 1
 
@@ -317,7 +323,7 @@ async def test_spellings_of_one_phone_are_one_customer(postgres_dsn: Dsns) -> No
     """A number without Brazil's ninth digit and the number with it: one handle, found by both; the event keeps the rule and
     what was given."""
     old, new = Handle("phone", "+551187654321"), Handle("phone", "+5511987654321")
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([*message(1, old), *message(2, new)])
         for handle in (old, new):
             (row,) = await store.customer_of("default", handle.kind, handle.value)
@@ -371,7 +377,7 @@ async def test_stop_in_one_spelling_stops_a_send_in_the_other(postgres_dsn: Dsns
     """What is dialled is what the client gave; the answer's spelling is the same customer; a stop word from it stops the next
     message to the number as the client writes it, and one to the user's other handle; START lets it through again."""
     given = "+5511987654321"
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         meta = Meta(store, "551187654321")
         await meta.send("m1", given)
         assert meta.sent == [given]
@@ -390,7 +396,7 @@ async def test_stop_in_one_spelling_stops_a_send_in_the_other(postgres_dsn: Dsns
 async def test_the_answers_id_links_what_no_rule_folds(postgres_dsn: Dsns) -> None:
     """A wa_id that is no other spelling by a rule is the same person all the same: its stop word stops the number."""
     given, known = "+551178123456", "+5511978123456"  # trunking has no ninth digit
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         meta = Meta(store, known.removeprefix("+"))
         await meta.send("m1", given)
         found = await store.customer_of("default", "phone", given)
@@ -404,7 +410,7 @@ async def test_an_opt_out_at_one_handle_is_about_its_channel(postgres_dsn: Dsns)
     """STOP from the user id stops WhatsApp to the number, and not the SMS to it; START at the user id lifts nothing that was
     stopped at the number."""
     number = phone(1)
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         await store.append(message(1, number, user(1)))
         await store.append(wrote("STOP", user(1)))
         assert [(row["channel"], row["opted_out"]) for row in await store.consents("default", number)] == [
@@ -425,7 +431,7 @@ async def test_an_opt_out_at_one_handle_is_about_its_channel(postgres_dsn: Dsns)
 async def test_an_opt_out_of_the_user_stops_every_address(postgres_dsn: Dsns) -> None:
     """A consent that is recorded for the service's own id of the recipient holds for a request that names this id."""
     ana = Handle("user_id", "42")
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         meta = Meta(store, "15550000001")
         await store.append(
             [(consent_event(ana, "*", "out", "key k", datetime.now(UTC), "c1"), "default", datetime.now(UTC), None)]

@@ -18,12 +18,13 @@ from app.settings import Kafka, Settings
 from sql import DeadLetter, EventStore
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.command_line import command, on_store
+from tests.support.keys import SEAL
 
 
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as opened:
         yield opened
 
 

@@ -28,6 +28,7 @@ from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event
 from tests.integration.test_claim import explained, owner
+from tests.support.keys import SEAL
 from tests.support.relaying import relaying
 from tests.support.waiting import eventually
 
@@ -35,7 +36,7 @@ from tests.support.waiting import eventually
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
     """The parts that notify clients, on a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=8) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=8) as store:
         yield Office.of(store, tmp_path)
 
 

@@ -22,6 +22,7 @@ from app.http.listening.descriptors import claim
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.test_door_keep import values
+from tests.support.keys import SEAL
 from tests.support.traffic import TWILIO_TOKEN, twilio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -259,7 +260,7 @@ async def test_kept_with_kafka_and_without_postgres(served: Serving, topics: str
 
 async def test_an_envelope_by_key(tmp_path: Path, postgres_dsn: Dsns, topics: str) -> None:
     """A relay's API key with the scope `webhooks:write` admits its envelope; another scope, or no such key, does not."""
-    async with await EventStore.open(postgres_dsn.service) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL) as store:
         tokens = []
         for scope in ("webhooks:write", "timeline:read"):
             id, token, hash = mint()

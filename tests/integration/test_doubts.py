@@ -22,6 +22,7 @@ from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.integration.sender import Provider, Sender
 from tests.support.adapted import asked_after, sending
+from tests.support.keys import SEAL
 
 SETTINGS = {**accounts("postmark").settings, "sender": "shop@example.com"}
 
@@ -83,7 +84,7 @@ async def office(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     """One that asks soon."""
     monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", 0.2))
     monkeypatch.setattr(guards, "CHECKS", 3)
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         made = Office(store)
         await made.configure()
         yield made

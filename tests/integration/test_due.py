@@ -14,12 +14,13 @@ from schemas.events import Event, Handle
 from sql import EventStore, Reference
 from tests.conftest import Dsns
 from tests.integration.sender import OK, TO, Sender
+from tests.support.keys import SEAL
 
 
 @pytest_asyncio.fixture
 async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
     """Yield a sender on a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         made = Sender(store)
         await made.configure()
         yield made

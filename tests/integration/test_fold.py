@@ -16,17 +16,20 @@ from sql import EventStore, Row
 from sql.facts import FACTS
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 #: `last_change` is a place in the log, which differs from run to run by its nature.
 INTERACTIONS = "SELECT to_jsonb(i) - 'last_change' FROM threadline.interactions i ORDER BY id, client_id"
 EXACT = "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id"
 LINKS = "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference"
-HANDLES = "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id"
+ASSIGNMENTS = "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY handle_id"
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
+#: The ids of handles stay, since they are random.
 EMPTY = (
-    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles, "
-    "threadline.handle_links, threadline.consents"
+    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.assignments, "
+    "threadline.handle_links, threadline.consents; "
+    "INSERT INTO threadline.assignments SELECT id, customer_id, client_id FROM threadline.handles"
 )
 
 handles = st.sampled_from(
@@ -92,18 +95,20 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list
     """However the same facts arrive, the interactions are the same, byte for byte, and so are links, handles and consents; and
     a rebuild gives the very rows that were there."""
     rng, seen = random.Random(seed), []
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for _ in range(3):
             async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
                 await db.execute(EMPTY)
             await tell(store, rows, rng)
-            seen.append([await read(postgres_dsn.owner, query) for query in (INTERACTIONS, LINKS, HANDLES, CONSENTS)])
+            seen.append(
+                [await read(postgres_dsn.owner, query) for query in (INTERACTIONS, LINKS, ASSIGNMENTS, CONSENTS)]
+            )
 
     assert seen[0] == seen[1] == seen[2]
 
-    before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)]
+    before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)]
     assert await rebuild(postgres_dsn.owner) == len(rows)
-    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)] == before
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)] == before
 
 
 def outbound(type: str, number: int, message: str, **fields: Any) -> Row:
@@ -116,7 +121,7 @@ def outbound(type: str, number: int, message: str, **fields: Any) -> Row:
 
 async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(postgres_dsn: Dsns) -> None:
     """Delivery follows the facts, not the order of arrival; delivered and failed together are flagged."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([outbound("MessageDelivered", 2, "p1")])
         await store.append([outbound("UserMessageSent", 1, "p1")])
         await store.append([outbound("MessageFailed", 3, "p2", error=Error("1", "x", "unknown"))])
@@ -144,7 +149,7 @@ async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
     rows = [outbound(type, n, f"p{n % 40}") for n in range(400) for type in ("UserMessageSent", "MessageDelivered")]
     for number, (event, *_) in enumerate(rows):
         event.message_id = f"m{number % 30}" if number % 5 == 0 else None
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
 
         async def write(seed: int) -> int:
             mine, appended = list(rows), 0
@@ -154,10 +159,10 @@ async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
             return appended
 
         assert sum(await asyncio.gather(*(write(seed) for seed in range(4)))) == len(rows)
-    live = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)]
+    live = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)]
     await rebuild(postgres_dsn.owner)
 
-    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)] == live
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)] == live
 
 
 def inbound(type: str, number: int, at: int, text: str | None = None) -> Row:
@@ -176,7 +181,7 @@ async def test_the_last_edit_is_shown_in_any_order(postgres_dsn: Dsns, seed: int
     rows = [first, inbound("MessageEdited", 2, 10, "b"), inbound("MessageEdited", 3, 20, "a")]
     rows += [inbound("MessageEdited", 4, 20, "c"), inbound("MessageDeleted", 5, 30)]
     random.Random(seed).shuffle(rows)
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for row in rows:
             await store.append([row])
         (page,) = await read(postgres_dsn.owner, "SELECT id FROM threadline.interactions")
@@ -212,7 +217,7 @@ async def test_only_its_writer_changes_a_message(postgres_dsn: Dsns, seed: int) 
         by("MessageEdited", 5, chat, "pay Ana 10"), (link, "default", START, None),
     ]  # fmt: skip
     random.Random(seed).shuffle(rows)
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for row in rows:
             await store.append([row])
         for _ in range(2):

@@ -24,6 +24,7 @@ from sql.parameters import events_of, json
 from sql.relay import Place
 from sql.statements import statement
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 from tests.support.relaying import relaying
 from tests.support.waiting import until
 
@@ -68,7 +69,7 @@ async def test_who_appends_nothing_keeps_nobody_waiting(postgres: Postgres, post
     """With write transactions open in another database of the server, and in ours, what was appended after they began is
     relayed, and a stream reads it."""
     async with (
-        await EventStore.open(postgres_dsn.service, pool=3) as store,
+        await EventStore.open(postgres_dsn.service, SEAL, pool=3) as store,
         holding(
             postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"
         ),
@@ -92,7 +93,7 @@ async def test_who_appends_nothing_keeps_nobody_waiting(postgres: Postgres, post
 async def test_who_appends_is_waited_for(postgres_dsn: Dsns) -> None:
     """Whether it has inserted already or only announced that it will: what others append meanwhile is held back until
     it ends."""
-    async with await EventStore.open(postgres_dsn.service, pool=3) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=3) as store:
         async with holding(postgres_dsn.service, "SET search_path = threadline", statement("writing").decode()):
             await append(store, "a")
             assert await tell(store) == []
@@ -140,7 +141,7 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
     committed: list[str] = []
     seen: list[str] = []
     async with (
-        await EventStore.open(postgres_dsn.service, pool=2) as store,
+        await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store,
         holding(
             postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"
         ),
@@ -172,7 +173,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
     settings = Settings(
         postgres=PostgresSettings(dsn=SecretStr(postgres_dsn.service)), relay=Relay.model_validate({"held_after": 0.2})
     )
-    async with await EventStore.open(postgres_dsn.service, pool=3) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=3) as store:
         measuring = asyncio.create_task(telling.measure(store, every=0.05))
         try:
             async with holding(
@@ -208,7 +209,10 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
 
 async def test_a_transaction_of_the_service_that_is_left_open_ends(postgres_dsn: Dsns) -> None:
     """The service's connections end a transaction in which nothing is done, and what fails by that is tried again."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store, store._pool.connection() as connection:
+    async with (
+        await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store,
+        store._pool.connection() as connection,
+    ):
         shown = await (await connection.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
         assert shown is not None
         assert shown["idle_in_transaction_session_timeout"] not in ("0", None)

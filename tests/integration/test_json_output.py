@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
+from tests.support.keys import KEY
 
 #: Arguments, the exit code, and the document of an empty store; where it depends on the machine, its type.
 DOCUMENTS: tuple[tuple[tuple[str, ...], int, Any], ...] = (
@@ -30,7 +30,7 @@ DOCUMENTS: tuple[tuple[tuple[str, ...], int, Any], ...] = (
 )
 async def test_json(postgres_dsn: Dsns, tmp_path: Path, arguments: tuple[str, ...], code: int, document: Any) -> None:
     """Nothing else is on standard output, and the exit code is that of the command without it."""
-    environment = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_SECRETS__KEYS": f'["{new_key()}"]'}
+    environment = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_SECRETS__KEYS": f'["{KEY}"]'}
     ran = await command(*arguments, "--json", environment=environment)
     found = json.loads(ran.out)
     assert ran.code == code

@@ -13,12 +13,13 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import On, threadline
 from tests.integration.serving import NOON, event
+from tests.support.keys import SEAL
 
 
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as opened:
         yield opened
 
 

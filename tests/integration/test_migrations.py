@@ -13,6 +13,7 @@ from sql import DeadLetter, EventStore
 from sql.migrate import MigrationError, migrate, pending
 from sql.statements import migrations
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 from tests.support.letters import whole_letters
 
 
@@ -25,7 +26,7 @@ async def test_migrations_from_empty_and_twice(postgres: Postgres) -> None:
         assert await migrate(owner) == list(migrations())
         assert await migrate(owner) == []
         assert await pending(postgres.dsn("service", "empty")) == []
-        async with await EventStore.open(postgres.dsn("service", "empty"), pool=1) as store:
+        async with await EventStore.open(postgres.dsn("service", "empty"), SEAL, pool=1) as store:
             await store.append([], [b"raw"])
     finally:
         await postgres.execute("drop_database", name="empty")
@@ -77,7 +78,7 @@ async def test_dead_letters_of_items_become_one_a_record(postgres: Postgres, mon
                 "FROM (SELECT 7 AS o, generate_series(0, 49) AS n UNION ALL SELECT 8, 0) AS old"
             )
         assert await migrate(owner) == [name for name in everything if name not in before]
-        async with await EventStore.open(postgres.dsn("service", "letters"), pool=1) as store:
+        async with await EventStore.open(postgres.dsn("service", "letters"), SEAL, pool=1) as store:
             again = [DeadLetter("t", 0, offset, "again", value=b"the value") for offset in (7, 8)]
             await store.append([], [], again)
             whole, listed = sorted(await whole_letters(store), key=lambda row: int(row["offset"]), reverse=True)

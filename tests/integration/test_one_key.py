@@ -21,6 +21,7 @@ from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 from tests.integration.serving import Served, refused, serving
 from tests.integration.test_messages_api import SMS, URL, count, settings
+from tests.support.keys import SEAL
 
 OFFSETS = itertools.count()
 
@@ -49,7 +50,7 @@ async def by_kafka(dsn: str, key: str, **more: Any) -> list[Any]:
         raise AssertionError("letters are published once they are stored")
 
     outcome = prepare(record, 1 << 20)
-    async with await EventStore.open(dsn, pool=2) as store:
+    async with await EventStore.open(dsn, SEAL, pool=2) as store:
         intake = Intake(store, publish, WorkerHealth(), 100, clients=Clients(store, settings()))
         await intake._store([outcome])
     return [outcome.letter] if outcome.letter else []
@@ -146,7 +147,7 @@ async def test_what_cannot_be_sent_in_time_is_refused(served: Served) -> None:
 async def test_commands_agree_on_the_client(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """The key's, whichever command; another one beside it is refused, and so is what is no address of the channel."""
     id, token, hash = mint()
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.create_api_key(id, "shop", "shop", ["messages:write"], hash)
     where = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_API_KEY": token}
     out = await command("recipients", "opt-out", "+15551234567", "--channel", "sms", environment=where)

@@ -13,6 +13,7 @@ from schemas.events import CHANNELS, Event, Handle
 from sql import EventStore, references_of
 from tests.conftest import Dsns
 from tests.integration.sender import OK, Sender
+from tests.support.keys import SEAL
 from tests.support.relaying import relaying
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -22,7 +23,7 @@ AWAY = Response(503, {}, b"{}")
 @pytest_asyncio.fixture
 async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
     """One on a database of the test's own, whose client has a callback."""
-    async with await EventStore.open(postgres_dsn.service, pool=6) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store:
         made = Sender(store)
         await made.configure()
         await store.set_callback("default", "https://shop.example/events", [], 8)

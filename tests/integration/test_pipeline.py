@@ -24,6 +24,7 @@ from sql import DeadLetter, EventStore
 from sql.parameters import written
 from tests.conftest import Dsns
 from tests.integration.sender import SOURCES
+from tests.support.keys import SEAL
 from tests.support.letters import whole_letters
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -98,7 +99,7 @@ async def test_what_one_record_makes_impossible_is_found_among_its_neighbours(po
         bad.provider_message_id = None
         return [event(f"{name} a"), bad, event(f"{name} b")] if name == "r37" else [event(name)]
 
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         published, health = Published(), WorkerHealth()
         records = [record(f"r{n}", n) for n in range(100)]
         acked = await work(Pipeline(store, published, health, 1000), prepared(refused), records)
@@ -119,7 +120,7 @@ async def test_a_record_all_of_whose_events_fail_ends(postgres_dsn: Dsns) -> Non
         bad = [event(f"bad {n}", payload={"interactionId": "no uuid"}) for n in range(3000)]
         return [replace(one, type="InteractionProcessing", provider_message_id=None) for one in bad]
 
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         longer = record("x" * (1 << 20), 1)
         await work(Pipeline(store, Published(), WorkerHealth(), 1000), prepared(refused), [longer])
         (letter,) = await whole_letters(store)
@@ -138,7 +139,7 @@ async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns
             outcome.letter.webhook_id = "no uuid"
         return outcome
 
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         pipeline, health = Pipeline(store, Published(), WorkerHealth(), 10), WorkerHealth()
         with pytest.raises(psycopg.DataError):
             await work(pipeline, letter, [record("a", 0), record("b", 1), record("c", 2)])
@@ -149,7 +150,7 @@ async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns
 
 async def test_telling_of_failures_with_odd_ids_holds_up_nobody(postgres_dsn: Dsns) -> None:
     """Ids with NUL and lone surrogates in them, as no adapter should make."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         make = lambda name: [event(name + "\x00"), event(name + "\ud800")]  # noqa: E731
         acked = await work(
             Pipeline(store, Published(), WorkerHealth(), 10), prepared(make), [record("a", 0)], [record("b", 1)]
@@ -166,7 +167,7 @@ async def test_what_nobody_foresaw_is_never_dropped(postgres_dsn: Dsns, monkeypa
     """A fault of ours while a batch is stored leaves `run`, is fatal to the health, and acknowledges nothing: whether
     another batch follows or not."""
     for stretches in ([[record("a", 0)]], [[record("a", 0)], [record("b", 1)], [record("c", 2)]]):
-        async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
             pipeline = Pipeline(store, Published(), WorkerHealth(), 10)
 
             def broken(*_: Any) -> None:
@@ -188,7 +189,7 @@ async def test_a_cancelled_agent_finishes_the_batch_that_it_stores(postgres_dsn:
         going.set()
         await asyncio.Event().wait()
 
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(agents.pipeline, "batches", batches)
             pipeline = Pipeline(store, Published(), WorkerHealth(), 10)
@@ -217,7 +218,7 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
             outcome.request = replace(outcome.request, priority=7)  # against a rule of the table
         return outcome
 
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         clients = Clients(store, Settings.model_validate({"sources": SOURCES}))
         acked = await work(Intake(store, Published(), WorkerHealth(), 10, clients=clients), prepare, records)
         taken = [await store.message("default", f"m{n}") for n in range(3)]

@@ -19,13 +19,14 @@ from sql import EventStore, Row
 from sql.rebuild import RebuildError, rebuild
 from sql.statements import statement
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 PHONE = "+15550000001"
 TABLES = {
     "interactions": "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id",
     "links": "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference",
-    "handles": "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id",
+    "assignments": "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY handle_id",
     "consents": "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel",
 }
 
@@ -56,7 +57,7 @@ async def tables(dsn: str) -> dict[str, list[Any]]:
 async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same connections append before, during and after, links among it; every row is as another rebuild makes it."""
     monkeypatch.setattr("sql.rebuild.CHUNK", 500)
-    async with await EventStore.open(postgres_dsn.service, pool=3) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=3) as store:
         for start in range(0, 4000, 500):
             await store.append(sent(start, start + 500))
         finished = asyncio.Event()
@@ -88,7 +89,7 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
 
 async def test_what_was_prepared_reads_the_new_tables(postgres_dsn: Dsns) -> None:
     """A connection that asked before the swap is answered after it, and from what is there now."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
 
         async def answers() -> list[Any]:
             (handle,) = await store.customer_of("default", "phone", PHONE)
@@ -127,7 +128,7 @@ async def test_privileges_and_indexes_survive(postgres_dsn: Dsns) -> None:
         "FROM pg_constraint WHERE connamespace = 'threadline'::regnamespace"
     )
     before = [await read(postgres_dsn.owner, query) for query in (indexes, grants, constraints)]
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 30))
         await rebuild(postgres_dsn.owner)
         counts = await store.counts()
@@ -158,7 +159,7 @@ asyncio.run(sql.rebuild.rebuild(sys.stdin.readline(), progress))
 
 async def test_a_rebuild_killed_in_the_middle(postgres_dsn: Dsns) -> None:
     """kill -9 after the first chunk: the live tables are untouched and in use, and the next rebuild starts anew."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 100))
         live = await tables(postgres_dsn.owner)
         pipe = asyncio.subprocess.PIPE
@@ -192,7 +193,7 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
     """Somebody reads the timelines in an open transaction: the rebuild lets go after a moment and tries again, events are
     appended between its tries, and it is done when he is. Tried in vain, it says so and leaves all as it was."""
     monkeypatch.setattr("sql.rebuild.PAUSE", 0.2)
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 10))
         async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as reader:
             await reader.execute("SELECT count(*) FROM threadline.interactions")
@@ -212,7 +213,7 @@ async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sql.rebuild.CHUNK", 10)
     progress: list[tuple[int, int]] = []
     note: Callable[[int, int], None] = lambda done, total: progress.append((done, total))  # noqa: E731
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 25))
     await rebuild(postgres_dsn.owner, note)
 
@@ -221,7 +222,7 @@ async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyP
 
 async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
     """`threadline rebuild` with nothing but the owner's URI: plain lines where no terminal is; refused, a message and 1."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 25))
     environment = {**os.environ, "THREADLINE_POSTGRES__OWNER_DSN": postgres_dsn.owner}
     command = (sys.executable, "-m", "app.cli", "rebuild")
@@ -246,7 +247,7 @@ async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
 
 async def test_the_command_draws_a_bar_on_a_terminal(postgres_dsn: Dsns) -> None:
     """With the events done, all of them, and how many a second."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 25))
     terminal = Console(file=StringIO(), force_terminal=True, width=100)
 

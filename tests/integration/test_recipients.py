@@ -24,6 +24,7 @@ from sql import EventStore, NewMessage, Row
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.integration.sender import Sender
+from tests.support.keys import SEAL
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ANA, BEN = Handle("email", "ana@example.com"), Handle("email", "ben@example.com")
@@ -32,7 +33,7 @@ ANA, BEN = Handle("email", "ana@example.com"), Handle("email", "ben@example.com"
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """A store on a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as made:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as made:
         yield made
 
 

@@ -23,6 +23,7 @@ from sql.relay import Place, PlaceLost, RelaySession
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
+from tests.support.keys import SEAL
 from tests.support.relaying import relaying
 from tests.support.waiting import eventually
 
@@ -30,7 +31,7 @@ from tests.support.waiting import eventually
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
     """The parts that notify clients, on a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=6) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store:
         yield Office.of(store, tmp_path)
 
 

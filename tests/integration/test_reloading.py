@@ -16,6 +16,7 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.reloaded import Process, running, section
 from tests.integration.worker import serving
+from tests.support.keys import SEAL
 from tests.support.waiting import eventually
 
 FIRST = section("first", "one")
@@ -102,7 +103,7 @@ async def test_limits_and_the_level_of_the_log_change_and_a_timeout_of_kafka_doe
     """What needs a restart is named, in the log and on the health page; the rest of the file is in force."""
     door.write(FIRST, "[telemetry]\nlog_level = 'error'\n")
     id, token, hashed = mint()
-    async with await EventStore.open(door.environment["THREADLINE_POSTGRES__DSN"], pool=1) as store:
+    async with await EventStore.open(door.environment["THREADLINE_POSTGRES__DSN"], SEAL, pool=1) as store:
         await store.create_api_key(id, "test", "default", ["timeline:read"], hashed)
     async with running(door):
         big = b"{" + b" " * 2000 + b"}"

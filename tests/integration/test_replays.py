@@ -30,6 +30,7 @@ from tests.integration.sender import SOURCES
 from tests.integration.test_pipeline import Published, names, work
 from tests.integration.test_pipeline import record as plain
 from tests.integration.worker import at_work, serving
+from tests.support.keys import SEAL
 
 #: Ends the worker by force when a batch is stored and its offsets are not committed yet.
 KILLED = "import agents.batches, os\nagents.batches.Batch.ack = lambda self: os.kill(os.getpid(), 9)"
@@ -38,7 +39,7 @@ KILLED = "import agents.batches, os\nagents.batches.Batch.ack = lambda self: os.
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as opened:
         yield opened
 
 
@@ -208,7 +209,7 @@ async def test_a_worker_killed_before_the_commit_of_its_offsets() -> None:
     """By the command line, through Kafka: the outcome is that of the first time, the event is there once, and a record that
     is still bad is a new dead letter that the command names."""
     async with serving() as servers, at_work(servers) as worker:
-        async with await EventStore.open(servers.postgres.dsn("service"), pool=1) as store:
+        async with await EventStore.open(servers.postgres.dsn("service"), SEAL, pool=1) as store:
             await store.append([], [], [dead(cloud_event(), 10_000)])
             (row,) = await store.dead_letters()
             await worker.start(KILLED)

@@ -25,6 +25,7 @@ from sql.sending import TROUBLE
 from tests.conftest import Dsns
 from tests.integration.sender import OK, SOURCES, Sender
 from tests.integration.test_sending_store import accept, asked, lane, settled
+from tests.support.keys import SEAL
 from tests.support.waiting import until
 
 
@@ -51,7 +52,7 @@ class Owned(Sender):
 @pytest_asyncio.fixture
 async def sender(postgres_dsn: Dsns) -> AsyncIterator[Owned]:
     """One on a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=8) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=8) as store:
         made = Owned(store, postgres_dsn.owner)
         await made.configure()
         yield made

@@ -18,6 +18,7 @@ from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Referenc
 from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 
 TO = "+15551234567"
 Lane = tuple[str, str, float | None, int, int]
@@ -26,7 +27,7 @@ Lane = tuple[str, str, float | None, int, int]
 @pytest_asyncio.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """A store on a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=8) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=8) as opened:
         yield opened
 
 
@@ -58,7 +59,7 @@ def new(
     event, _, at, _ = event_of(request)
     return NewMessage(
         event, at, lane, request.client_id, request.message_id, request.priority, due_at, None, None, "sms",
-        account, "queued", None, request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],
+        account, "queued", None, request.document, request.fingerprint.hex(), [("sms", Handle("phone", TO))],
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.integration.sender import Sender
+from tests.support.keys import SEAL
 
 SETTINGS = {**accounts("mailjet").settings, "sender": "shop@example.com"}
 API = "https://api.mailjet.com"
@@ -53,7 +54,7 @@ class Office(Sender):
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns) -> AsyncIterator[Office]:
     """On a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
         made = Office(store)
         await made.configure()
         yield made

@@ -27,6 +27,7 @@ from tests.faults.senders import configuration, request_of, sources
 from tests.fixtures import accounts
 from tests.integration.stopping import LOOKUP_AFTER
 from tests.support.adapted import asked_after
+from tests.support.keys import SEAL
 from tests.support.waiting import until
 
 LEASE, TIMEOUT = 6.0, 1.5
@@ -40,7 +41,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
     async with Moody("postmark", accounts("postmark").settings, share=0.0, seed=1) as provider:
         known = sources({"postmark": provider})
         settings = Settings.model_validate({"sources": known, "sending": {"lease": LEASE, "timeout": TIMEOUT}})
-        async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as store:
             await store.set_client("default", configuration(["postmark"]), "test")
             clients = Clients(store, settings)
             request = read_request(request_of(["postmark"], 1), client_id="default")

@@ -13,6 +13,7 @@ from schemas.events import Error, Event, Handle
 from sql import DATA_ERRORS, Bad, DeadLetter, EventStore, Row, Unstorable
 from sql.statements import statement
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 from tests.support.letters import whole_letters
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -35,7 +36,7 @@ async def scalar(dsn: str, query: str) -> Any:
 
 async def test_twice_is_once(postgres_dsn: Dsns) -> None:
     """A batch appended again, whole or in part, appends nothing."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         first = await store.append([received(n) for n in range(10)])
         again = await store.append([received(n) for n in range(5, 15)])
 
@@ -46,7 +47,7 @@ async def test_twice_is_once(postgres_dsn: Dsns) -> None:
 
 async def test_clients_do_not_stand_in_each_others_way(postgres_dsn: Dsns) -> None:
     """The same source and event id of two clients are two events, two interactions, two customers."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         done = await store.append([received(1), received(1, "acme")])
 
     assert done.appended == 2
@@ -58,7 +59,7 @@ async def test_no_client_reaches_into_anothers_timelines(postgres_dsn: Dsns) -> 
     """A client that names another's event, message, interaction and handle marks and reads nothing of that one's."""
     mine, *_ = received(1)
     mine.message_id = "m1"
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([(mine, "default", START, None)])
         (handle,) = await store.customer_of("default", "phone", PHONE)
         (before,) = await store.timeline("default", handle["customer_id"])
@@ -104,7 +105,7 @@ async def test_the_log_is_append_only_for_the_service(postgres_dsn: Dsns, act: s
 )
 async def test_odd_values_are_kept_as_far_as_json_has_them(postgres_dsn: Dsns, payload: dict[str, Any]) -> None:
     """What PostgreSQL's text cannot hold becomes U+FFFD; nothing of it fails the batch."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         assert (await store.append([received(1), received(2, **payload), received(3)])).appended == 3
 
 
@@ -119,7 +120,7 @@ def nested(depth: int) -> dict[str, Any]:
 async def test_deep_payloads_come_back(postgres_dsn: Dsns) -> None:
     """Two hundred levels, and a float that JSON writes like an integer, are read as they were written."""
     payload = {**nested(200), "large": 1e308, "content": {"text": "é"}}
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([received(1, **payload)])
         (page,) = await store.timeline(
             "default", (await store.customer_of("default", "phone", PHONE))[0]["customer_id"]
@@ -137,7 +138,7 @@ async def test_deep_payloads_come_back(postgres_dsn: Dsns) -> None:
 async def test_what_cannot_be_stored_is_named(postgres_dsn: Dsns, payload: dict[str, Any]) -> None:
     """An integer beyond 64 bits, what is too deep, what is no JSON: the error says which event, and the batch is not
     half there."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         with pytest.raises(Unstorable) as reported:
             await store.append([received(1), received(2, **payload)])
 
@@ -151,7 +152,7 @@ async def test_times_out_of_place_are_kept_and_bounded(postgres_dsn: Dsns, year:
     """The log has what the provider reported; a fact is never later than our receipt of it."""
     row = received(1)
     row[0].occurred_at = datetime(year, 1, 1, tzinfo=UTC)
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([row])
     at = await scalar(postgres_dsn.owner, "SELECT timestamp <= '2026-11-21 00:00:01+00' FROM threadline.interactions")
 
@@ -168,7 +169,7 @@ async def test_raw_records_come_back_byte_for_byte(postgres_dsn: Dsns) -> None:
     """A block gives its records as they were; the events of the batch name it."""
     raw = [b"", b"\x00\xff" * 1000, b'{"id":"0193a5b0-0000-7000-8000-000000000001"}\nbody']
     event, client, at, _ = received(1)
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.ensure_partitions(1)
         await store.append([(event, client, at, "0193a5b0-0000-7000-8000-000000000001")], raw)
         block = await scalar(postgres_dsn.owner, "SELECT webhook_block FROM threadline.events")
@@ -179,7 +180,7 @@ async def test_raw_records_come_back_byte_for_byte(postgres_dsn: Dsns) -> None:
 
 async def test_days_of_raw_webhooks_are_made_and_dropped(postgres_dsn: Dsns) -> None:
     """The days ahead are there, once; none of the kept ones is dropped."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         made = await store.ensure_partitions(2)
 
         assert len(made) == 3
@@ -192,7 +193,7 @@ async def test_a_dead_letter_is_kept_once(postgres_dsn: Dsns) -> None:
     bad = Bad(3, "\ud800", {"native": "\x00"})
     letter = DeadLetter("t", 0, 7, "be\x00cause", detail={"b": 2**80}, value=b"\x00", bad=40, items=[bad], size=1)
     bare = DeadLetter("t", 0, 8, "nothing there")
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([], [], [bare])
         for _ in range(2):
             await store.append([], [], [letter, bare])
@@ -205,7 +206,7 @@ async def test_a_dead_letter_is_kept_once(postgres_dsn: Dsns) -> None:
 
 async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:
     """A page of a customer reads the rows that it shows, not all that there are."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([received(n) for n in range(3000)])
         (handle,) = await store.customer_of("default", "phone", PHONE)
     text = statement("timeline")
@@ -221,7 +222,7 @@ async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:
 async def test_paging_is_stable_while_rows_arrive(postgres_dsn: Dsns) -> None:
     """Whoever turns the pages sees each interaction that was there once, newest first, whatever arrives meanwhile; many
     of one instant are distinguished."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         there = [received(n) for n in range(30)]
         await store.append(
             [(event, client, START + timedelta(seconds=n // 10), None) for n, (event, client, _, _) in enumerate(there)]
@@ -248,7 +249,7 @@ async def test_old_days_are_dropped_and_late_days_are_sorted_in(postgres_dsn: Ds
             "CREATE TABLE threadline.raw_webhooks_20200101 PARTITION OF threadline.raw_webhooks "
             "FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')"
         )
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append([], [b"late"])
         assert (await store.counts())["unpartitioned_blocks"] == 1
         await store.ensure_partitions(0)
@@ -271,7 +272,7 @@ async def test_the_reader_sees_neither_hashes_nor_bodies(postgres_dsn: Dsns, tab
 async def test_waiting_for_a_connection_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away is reported after one waiting time, not after two."""
     monkeypatch.setattr("sql.pool.WAIT", 0.5)
-    async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", pool=1) as store:
+    async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", SEAL, pool=1) as store:
         with pytest.raises(PoolTimeout):
             await store.counts()
         assert store._pool.get_stats()["requests_num"] == 1

@@ -17,10 +17,10 @@ from agents.process.parts import notify
 from app.clients.configured import Clients
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
-from sql.sealing import new_key
 from tests.conftest import Dsns
 from tests.integration.callbacks import LOOPBACK, Office, Receiver, receiving
 from tests.integration.serving import NOON, event
+from tests.support.keys import KEY, SEAL
 from tests.support.waiting import eventually
 
 
@@ -29,7 +29,7 @@ def settings_of(data: Path, bootstrap: str) -> Settings:
     return Settings(
         data=data,
         kafka=Kafka(bootstrap=bootstrap),
-        secrets=Secrets(keys=[SecretStr(new_key())]),
+        secrets=Secrets(keys=[SecretStr(KEY)]),
         callbacks=Callbacks(allowed_networks=list(LOOPBACK), http_hosts=["127.0.0.1"]),
     )
 
@@ -51,7 +51,10 @@ async def test_an_event_reaches_kafka_and_the_client(postgres_dsn: Dsns, topics:
     consumer = AIOKafkaConsumer("events.recorded", bootstrap_servers=topics, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        async with await EventStore.open(postgres_dsn.service, pool=6) as store, receiving(Receiver()) as receiver:
+        async with (
+            await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store,
+            receiving(Receiver()) as receiver,
+        ):
             settings = settings_of(tmp_path, topics)
             await Office.of(store, tmp_path).configure(receiver.url, client=client)
             async with telling(store, health, settings):
@@ -71,7 +74,7 @@ async def test_an_event_reaches_kafka_and_the_client(postgres_dsn: Dsns, topics:
 async def test_without_kafka_it_goes_on_trying(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """The health page says that the relay fails; nothing is enqueued that was not published, and nothing ends."""
     health = WorkerHealth()
-    async with await EventStore.open(postgres_dsn.service, pool=6) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store:
         async with telling(store, health, settings_of(tmp_path, "127.0.0.1:1")):
             await store.append([(event("UserMessageSent", "SM1", message_id="m1"), "shop", NOON, None)])
 

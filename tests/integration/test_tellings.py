@@ -21,11 +21,12 @@ from sql import EventStore, Row
 from sql.rebuild import rebuild
 from sql.statements import statement
 from tests.conftest import Dsns
-from tests.integration.test_fold import CONSENTS, EMPTY, EXACT, HANDLES, INTERACTIONS, LINKS, read, tell
+from tests.integration.test_fold import ASSIGNMENTS, CONSENTS, EMPTY, EXACT, INTERACTIONS, LINKS, read, tell
+from tests.support.keys import SEAL
 
 START = datetime(2026, 11, 28, tzinfo=UTC)
 ANA, BEN = Handle("phone", "+15550000001"), Handle("phone", "+15550000002")
-TABLES = (INTERACTIONS, LINKS, HANDLES, CONSENTS)
+TABLES = (INTERACTIONS, LINKS, ASSIGNMENTS, CONSENTS)
 
 
 @st.composite
@@ -71,7 +72,7 @@ async def test_tellings_are_joined_in_any_order(postgres_dsn: Dsns, rows: list[R
     """However tellings that lack one thing or another arrive, the timelines are the same, byte for byte, and a rebuild makes
     the very rows that were there."""
     rng, seen = random.Random(seed), []
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for _ in range(3):
             await emptied(postgres_dsn.owner)
             await tell(store, rows, rng)
@@ -100,7 +101,7 @@ async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> 
         "MessageDelivered", "twilio", "d1", channel="sms", direction="outbound", provider_message_id="SM1"
     )
     seen = []
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for order in itertools.permutations(parts):
             await emptied(postgres_dsn.owner)
             for row in (*order, (delivered, "default", START + timedelta(seconds=9), None)):
@@ -124,7 +125,7 @@ async def test_an_id_that_was_used_twice_joins_nobody(postgres_dsn: Dsns, togeth
         for handle, text in ((ANA, "I am Ana"), (BEN, "I am Ben"))
     ]  # fmt: skip
     named = [sent(provider_message_id="A", handle=ANA), sent(), sent(provider_message_id="B", handle=BEN)]
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         batches: list[list[Row]] = [rows, named] if together else [[row] for row in rows + named]
         for batch in batches:
             await store.append(batch)
@@ -140,7 +141,7 @@ async def test_an_id_that_was_used_twice_joins_nobody(postgres_dsn: Dsns, togeth
 
 async def test_a_repeat_adds_nothing_and_a_later_receipt_neither(postgres_dsn: Dsns) -> None:
     """Alike in all but when it came: the first receipt counts, and the log does not grow."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for seconds in (3, 4, 3, 9):
             await store.append([sent(seconds, message_id="m1")])
     assert await read(postgres_dsn.owner, "SELECT count(*) FROM threadline.events") == [1]
@@ -214,7 +215,7 @@ async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) 
             )
             for type, source in (("UserMessageSent", "twilio_a"), ("MessageDelivered", "twilio_b"))
         ]
-        async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
             await store.append([(event, "default", START, None) for event in reported])
         rows = [
             row for row in await read(postgres_dsn.owner, INTERACTIONS) if row["provider_message_id"] == f"SM-{account}"
@@ -242,7 +243,7 @@ async def test_linking_waits_for_its_own_client_only(postgres_dsn: Dsns) -> None
         )
         return (event, client, START, None)
 
-    async with await EventStore.open(postgres_dsn.service, pool=6) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=6) as store:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as held:
             await held.execute("SELECT pg_advisory_xact_lock(29798, hashtext('acme'))")
             async with asyncio.timeout(10):
@@ -279,7 +280,7 @@ async def test_a_consent_without_a_providers_time_has_that_of_its_first_receipt(
     log, and one that was received earlier does not lower the time, so that the order shows in `opted_out_at`."""
     event = Event("RecipientUnsubscribed", "crm", "e", channel="sms", handle=ANA)
     seen = []
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         for order in ((0, 1), (1, 0)):
             await emptied(postgres_dsn.owner)
             for seconds in order:

@@ -10,6 +10,7 @@ from schemas.events import Event, Handle
 from sql import EventStore, NewMessage, Reference, Row
 from tests.conftest import Dsns
 from tests.integration.sender import Sender
+from tests.support.keys import SEAL
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
 FIRST, SECOND = (f"00-{digit * 32}-{digit * 16}-01" for digit in "ab")
@@ -30,7 +31,7 @@ async def rows(dsns: Dsns, query: str) -> list[tuple[object, ...]]:
 
 async def test_a_repetition_in_another_trace_changes_nothing(postgres_dsn: Dsns) -> None:
     """The event keeps the trace that brought it first; one with other content has its own."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         assert (await store.append([delivered(FIRST)])).appended == 1
         assert (await store.append([delivered(SECOND)])).appended == 0
         assert (await store.append([delivered(None)])).appended == 0
@@ -41,7 +42,7 @@ async def test_a_repetition_in_another_trace_changes_nothing(postgres_dsn: Dsns)
 
 async def test_a_messages_trace_is_found_by_its_names(postgres_dsn: Dsns) -> None:
     """By our id, and by the provider's once an event has both; a message that was not traced has none."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         sender = Sender(store)
         client = await sender.clients.client("default")
         for id, trace in (("m1", FIRST), ("m2", None)):

@@ -19,6 +19,7 @@ from agents.pipeline import Pipeline
 from agents.records.once import AGAIN
 from sql import DeadLetter, EventStore
 from tests.conftest import Dsns
+from tests.support.keys import SEAL
 from tests.support.letters import whole_letters
 from webhooks.record import Webhook, encode
 
@@ -29,7 +30,7 @@ LATER = NOW + timedelta(hours=8)
 @pytest.fixture
 async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database, as the service has it."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as opened:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as opened:
         yield opened
 
 
@@ -47,7 +48,7 @@ async def test_of_a_token_the_first_use_counts(store: EventStore) -> None:
 
 async def test_of_many_at_once_one_counts(postgres_dsn: Dsns) -> None:
     """Workers that know nothing of each other, each with another body: all but one are refused."""
-    stores = [await EventStore.open(postgres_dsn.service, pool=2) for _ in range(3)]
+    stores = [await EventStore.open(postgres_dsn.service, SEAL, pool=2) for _ in range(3)]
     try:
         places = await asyncio.gather(
             *(

@@ -21,6 +21,7 @@ from app.settings import Settings
 from sql import EventStore
 from sql.migrate import migrate
 from tests.support import traffic
+from tests.support.keys import KEY, SEAL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,6 +74,7 @@ class Stack:
             "postgres": {"dsn": self.dsn("service"), "owner_dsn": self.dsn("owner")},
             "door": {"port": self.door},
             "worker": {"port": self.worker},
+            "secrets": {"keys": [KEY]},
             "telemetry": {"sample": 0, "log_level": "info"},
         }
         given["kafka"] = {"bootstrap": self.bootstrap}
@@ -129,7 +131,7 @@ class Stack:
     async def key(self, *scopes: str, client: str = "default") -> str:
         """Create an API key of the client with these scopes, and return its token."""
         id, token, hash = mint()
-        async with await EventStore.open(self.postgres.dsn("service"), pool=1) as store:
+        async with await EventStore.open(self.postgres.dsn("service"), SEAL, pool=1) as store:
             await store.create_api_key(id, "test", client, list(scopes), hash)
         return token
 

@@ -33,7 +33,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
     if settings.postgres.dsn is None:
         return
     try:
-        async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:
+        async with await EventStore.open(settings.postgres.dsn.get_secret_value(), seal, pool=1) as store:
             configured, accounts = await store.clients(), await store.accounts()
             callbacks = await store.sealed_secrets()
             resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()

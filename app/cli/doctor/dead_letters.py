@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from app.cli.doctor.finding import Finding
+from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 
@@ -18,7 +19,7 @@ async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:
     if settings.postgres.dsn is None:
         return
     try:
-        async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:
+        async with await EventStore.open(settings.postgres.dsn.get_secret_value(), seal_of(settings), pool=1) as store:
             rows = await store.dead_letters_by_source(datetime.now(UTC) - RECENT)
     except (psycopg.Error, OSError):
         return

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import psycopg
 
 from app.embedded.running import resolve
+from app.keys import seal_of
 from app.settings import Settings
 from app.settings.loading import load
 from sql import EventStore
@@ -18,7 +19,7 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     """Open the store. Ends the command (SystemExit) with a message where nothing runs or PostgreSQL cannot be reached."""
     resolved = settings or resolve(load())
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
-    store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), pool=1)
+    store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=1)
     try:
         yield store
     except psycopg.errors.UndefinedTable as error:

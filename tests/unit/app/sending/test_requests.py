@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sending.requests import REACHED_BY, handles, kept_request, read_request
+from app.sending.requests import REACHED_BY, Request, handles, kept_request, read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 
@@ -78,6 +78,11 @@ def test_a_key_names_one_message_of_each_client() -> None:
     )
 
 
+def kept(request: Request) -> list[tuple[str, str]]:
+    """The addresses as the store keeps them."""
+    return [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in handles(request)]
+
+
 def test_what_was_kept_reads_the_same() -> None:
     """A worker reads what the API accepted."""
     document = {
@@ -87,8 +92,8 @@ def test_what_was_kept_reads_the_same() -> None:
         "priority": "low",
     }
     request = read_request(document | {"channels": ["email", "sms"]}, client_id="shop")
-    kept = kept_request("shop", request.message_id, request.document, handles(request), request.fingerprint)
-    assert kept == request
+    read = kept_request("shop", request.message_id, request.document, kept(request), request.fingerprint)
+    assert read == request
 
 
 JSON = st.recursive(
@@ -108,7 +113,7 @@ def test_any_json_is_a_request_or_a_schema_error(document: Any) -> None:
         request = read_request(document, client_id="shop")
     except SchemaError:
         return
-    assert kept_request("shop", request.message_id, request.document, handles(request), request.fingerprint) == request
+    assert kept_request("shop", request.message_id, request.document, kept(request), request.fingerprint) == request
 
 
 def test_every_channel_says_what_reaches_it() -> None:

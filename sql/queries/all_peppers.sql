@@ -1,0 +1,2 @@
+-- The encrypted peppers of all clients.
+SELECT client_id, sealed FROM peppers ORDER BY client_id
