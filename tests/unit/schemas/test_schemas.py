@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, personal_paths, resolve, schema_of, validate
+from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, resolve, schema_of, validate
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, MAX_ID, REASONS
 from schemas.handles import MAX_LENGTH
+from schemas.personal import personal_paths
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
 #: The schemas that describe no event.
@@ -135,6 +136,7 @@ def test_personal_properties_are_marked_in_every_type(name: str) -> None:
     assert {("content",), ("from",), ("to",), ("userId",), ("displayName",), ("native",)} <= set(marked)
     assert {("handle", "value"), ("error", "text"), ("ip",), ("userAgent",), ("url",)} <= set(marked)
     assert {("*",), ("error", "*"), ("handles", "*", "value"), ("username",)} <= set(marked)
+    assert {("handle", "*"), ("handles", "*", "*"), ("price", "*")} <= set(marked)
     assert not {("messageId",), ("channel",), ("price",), ("error", "code")} & set(marked)
 
 
