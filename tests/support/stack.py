@@ -21,6 +21,7 @@ from app.settings import Settings
 from sql import EventStore
 from sql.migrate import migrate
 from tests.support import traffic
+from tests.support.keys import KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,6 +75,7 @@ class Stack:
             "door": {"port": self.door},
             "worker": {"port": self.worker},
             "telemetry": {"sample": 0, "log_level": "info"},
+            "secrets": {"keys": [KEY]},
         }
         given["kafka"] = {"bootstrap": self.bootstrap}
         for key, value in self._given.items():

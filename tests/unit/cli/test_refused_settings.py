@@ -161,6 +161,7 @@ def test_a_fault_of_the_settings_is_a_line_without_their_values(
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
+        ({}, "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32"),
         ({"THREADLINE_SOURCES__PIGEON__SECRET": "kept-from-words"}, "sources.pigeon has no adapter 'pigeon'"),
         ({"THREADLINE_POSTGRES__DSN": "kept-from-words"}, "postgres.dsn is no connection string of PostgreSQL"),
         ({"THREADLINE_POSTGRES__OWNER_DSN": "kept-from-words"}, "postgres.owner_dsn is no connection string of PostgreSQL"),
