@@ -2,7 +2,8 @@
 file. It covers what is reloaded (`app.settings.reloaded`), as other settings differ between processes of one installation.
 
 A digest of a short secret could be reversed by trying secrets, since `/healthz` needs no key. So it is an HMAC under a key
-of the operator's: the first of the keys that encrypt, 256 random bits. Without such a key secrets count only as set or not set.
+of the operator's: the first of the keys that encrypt, 256 random bits. Without such a key, which only a command may lack,
+secrets count only as set or not set.
 """
 
 import hmac
