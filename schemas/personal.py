@@ -1,10 +1,13 @@
-"""Finds the personal data in payloads of events, by the marks `x-personal` of the schemas."""
+"""Finds the personal data in payloads of events, and in requests, by the marks `x-personal` of the schemas."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from schemas import Schema, resolve, schema_of
+from schemas import SCHEMAS, Schema, resolve, schema_of
+
+#: The name of the schema of requests to send, beside those of the event types.
+REQUEST = "request"
 
 
 @dataclass(slots=True)
@@ -30,9 +33,9 @@ class Marks:
 
 @cache
 def marks_of(type: str) -> Marks:
-    """Return the marks of a type's payload. Raises SchemaError for an unknown type."""
+    """Return the marks of a type's payload, or of a request (`REQUEST`). Raises SchemaError for an unknown type."""
     made = Marks()
-    _add(schema_of(type), made)
+    _add(SCHEMAS[REQUEST] if type == REQUEST else schema_of(type), made)
     return made
 
 
@@ -56,7 +59,7 @@ def _add(schema: Schema, made: Marks) -> None:
     for name, part in properties.items():
         _add(part, made.named.setdefault(name, Marks()))
     for keyword in ("additionalProperties", "unevaluatedProperties"):
-        if keyword in schema:
+        if isinstance(schema.get(keyword), dict):  # not `false`, by which there is nothing
             made.rest = made.rest or Marks()
             _add(schema[keyword], made.rest)
     if "items" in schema:

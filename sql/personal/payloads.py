@@ -65,7 +65,7 @@ class Plan:
 
 
 def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
-    """Return the payload with its personal values sealed. Keys stay in order; in a sealed value they are sorted, so that it does
+    """Return the payload with its personal values sealed, or the document of a request (`schemas.personal.REQUEST`). Keys stay in order; in a sealed value they are sorted, so that it does
     not depend on their order. NUL and lone surrogates become U+FFFD, as the store does with them.
 
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from schemas import SCHEMAS, SchemaError
 from schemas.events import EVENT_TYPES
-from schemas.personal import personal_paths
+from schemas.personal import REQUEST, personal_paths
 from sql.errors import Unstorable
 from sql.personal import HandleKeys, open_payload, seal_payload
 from sql.personal.payloads import PREFIX, plan_of, walk
@@ -100,6 +100,22 @@ def test_events_of_all_providers_are_sealed_and_open_unchanged(folder: Path) -> 
             for event in orjson.loads(file.read_bytes()):
                 if "type" in event:  # else an item that cannot be processed
                     check(event["type"], event["payload"])
+
+
+def test_requests_are_sealed_too() -> None:
+    """The address, the text and a template's variables; what the sender needs to plan stays."""
+    request = {
+        "channel": "sms",
+        "to": {"sms": "+15551234567", "email": "ana@example.com"},
+        "body": "Your code is 123456789",
+        "variables": {"name": "Ana Maria Lopez"},
+        "content": {"text": "Your order is on its way"},
+        "notBefore": "2026-11-21T12:00:00Z",
+    }
+    check(REQUEST, request)
+    sealed = seal_payload(REQUEST, request, ANA)
+    assert {key for key in request if sealed[key] != request[key]} == {"to", "body", "variables", "content"}
+    assert seal_payload("MessageRequested", {"content": request["content"]}, ANA)["content"] == sealed["content"]
 
 
 @pytest.mark.parametrize("type", EVENT_TYPES)
