@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import phonenumbers
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from sql.personal.payloads import plan_of, walk
 
@@ -67,10 +67,10 @@ def _mask(place: bytes, value: Any) -> Any:
 
 
 def _phone(value: str) -> str:
-    try:
-        number = phonenumbers.parse(value, None)
-    except phonenumbers.NumberParseException:  # no such country code
+    codes = (value[1:end] for end in (2, 3, 4))  # no country code begins with another
+    code = next((code for code in codes if int(code) in COUNTRY_CODE_TO_REGION_CODE), None)
+    if code is None:
         return f"+{DOTS}{value[-2:]}"
-    national = value[1 + len(str(number.country_code)) :]
+    national = value[1 + len(code) :]
     area = f"{national[:3]} " if len(national) >= _LONG else ""
-    return f"+{number.country_code} {area}{DOTS} ••{national[-2:]}"
+    return f"+{code} {area}{DOTS} ••{national[-2:]}"
