@@ -60,13 +60,16 @@ class Plan:
         self.touched = marks.whole or any(True for _ in marks.paths())
 
     def unnamed(self, name: str) -> bytes:
-        """Return the place of a value under a key that the schema does not list."""
+        """Return the place of a value under a key that the schema does not list, by its name as the store writes it."""
+        if not name.isprintable():
+            name = clean(name)
         return f"payload.{self.path}{'.' if self.path else ''}{_UNNAMED}:{name}".encode()
 
 
 def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
-    """Return the payload with its personal values sealed, or the document of a request (`schemas.personal.REQUEST`). Keys stay in order; in a sealed value they are sorted, so that it does
-    not depend on their order. NUL and lone surrogates become U+FFFD, as the store does with them.
+    """Return the payload with its personal values sealed. `type` is the event's type, or `schemas.personal.REQUEST` for the
+    document of a request. Keys stay in order; in a sealed value they are sorted, so that it does not depend on their order. NUL
+    and lone surrogates become U+FFFD, as the store does with them.
 
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
     type, Unstorable for what JSON cannot hold."""
@@ -84,7 +87,10 @@ def open_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
 
     def each(place: bytes, value: Any) -> Any:
         if value.__class__ is not str or not value.startswith(PREFIX):
-            raise Tampered(f"{place.decode(errors='replace')} holds personal data that is not sealed")
+            where = place.partition(b"*:")[
+                0
+            ].decode()  # without a name that the schema does not list, which may be personal
+            raise Tampered(f"{where} holds personal data that is not sealed")
         try:
             sealed = a2b_base64(value[len(PREFIX) :], strict_mode=True)
         except (NotBase64, ValueError) as error:  # ValueError: not ASCII

@@ -18,6 +18,7 @@ from schemas import SCHEMAS, SchemaError
 from schemas.events import EVENT_TYPES
 from schemas.personal import REQUEST, personal_paths
 from sql.errors import Unstorable
+from sql.parameters import clean
 from sql.personal import HandleKeys, open_payload, seal_payload
 from sql.personal.payloads import PREFIX, plan_of, walk
 from sql.sealing import Tampered
@@ -257,8 +258,19 @@ def test_what_postgresql_cannot_hold_is_replaced_as_the_store_does() -> None:
     """NUL and lone surrogates become U+FFFD before they are sealed; what is not JSON is refused."""
     sealed = seal_payload("MessageReceived", {"from": "a\x00b\ud800", "content": {"text": ["\x00"]}}, ANA)
     assert open_payload("MessageReceived", sealed, ANA) == {"from": "a\ufffdb\ufffd", "content": {"text": ["\ufffd"]}}
+    named = {"a\x00": "x", "content": {"b\ud800": "y"}, "error": {"c\x00\ud800": "z"}}
+    stored = clean(seal_payload("MessageReceived", named, ANA))
+    assert open_payload("MessageReceived", stored, ANA) == clean(named)
     with pytest.raises(Unstorable):
         seal_payload("MessageReceived", {"native": 2**70}, ANA)
+
+
+def test_an_error_names_no_key_that_the_schema_does_not_list() -> None:
+    """Since such a name may be personal."""
+    for payload in ({"Ana Lopez": "x"}, {"error": {"Ana Lopez": "x"}}, {"content": {"Ana Lopez": "x"}}):
+        with pytest.raises(Tampered) as raised:
+            open_payload("MessageReceived", payload, ANA)
+        assert "not sealed" in str(raised.value) and "Ana" not in str(raised.value)
 
 
 def test_an_unknown_type_is_an_error() -> None:
