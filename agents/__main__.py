@@ -34,6 +34,7 @@ from app.kafka.fitting import refuses
 from app.kafka.producers import producer
 from app.kafka.unread import Log
 from app.keys import seal_of
+from app.keys.starting import keys_ready
 from app.memory import settle
 from app.settings import Settings, Worker
 from app.settings.loading import SettingsRefused
@@ -150,7 +151,8 @@ async def run(reloading: Reloading, ending: Ending) -> int:
 
 
 def main() -> int:
-    """Run the process. Returns only if the settings cannot be used: 2, with the reasons on standard error."""
+    """Run the process. Returns only if it does not begin to work: 2 where the settings or their keys cannot be used, with the
+    reasons on standard error, and 0 after a signal."""
     try:
         reloading = Reloading.started()
     except SettingsRefused as error:
@@ -162,6 +164,8 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     if refuses(reloading.settings):
         return 2
+    if not keys_ready(reloading.settings, ending.within):
+        return 0 if ending.asked else 2
 
     async def whole() -> None:
         status = STALLED

@@ -1,10 +1,8 @@
 """Makes the store of large bodies from the settings."""
 
-import os
-
 import structlog
 
-from adapters.signing.sigv4 import Credentials
+from app import aws
 from app.settings import Settings
 from webhooks.blobs import Blobs, StoreAway, StoreMisconfigured
 from webhooks.blobs.bucket import Bucket
@@ -57,16 +55,10 @@ def _bucket(settings: Settings) -> Bucket | None:
     s3 = settings.blobs.s3
     if s3.bucket is None:
         return None
-    key, secret, token = s3.access_key_id, s3.secret_access_key, ""
-    given = secret.get_secret_value() if secret else ""
-    if not key:
-        key, given = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-        token = os.environ.get("AWS_SESSION_TOKEN", "")
-    if not key or not given:
+    credentials = aws.credentials("s3", s3.access_key_id, s3.secret_access_key, s3.region)
+    if credentials is None:
         raise StoreMisconfigured(NO_CREDENTIALS)
-    region = s3.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    credentials = Credentials(key, given, region, "s3", token)
-    return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, region), s3.prefix, credentials)
+    return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, credentials.region), s3.prefix, credentials)
 
 
 def _url(bucket: str, endpoint: str | None, region: str) -> str:

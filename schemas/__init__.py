@@ -130,32 +130,6 @@ def schema_of(type: str) -> Schema:
     return SCHEMAS[type]
 
 
-@cache
-def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
-    """Return the paths of personal data in a type's payload, as tuples of keys (`("error", "text")`). `*` is any item
-    of a list, or any key that the schema does not name: unknown keys of a provider count as personal.
-
-    The whole value at a path is personal. Raises SchemaError for an unknown type.
-    """
-    return tuple(sorted(set(_marked(schema_of(type), ()))))
-
-
-def _marked(schema: Schema, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-    if schema.get("x-personal"):
-        return [path]
-    found = [] if "$ref" not in schema else _marked(resolve(schema["$ref"]), path)
-    if found == [path]:
-        return found
-    for part in schema.get("allOf", ()):
-        found += _marked(part, path)
-    for name, part in schema.get("properties", {}).items():
-        found += _marked(part, (*path, name))
-    for keyword in ("items", "additionalProperties", "unevaluatedProperties"):
-        if keyword in schema:
-            found += _marked(schema[keyword], (*path, "*"))
-    return found
-
-
 def resolve(reference: str) -> Schema:
     """Return the schema that one of our `$ref`s names, such as `urn:threadline:schema:definitions:1#/$defs/content`."""
     document, _, pointer = reference.partition("#")

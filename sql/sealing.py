@@ -15,6 +15,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 #: Bytes of a key.
 KEY_BYTES = 32
+#: What to do where there is no key.
+MAKE_ONE = (
+    "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32 (or threadline secrets create), and give it to both programs "
+    'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
+    "(threadline up makes one on its own.)"
+)
 _ID, _NONCE, _TAG = 8, 12, 16
 
 
@@ -30,8 +36,8 @@ class Seal:
     """Encrypts with the first of the keys (32 bytes each) and decrypts with any of them, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._keys = {_id_of(key): AESGCM(key) for key in keys}
-        self._first = _id_of(keys[0]) if keys else None
+        self._keys = {id_of(key): AESGCM(key) for key in keys}
+        self._first = id_of(keys[0]) if keys else None
 
     @property
     def key_id(self) -> str:
@@ -61,11 +67,7 @@ class Seal:
 
     def _sealing(self) -> bytes:
         if self._first is None:
-            raise NoKey(
-                "there is no key to encrypt secrets with. Make one: openssl rand -base64 32, and give it to both programs "
-                'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
-                "(threadline up makes one on its own.)"
-            )
+            raise NoKey(MAKE_ONE)
         return self._first
 
 
@@ -79,6 +81,6 @@ def new_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def _id_of(key: bytes) -> bytes:
-    # A digest of 256 random bits discloses nothing of them.
+def id_of(key: bytes) -> bytes:
+    """Return the id of a key, 8 bytes. It is a digest of 256 random bits, which discloses nothing of them."""
     return sha256(b"threadline key " + key).digest()[:_ID]

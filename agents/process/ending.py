@@ -41,6 +41,10 @@ class Ending:
         """Whether a signal was received."""
         return self._asked.is_set()
 
+    def within(self, seconds: float) -> bool:
+        """Wait for a signal for so many seconds, and return whether there was one."""
+        return self._asked.wait(seconds)
+
     async def wait(self) -> None:
         """Wait for a signal."""
         event = asyncio.Event()

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` (by default those of the process) name, and end with its exit code (SystemExit).
 
-    Settings that cannot be used are printed on standard error; the exit code is then 2.
+    Settings that cannot be used are printed on standard error, and why keys cannot be unwrapped; the exit code is then 2.
     """
     from app.cli.program import program
 
     try:
         program(arguments, prog_name="threadline")
     except Exception as error:
+        from app.keys.wrapping import KeysUnavailable
         from app.settings.loading import SettingsRefused
 
-        if not isinstance(error, SettingsRefused):
+        if not isinstance(error, SettingsRefused | KeysUnavailable):
             raise
         print(f"threadline: {error}", file=sys.stderr)
         sys.exit(2)

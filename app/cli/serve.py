@@ -2,6 +2,7 @@
 
 from app.http import server
 from app.kafka.fitting import refuses
+from app.keys.starting import keys_ready
 from app.settings.reloading import Reloading
 from app.telemetry import configure
 
@@ -11,5 +12,7 @@ def serve() -> int:
     reloading = Reloading.started()
     configure(reloading.settings.telemetry, service="http")
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics
+        return 2
+    if not keys_ready(reloading.settings):
         return 2
     return server.serve(reloading)

@@ -50,8 +50,8 @@ def up(
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
                 display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
-            if not load().secrets.keys and firstrun.make_key(data):
-                display.text(f"Made {data / KEYS_FILE}: what clients' secrets are encrypted with. Back it up")
+            if not load().secrets.given and firstrun.make_key(data):
+                display.text(f"Made {data / KEYS_FILE}: what secrets and personal data are encrypted with. Back it up")
             return asyncio.run(_run(Supervisor(load(), display), prepare))
     except running.AlreadyRunning as error:
         display.text(str(error))

@@ -39,7 +39,7 @@ def configure(data: Path) -> bool:
 
 
 def make_key(data: Path) -> bool:
-    """Create the key that encrypts clients' secrets, unless it exists. Returns whether it was created."""
+    """Create the key that encrypts secrets and personal data, unless it exists. Returns whether it was created."""
     file = data / KEYS_FILE
     if file.exists():
         return False

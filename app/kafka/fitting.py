@@ -19,6 +19,7 @@ from app.blobs import refusal
 from app.kafka import LARGEST, TopicState, client_args, describe_topics
 from app.kafka.topics import MOST_BODY, MOST_INLINE
 from app.settings import Settings, settings_file
+from sql.sealing import MAKE_ONE
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +50,10 @@ def unfit(settings: Settings) -> list[str]:
 
 
 def not_startable(settings: Settings) -> list[str]:
-    """Return the problems that keep a process from starting: a source without an adapter, a DSN that is none. Names no value."""
+    """Return the problems that keep a process from starting: no key to encrypt with, a source without an adapter, a DSN that is
+    none. Names no value."""
     known = sorted({*PROVIDERS, *settings.declared})
-    found = []
+    found = [] if settings.secrets.given else [MAKE_ONE]
     for name, source in settings.sources.items():
         if settings.adapter_of(name) is None:
             adapter = source.adapter or name

@@ -15,8 +15,9 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
+from app.settings.keys import Kms, Secrets, Transit
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
-from app.settings.sending import Callbacks, Relay, Secrets, Sending
+from app.settings.sending import Callbacks, Relay, Sending
 from schemas.event_data import OURS
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Callbacks",
     "Door",
     "Kafka",
+    "Kms",
     "Postgres",
     "Relay",
     "Secrets",
@@ -34,6 +36,7 @@ __all__ = [
     "Settings",
     "Source",
     "Telemetry",
+    "Transit",
     "Worker",
     "settings_file",
 ]
@@ -98,7 +101,10 @@ class Settings(BaseSettings):
                 kept = (self.data / KEYS_FILE).read_text("ascii").split()
             except OSError:  # none were generated, or another user owns the file
                 return self
-            self.secrets = Secrets(keys=[SecretStr(key) for key in kept])
+            given = self.secrets
+            self.secrets = Secrets(
+                keys=[SecretStr(key) for key in kept], wrapped=given.wrapped, transit=given.transit, kms=given.kms
+            )
         return self
 
     @property

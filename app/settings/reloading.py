@@ -41,7 +41,7 @@ class Reloading:
         self.stamp, self.settings = found, settings
         #: Unix time of the reading of the settings in force, and the state of the files then.
         self.read_at, self.read_stamp = time.time(), found
-        self.digest = digest(settings)
+        self._digest: str | None = None
         self.reloads = self.failures = 0
         #: What is wrong with the files as they are now, if they were refused.
         self.faults: list[str] = []
@@ -74,6 +74,13 @@ class Reloading:
         else:
             self._asked += 1
             self._wake()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the settings in force. Not made before it is asked for, since its key may have to be unwrapped."""
+        if self._digest is None:
+            self._digest = digest(self.settings)
+        return self._digest
 
     async def run(self, take: Callable[[Settings], None], every: float = EVERY) -> None:
         """Follow the files and SIGHUP until cancelled. `take` puts settings into force: all of them or, if it raises, none."""
@@ -113,7 +120,7 @@ class Reloading:
             register(self.settings)
             self._refuse([f"they cannot be put into force: {type(error).__name__}"])
         else:
-            self.settings, self.digest, self.waiting = settings, described, waiting
+            self.settings, self._digest, self.waiting = settings, described, waiting
             self.read_at, self.read_stamp = time.time(), found
             self.faults, self.reloads = [], self.reloads + 1
             log.info("settings_reloaded", changed=names, files=files)

@@ -1,14 +1,11 @@
-"""The tables of the settings for sending, the keys of clients' secrets, callbacks, and the relay."""
+"""The tables of the settings for sending, callbacks, and the relay."""
 
-import base64
-import binascii
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from app.settings.sections import Section
-from sql.sealing import KEY_BYTES
 
 
 class Sending(Section):
@@ -40,28 +37,6 @@ class Sending(Section):
         if self.timeout >= self.lease:
             raise ValueError("timeout must be less than lease: a call may not outlast its worker's claim")
         return self
-
-
-class Secrets(Section):
-    """The keys that encrypt clients' secrets at rest: base64 of 32 bytes each. The first encrypts, all decrypt. To
-    rotate, put a new key in front, run `threadline clients reseal`, then remove the old one."""
-
-    keys: list[SecretStr] = Field(
-        default=[],
-        description="keys that encrypt clients' secrets, each base64 of 32 bytes: the first encrypts, all decrypt",
-    )
-
-    @field_validator("keys")
-    @classmethod
-    def _sound(cls, keys: list[SecretStr]) -> list[SecretStr]:
-        for key in keys:
-            try:
-                size = len(base64.b64decode(key.get_secret_value(), validate=True))
-            except (ValueError, binascii.Error):
-                size = 0
-            if size != KEY_BYTES:
-                raise ValueError("each key must be base64 of 32 bytes, as `openssl rand -base64 32` prints it")
-        return keys
 
 
 class Callbacks(Section):

@@ -17,8 +17,8 @@ from adapters import PROVIDERS, interpret
 from adapters.contract import Request
 from app.cli.support.http_file import read_request
 from app.simulator import SIMULATED
-from schemas import personal_paths
 from schemas.events import Event
+from schemas.personal import personal_paths
 from tests.fixtures import accounts, fixtures
 from tests.fixtures.sign import sign
 from tests.support.collector import collecting

@@ -16,6 +16,7 @@ import orjson
 
 from app.embedded import ports
 from app.embedded.process import Child
+from tests.support.keys import VARIABLE
 from tests.support.waiting import eventually
 
 #: A webhook of WhatsApp's, about nothing.
@@ -45,6 +46,7 @@ class Process:
             "THREADLINE_CONFIG": str(self.file),
             f"THREADLINE_{'DOOR' if self.name == 'serve' else 'WORKER'}__PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
+            **VARIABLE,
             **self.environment,
         }
         program = [sys.executable, "-m", *{"serve": ("app", "serve"), "work": ("agents",)}[self.name]]

@@ -22,7 +22,7 @@ from app.http.listening.descriptors import claim
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.test_door_keep import values
-from tests.support.keys import SEAL
+from tests.support.keys import SEAL, VARIABLE
 from tests.support.traffic import TWILIO_TOKEN, twilio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,7 @@ class Serving:
             "THREADLINE_DOOR": json.dumps(limits),
             "THREADLINE_SOURCES": json.dumps(sources),
             "PYTHONPATH": str(ROOT),
+            **VARIABLE,
         }
         self.program = [sys.executable, "-m", "app.cli", "serve"]
         self.child = self._child()

@@ -27,6 +27,7 @@ from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from sql.migrate import migrate
 from tests.integration.command_line import command
+from tests.support.keys import VARIABLE
 
 #: Runs the worker after a line of Python that makes it misbehave.
 MISBEHAVING = "{}\nimport sys\nfrom agents.__main__ import main\nsys.exit(main())"
@@ -42,6 +43,7 @@ class Worker:
             "THREADLINE_POSTGRES__DSN": dsn,
             "THREADLINE_KAFKA__BOOTSTRAP": bootstrap,
             "THREADLINE_WORKER__PORT": str(self.port),
+            **VARIABLE,
             **environment,
         }
         self.child: Child | None = None

@@ -1,9 +1,14 @@
-"""The key with which tests encrypt, and the setting that gives it to the processes they start."""
+"""The key with which tests encrypt, and the variable that gives it to the processes they start: none starts without one."""
 
 import base64
+import json
+import secrets
 
 from sql.sealing import KEY_BYTES, Seal
 
+_KEY = secrets.token_bytes(KEY_BYTES)
 #: As in `secrets.keys`.
-KEY = base64.b64encode(bytes(range(KEY_BYTES))).decode()
-SEAL = Seal([bytes(range(KEY_BYTES))])
+KEY = base64.b64encode(_KEY).decode()
+SEAL = Seal([_KEY])
+#: The variable that gives it to a process.
+VARIABLE = {"THREADLINE_SECRETS__KEYS": json.dumps([KEY])}

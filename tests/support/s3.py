@@ -97,12 +97,14 @@ class Moto:
         self.endpoint = endpoint
         self.process = process
         root = Credentials("root", "root", "us-east-1", "iam")
-        policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
+        policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","kms:*"],"Resource":"*"}]}'
         self._post(root, "Action=CreateUser&UserName=threadline")
         self._post(
             root,
             str(
-                httpx.QueryParams(Action="PutUserPolicy", UserName="threadline", PolicyName="s3", PolicyDocument=policy)
+                httpx.QueryParams(
+                    Action="PutUserPolicy", UserName="threadline", PolicyName="all", PolicyDocument=policy
+                )
             ),
         )
         made = self._post(root, "Action=CreateAccessKey&UserName=threadline")

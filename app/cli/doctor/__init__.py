@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.doctor import blobs, clients, dead_letters, log, servers, sources, standby
+from app.cli.doctor import blobs, clients, dead_letters, keys, log, servers, sources, standby
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.json_output import AsJson, print_json
@@ -54,7 +54,7 @@ def doctor(as_json: AsJson = False) -> int:
 
 async def _examine(settings: Settings) -> list[Finding]:
     """Run the checks, and return their findings in order."""
-    findings: list[Finding] = []
+    settings, findings = keys.examined(settings)
     try:
         settings = resolve(settings)
         examinations = RUNNING + ALWAYS

@@ -54,7 +54,7 @@ threadline settings show            # what is set, and by which line or variable
 - **In a container** a file that is mounted alone (as in [compose.yml](../deploy/compose.yml)) must be changed in place: if it is replaced by another file, as `mv` and many editors do, the container keeps the old one until it is started again. Mount its folder to avoid that.
 - **A terminal that is closed** ends `threadline serve`, `work` and `up` that were started in it, although it sends SIGHUP too.
 
-`/healthz` of both processes has `settings`: when those in force were read (`readAt`), whether the file was refused since (`refused`), what needs a restart (`needRestart`), and a digest of what is reloaded, by which two processes can be compared. The digest is keyed by the first of `secrets.keys`, so that nobody can try secrets against it; without such a key secrets are not in it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
+`/healthz` of both processes has `settings`: when those in force were read (`readAt`), whether the file was refused since (`refused`), what needs a restart (`needRestart`), and a digest of what is reloaded, by which two processes can be compared. The digest is keyed by the first of the [keys](keys.md), so that nobody can try secrets against it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
 """
 _BESIDE = """
 ## Beside the settings

@@ -3,19 +3,22 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.embedded import ports
 from app.kafka import TopicState
 from app.kafka.fitting import misfits, refuses, too_small, unfit
 from app.kafka.producers import faust_limits, producer_args
 from app.kafka.topics import LETTER_OVERHEAD, MOST_BODY, MOST_INLINE, TOPICS, max_letter, max_record
-from app.settings import Blobs, Door, Kafka, Settings
+from app.settings import Blobs, Door, Kafka, Secrets, Settings
+from tests.support.keys import KEY
 from webhooks.producer import BATCH
 
 
 def settings(**door: Any) -> Settings:
     """With a Kafka that nobody has started."""
-    return Settings(kafka=Kafka(bootstrap=f"127.0.0.1:{ports.free()}"), door=Door(**door))
+    kafka = Kafka(bootstrap=f"127.0.0.1:{ports.free()}")
+    return Settings(kafka=kafka, door=Door(**door), secrets=Secrets(keys=[SecretStr(KEY)]))
 
 
 @pytest.mark.parametrize(
@@ -74,3 +77,11 @@ def test_a_process_that_does_not_fit_is_refused(capsys: pytest.CaptureFixture[st
     assert refuses(settings(max_body=0))
     assert "THREADLINE_DOOR__MAX_BODY" in capsys.readouterr().err
     assert not refuses(settings())
+
+
+async def test_a_process_needs_a_key() -> None:
+    """Without one it would store readably what is to be encrypted; the problem is the first that is named."""
+    (sentence,) = await misfits(settings().model_copy(update={"secrets": Secrets()}))
+    assert "openssl rand -base64 32" in sentence and "THREADLINE_SECRETS__KEYS" in sentence
+    wrapped = {"wrapped": ["kms:AAAA"], "kms": {"key": "k"}}
+    assert await misfits(settings().model_copy(update={"secrets": Secrets.model_validate(wrapped)})) == []

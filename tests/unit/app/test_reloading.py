@@ -15,6 +15,7 @@ from adapters import ADAPTERS
 from app.settings import Settings
 from app.settings.reloading import Reloading
 from app.settings.stamp import stamp_of
+from tests.support.keys import VARIABLE
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -30,6 +31,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("THREADLINE_DATA", str(tmp_path))
     monkeypatch.setenv("THREADLINE_POSTGRES__DSN", "postgresql://x@127.0.0.1:1/x")
     monkeypatch.setenv("THREADLINE_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    for name, value in VARIABLE.items():
+        monkeypatch.setenv(name, value)
     before = signal.getsignal(signal.SIGHUP)
     found = tmp_path / "threadline.toml"
     found.write_text(SOURCE.format("one"))

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from app.cli import events
 from app.cli.program import program
-from schemas import REPORTABLE, RESERVED, SCHEMAS, personal_paths, validate
+from schemas import REPORTABLE, RESERVED, SCHEMAS, validate
 from schemas.events import EVENT_TYPES
+from schemas.personal import personal_paths
 
 ROOT = Path(__file__).parents[3]
 

@@ -31,6 +31,7 @@ USES: dict[str, tuple[str, ...]] = {
     "clients": ("set", "default", "--file", "client.json"),
     "callbacks": ("list",),
     "keys": ("list",),
+    "secrets": ("list",),
     "dead-letters": ("replay", ID),
     "gaps": (),
     "explain": ("webhook.http",),
@@ -137,7 +138,7 @@ def _secret_as_definition(folder: Path) -> None:
         (_a_folder, {}, r"threadline\.toml: it is not a file"),
         (_no_toml, {}, r"threadline\.toml: .*line 1"),
         (_secret_as_key, {}, r"sources\.twilio: a key is no setting of twilio\. There are: .*auth_token"),
-        (_secret_as_name, {}, r"secrets: there is a name that is no setting \(it is not shown\); the settings are: keys "),
+        (_secret_as_name, {}, r"secrets: there is a name that is no setting \(it is not shown\); the settings are: keys, kms, "),
         (_secret_as_table, {}, r"  there is a name that is no setting \(it is not shown\); the settings are: .*sources"),
         (_secret_as_definition, {}, r"acme\.toml cannot be used"),
     ],
@@ -160,6 +161,7 @@ def test_a_fault_of_the_settings_is_a_line_without_their_values(
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
+        ({}, "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32"),
         ({"THREADLINE_SOURCES__PIGEON__SECRET": "kept-from-words"}, "sources.pigeon has no adapter 'pigeon'"),
         ({"THREADLINE_POSTGRES__DSN": "kept-from-words"}, "postgres.dsn is no connection string of PostgreSQL"),
         ({"THREADLINE_POSTGRES__OWNER_DSN": "kept-from-words"}, "postgres.owner_dsn is no connection string of PostgreSQL"),

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, personal_paths, resolve, schema_of, validate
+from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, resolve, schema_of, validate
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, MAX_ID, REASONS
 from schemas.handles import MAX_LENGTH
+from schemas.personal import REQUEST, personal_paths
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
 #: The schemas that describe no event.
@@ -135,7 +136,30 @@ def test_personal_properties_are_marked_in_every_type(name: str) -> None:
     assert {("content",), ("from",), ("to",), ("userId",), ("displayName",), ("native",)} <= set(marked)
     assert {("handle", "value"), ("error", "text"), ("ip",), ("userAgent",), ("url",)} <= set(marked)
     assert {("*",), ("error", "*"), ("handles", "*", "value"), ("username",)} <= set(marked)
+    assert {("handle", "*"), ("handles", "*", "*"), ("price", "*")} <= set(marked)
     assert not {("messageId",), ("channel",), ("price",), ("error", "code")} & set(marked)
+
+
+@pytest.mark.parametrize("name", [*EVENT_TYPES, REQUEST])
+def test_every_mark_of_a_schema_is_found(name: str) -> None:
+    """None stands under a keyword that the search for marks does not follow, such as `anyOf`."""
+    followed = {"properties", "allOf", "items", "additionalProperties", "unevaluatedProperties", "$ref"}
+
+    def marked(schema: Any) -> bool:
+        if isinstance(schema, list):
+            return any(map(marked, schema))
+        return isinstance(schema, dict) and (schema.get("x-personal") is True or any(map(marked, schema.values())))
+
+    def unfollowed(schema: Any) -> list[str]:
+        if not isinstance(schema, dict) or schema.get("x-personal"):
+            return []
+        found = [keyword for keyword, part in schema.items() if keyword not in followed and marked(part)]
+        inner = [*schema.get("properties", {}).values(), *schema.get("allOf", ())]
+        inner += [schema[keyword] for keyword in followed - {"properties", "allOf", "$ref"} if keyword in schema]
+        inner += [resolve(schema["$ref"])] if "$ref" in schema else []
+        return found + [one for part in inner for one in unfollowed(part)]
+
+    assert unfollowed(SCHEMAS[name]) == []
 
 
 @pytest.mark.parametrize(("name", "payload"), FITS)

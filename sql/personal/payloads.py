@@ -1,0 +1,172 @@
+"""Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas, and decrypts them.
+
+Each marked value becomes a text `sealed:` and base64, whatever it was before: a list or an object as a whole. A text and not an
+object, since it costs half the bytes in the row, and since the texts that schemas and queries expect stay texts. A value at a
+marked place is always sealed, so a customer's text that begins with `sealed:` is not confused with one. `null` holds nothing,
+and stays.
+
+`content` is sealed key by key, since the fold joins contents key by key and takes the least text where both have a key (the
+function `content_join` of the database). Encryption is deterministic, so equal values of one handle are equal sealed, and the
+join stays commutative, associative and idempotent: it is the least of a set of texts, and does not ask what they mean. Which of
+two different values is least is another choice than for the plain texts, and the same at every append and rebuild. Names of
+keys that the schema of `content` does not list are sealed too.
+"""
+
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+
+from schemas.personal import Marks, marks_of
+from sql.errors import Unstorable
+from sql.parameters import clean
+from sql.personal.keys import HandleKey
+from sql.sealing import Tampered
+
+#: What a sealed text begins with.
+PREFIX = "sealed:"
+#: The property whose value is sealed key by key.
+JOINED = "content"
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
+_NUL = b"\\u0000"
+_UNNAMED = "*"
+
+#: Changes the value of a place.
+Each = Callable[[bytes, Any], Any]
+#: Changes the name of a key of `content` that the schema does not list; returns the changed name and the plain one.
+Name = Callable[[str], tuple[str, str]]
+#: The place of such a name.
+_NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
+
+
+class Plan:
+    """What to do with the value of one place: change it as a whole (`whole`), or what is in it."""
+
+    __slots__ = ("items", "named", "path", "place", "rest", "touched", "whole")
+
+    def __init__(self, marks: Marks, path: str) -> None:
+        self.path, self.place = path, f"payload.{path}".encode()
+        joined = path == JOINED and marks.whole
+        self.whole = marks.whole and not joined
+        within = {} if self.whole else marks.named
+        above = f"{path}." if path else ""
+        self.named = {name: Plan(Marks(True) if joined else inner, above + name) for name, inner in within.items()}
+        self.rest = Marks(True) if joined else marks.rest
+        self.items = None if marks.items is None or self.whole else Plan(marks.items, above + _UNNAMED)
+        #: Whether anything is personal here.
+        self.touched = marks.whole or any(True for _ in marks.paths())
+
+    def unnamed(self, name: str) -> bytes:
+        """Return the place of a value under a key that the schema does not list, by its name as the store writes it."""
+        if not name.isprintable():
+            name = clean(name)
+        return f"payload.{self.path}{'.' if self.path else ''}{_UNNAMED}:{name}".encode()
+
+
+def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
+    """Return the payload with its personal values sealed. `type` is the event's type, or `schemas.personal.REQUEST` for the
+    document of a request. Keys stay in order; in a sealed value they are sorted, so that it does not depend on their order. NUL
+    and lone surrogates become U+FFFD, as the store does with them.
+
+    An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
+    type, Unstorable for what JSON cannot hold."""
+    seal = key.seal
+
+    def each(place: bytes, value: Any) -> str:
+        return PREFIX + b2a_base64(seal(_json(value), place), newline=False).decode()
+
+    return walk(plan_of(type), payload, each, lambda name: (each(_NAMES, name), name))
+
+
+def open_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
+    """Return the payload that was sealed. Raises NoKey; Tampered, also where a personal value is not sealed; SchemaError for an
+    unknown type."""
+
+    def each(place: bytes, value: Any) -> Any:
+        if value.__class__ is not str or not value.startswith(PREFIX):
+            where = place.partition(b"*:")[
+                0
+            ].decode()  # without a name that the schema does not list, which may be personal
+            raise Tampered(f"{where} holds personal data that is not sealed")
+        try:
+            sealed = a2b_base64(value[len(PREFIX) :], strict_mode=True)
+        except (NotBase64, ValueError) as error:  # ValueError: not ASCII
+            raise Tampered("it is not base64") from error
+        return orjson.loads(key.open(sealed, place))
+
+    def name(sealed: str) -> tuple[str, str]:
+        plain = each(_NAMES, sealed)
+        return plain, plain
+
+    return walk(plan_of(type), payload, each, name)
+
+
+@cache
+def plan_of(type: str) -> Plan:
+    """Return what is to be done with a type's payload. Raises SchemaError for an unknown type."""
+    return Plan(marks_of(type), "")
+
+
+def walk(plan: Plan, payload: Mapping[str, Any], each: Each, name: Name) -> dict[str, Any]:
+    """Return the payload with `each` personal value changed, and the `name` of each key that `content` should not have."""
+    made = {}
+    for key, value in payload.items():
+        inner = plan.named.get(key)
+        if inner is None:
+            made[key] = value if value is None else each(plan.unnamed(key), value)
+        elif inner.whole:
+            made[key] = value if value is None else each(inner.place, value)
+        elif key == JOINED and isinstance(value, dict):
+            made[key] = _joined(inner, value, each, name)
+        else:
+            made[key] = _within(inner, value, each) if inner.touched else value
+    return made
+
+
+def _joined(plan: Plan, content: Mapping[str, Any], each: Each, name: Name) -> dict[str, Any]:
+    """Return a content with each value changed under its key, the names of unlisted keys too."""
+    made: dict[str, Any] = {}
+    for key, value in content.items():
+        if (inner := plan.named.get(key)) is not None:
+            made[key] = value if value is None else each(inner.place, value)
+        else:
+            changed, plain = name(key)
+            made[changed] = value if value is None else each(plan.unnamed(plain), value)
+    return made
+
+
+def _within(plan: Plan, value: Any, each: Each) -> Any:
+    """Return a value of which a part is personal, or all of it, with that changed. One of another shape than the schema has is
+    personal as a whole."""
+    if value is None or not plan.touched:
+        return value
+    if not plan.whole:
+        if isinstance(value, dict) and (plan.named or plan.rest):
+            return {
+                key: _within(plan.named[key], inner, each)
+                if key in plan.named
+                else inner
+                if inner is None or plan.rest is None
+                else each(plan.unnamed(key), inner)
+                for key, inner in value.items()
+            }
+        if isinstance(value, list) and plan.items is not None:
+            return [_within(plan.items, inner, each) for inner in value]
+    return each(plan.place, value)
+
+
+def _json(value: Any) -> bytes:
+    """Return a value as JSON in the one form in which it is sealed. Raises Unstorable."""
+    try:
+        data = orjson.dumps(value, option=_OPTIONS)
+        if _NUL not in data:
+            return data
+    except TypeError:  # a lone surrogate, or what JSON does not have
+        pass
+    try:
+        return orjson.dumps(clean(value), option=_OPTIONS)
+    except (TypeError, RecursionError) as error:
+        raise Unstorable(0, f"cannot be written as JSON: {error}") from error

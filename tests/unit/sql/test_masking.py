@@ -1,0 +1,89 @@
+"""A mask shows what a value is, and too little of it to know it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events import HANDLE_KINDS
+from sql.personal import mask_handle, mask_payload
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("phone", "+15551234567", "+1 555 ••• ••67"),
+        ("phone", "+4915112345678", "+49 151 ••• ••78"),
+        ("phone", "+2905123", "+290 ••• ••23"),
+        ("phone", "+9995551234567", "+•••67"),
+        ("phone", "15551234567", "•••67"),
+        ("email", "ana@example.com", "a•••@e•••.com"),
+        ("email", "jo@mail.example.co.uk", "•••@m•••.uk"),
+        ("email", "a@b.com", "•••@•••.com"),
+        ("email", "ana@localhost", "a•••@•••"),
+        ("user_id", "customer-4711", "•••11"),
+        ("user_id", "42", "•••"),
+        ("chat_id", "telegram:123456789", "telegram:•••89"),
+        ("other", "whatsapp:+15551234567", "whatsapp:+1 555 ••• ••67"),
+        ("other", "", "•••"),
+    ],
+)
+def test_a_handle_is_shown_by_its_kind(kind: str, value: str, shown: str) -> None:
+    """Enough to tell two known ones apart."""
+    assert mask_handle(kind, value) == shown
+
+
+def test_a_payload_shows_sizes_and_what_is_not_personal() -> None:
+    """Addresses as handles are, everything else by its size; what has no mark stays."""
+    payload = {
+        "providerMessageId": "SM1",
+        "channel": "email",
+        "from": "ana@example.com",
+        "to": "info@example.com, Ben <ben@example.com>",
+        "displayName": "Ana",
+        "handles": [{"kind": "phone", "value": "+15551234567"}],
+        "error": {"code": "30003", "text": "Unknown ana@example.com"},
+        "content": {"text": "Hello", "media": [1, 2], "subject": None, "mine": "x"},
+        "native": {"a": 1},
+        "ip": "203.0.113.7",
+        "further": True,
+    }
+    assert mask_payload("MessageReceived", payload) == {
+        "providerMessageId": "SM1",
+        "channel": "email",
+        "from": "a•••@e•••.com",
+        "to": "i•••@e•••.com, •••m>",
+        "displayName": "••• (3 characters)",
+        "handles": [{"kind": "phone", "value": "+1 555 ••• ••67"}],
+        "error": {"code": "30003", "text": "••• (23 characters)"},
+        "content": {
+            "text": "••• (5 characters)",
+            "media": "••• (2 items)",
+            "subject": None,
+            "•••": "••• (1 characters)",
+        },
+        "native": "••• (1 keys)",
+        "ip": "••• (11 characters)",
+        "further": "•••",
+    }
+
+
+@given(st.sampled_from(HANDLE_KINDS), st.text(max_size=40) | st.emails() | st.from_regex(r"\+[1-9][0-9]{6,14}"))
+def test_a_mask_never_shows_a_whole_handle(kind: str, value: str) -> None:
+    """Whatever is given as an address, the mask has dots, and the value cannot be read in it."""
+    shown = mask_handle(kind, value)
+    assert "•••" in shown
+    assert value not in shown or not value.strip("•")
+
+
+@given(st.text(min_size=4, max_size=40, alphabet="abcdefghij"))
+def test_no_text_is_shown(text: str) -> None:
+    """Of contents, names and unknown properties nothing is left but the length."""
+    payload: dict[str, Any] = {
+        "content": {"text": text, text: text},
+        "displayName": text,
+        "note": [text],
+        "unknown": text,
+    }
+    assert text not in str(mask_payload("MessageReceived", payload))
