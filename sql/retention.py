@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sql.pool import Connection, Pooled
 from sql.statements import statement
@@ -11,14 +11,22 @@ from sql.statements import statement
 #: Most rows of a store that one statement removes, seconds between two statements, and most due rows that are counted.
 STEP, PAUSE, COUNTED = 1000, 0.1, 10_000
 
-#: The stores whose rows `remove_expired` removes by `queries/remove_<store>.sql`, each with the tables that it removes from. A
-#: store is named as its setting in the section `retention`, and as the first of its tables.
-STORES: dict[str, tuple[str, ...]] = {
-    "messages": ("messages", "attempts", "message_keys"),
-    "idempotency_keys": ("idempotency_keys", "message_keys"),
-    "dead_letters": ("dead_letters",),
-    "audit": ("audit",),
-    "gaps": ("gaps",),
+
+class Store(NamedTuple):
+    """Rows that end together: the statement that removes some, and the tables from which it does."""
+
+    removal: str
+    tables: tuple[str, ...]
+
+
+#: The stores whose rows `remove_expired` removes. A store is named as its setting in the section `retention`, and as the first
+#: of its tables; `queries/expiring.sql` says what of each is due.
+STORES = {
+    "messages": Store("remove_messages", ("messages", "attempts", "message_keys")),
+    "idempotency_keys": Store("remove_idempotency_keys", ("idempotency_keys", "message_keys")),
+    "dead_letters": Store("remove_dead_letters", ("dead_letters",)),
+    "audit": Store("remove_audit", ("audit",)),
+    "gaps": Store("remove_gaps", ("gaps",)),
 }
 #: Tables whose rows something else ends, and what.
 ENDED_ELSEWHERE = {
@@ -101,7 +109,7 @@ async def _remove(
 ) -> None:
     """Remove the rows of a store that are due, as `remove_expired` does."""
     while True:
-        cursor = await connection.execute(statement(f"remove_{store}"), parameters, prepare=True)
+        cursor = await connection.execute(statement(STORES[store].removal), parameters, prepare=True)
         counts = await cursor.fetchone()
         assert counts is not None
         for table, rows in counts.items():

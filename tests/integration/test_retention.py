@@ -237,7 +237,7 @@ async def test_each_table_has_an_end_or_a_reason(owner: Owner) -> None:
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'threadline'::regnamespace AND relkind IN ('r', 'p') "
         "AND NOT relispartition",
     )
-    ended = {table for tables in STORES.values() for table in tables}
+    ended = {table for each in STORES.values() for table in each.tables}
     assert there == sorted(ended | ENDED_ELSEWHERE.keys() | WITHOUT_END.keys())
     assert len(there) == len(ended) + len(ENDED_ELSEWHERE) + len(WITHOUT_END)
     assert list(Retention().ages) == list(STORES)
