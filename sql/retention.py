@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import psycopg
+
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
@@ -94,8 +96,10 @@ class RetentionStore(Pooled):
             finally:
                 try:
                     await connection.execute(statement("retention_unlock"))
-                except BaseException:
+                except psycopg.Error:  # the server is away; what ended the removal is raised, not this
                     await connection.close()  # which releases the lock too
+                except BaseException:
+                    await connection.close()
                     raise
         return True
 

@@ -164,6 +164,21 @@ async def test_a_removal_that_is_cancelled_goes_on_later(store: EventStore, owne
     assert await removed_by(store, step=4) == {"messages": 6, "attempts": 12, "message_keys": 6}
 
 
+async def test_a_removal_that_is_cancelled_within_a_statement_leaves_no_lock(store: EventStore, owner: Owner) -> None:
+    """Its statement is undone, and the next removal does it."""
+    await message(owner, "old", "sent", 31)
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'messages'::regclass AND NOT granted"
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(store.remove_expired(AGES, lambda table, rows: None))
+        while await column(owner, waiting) != [1]:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await removed_by(store) == {"messages": 1, "attempts": 2, "message_keys": 1}
+
+
 async def test_one_process_removes_at_a_time(store: EventStore, owner: Owner) -> None:
     """Another leaves it to the one that is at it; both together remove each row once."""
     for number in range(10):
