@@ -20,6 +20,7 @@ from sql.retention import ENDED_ELSEWHERE, STORES, WITHOUT_END
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 from tests.integration.test_sending_store import asked, new
+from tests.support.waiting import eventually
 
 Owner = psycopg.AsyncConnection[Any]
 AGES = {store: timedelta(days=30) for store in STORES}
@@ -171,8 +172,7 @@ async def test_a_removal_that_is_cancelled_within_a_statement_leaves_no_lock(sto
     async with owner.transaction():
         await owner.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         task = asyncio.create_task(store.remove_expired(AGES, lambda table, rows: None))
-        while await column(owner, waiting) != [1]:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: column(owner, waiting), lambda found: found == [1])
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
