@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from app.settings.sections import Section
 
 #: Fewest days for messages and keys: the topics of requests keep theirs for seven, and a record that is read again must find them.
-LEAST = 7
+#: The audit's are those that the database enforces.
+LEAST = {"messages": 7, "idempotency_keys": 7, "audit": 30}
 
 
 class Retention(Section):
@@ -29,14 +30,15 @@ class Retention(Section):
         ge=0,
         description="days that a dead letter is kept after it was recorded, and last replayed or discarded",
     )
-    audit: int = Field(default=400, ge=0, description="days that the audit is kept")
+    audit: int = Field(default=400, ge=0, description="days that the audit is kept; 0, or at least 30")
     gaps: int = Field(default=400, ge=0, description="days that a gap is kept after it was acknowledged")
 
-    @field_validator("messages", "idempotency_keys")
+    @field_validator(*LEAST)
     @classmethod
-    def _long_enough(cls, days: int) -> int:
-        if 0 < days < LEAST:
-            raise ValueError(f"set at least {LEAST} days, as long as Kafka keeps requests, or 0 for ever")
+    def _long_enough(cls, days: int, info: ValidationInfo) -> int:
+        least = LEAST[info.field_name or ""]
+        if 0 < days < least:
+            raise ValueError(f"set at least {least} days, or 0 for ever")
         return days
 
     @property

@@ -19,6 +19,37 @@ CREATE TABLE retention_run (
 
 INSERT INTO retention_run DEFAULT VALUES;
 
-GRANT DELETE ON messages, attempts, idempotency_keys, message_keys, dead_letters, audit, gaps TO threadline_service;
+-- The service may not delete from the audit and from dead letters, but have these remove what is old.
+CREATE FUNCTION remove_audit(older_than interval, most integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH removed AS (
+        DELETE FROM audit WHERE position = ANY (ARRAY(
+            SELECT position FROM audit WHERE at < now() - greatest(older_than, interval '30 days') ORDER BY at LIMIT most
+        ))
+        RETURNING position
+    )
+    SELECT count(*) FROM removed
+$$;
+
+CREATE FUNCTION remove_dead_letters(older_than interval, most integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH removed AS (
+        DELETE FROM dead_letters WHERE id = ANY (ARRAY(
+            SELECT id FROM dead_letters
+            WHERE NOT replay_due
+                AND coalesce(greatest(replayed_at, discarded_at), recorded_at) < now() - greatest(older_than, interval '1 day')
+            ORDER BY coalesce(greatest(replayed_at, discarded_at), recorded_at) LIMIT most
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id
+    )
+    SELECT count(*) FROM removed
+$$;
+
+REVOKE ALL ON FUNCTION remove_audit(interval, integer), remove_dead_letters(interval, integer) FROM public;
+GRANT EXECUTE ON FUNCTION remove_audit(interval, integer), remove_dead_letters(interval, integer) TO threadline_service;
+GRANT DELETE ON messages, attempts, idempotency_keys, message_keys, gaps TO threadline_service;
 GRANT SELECT, UPDATE (finished_at) ON retention_run TO threadline_service;
 GRANT SELECT ON retention_run TO threadline_reader;

@@ -1,8 +1,2 @@
--- Removes some entries of the audit that are older than `age`.
-WITH removed AS (
-    DELETE FROM audit WHERE position = ANY (ARRAY(
-        SELECT position FROM audit WHERE at < now() - %(age)s::interval ORDER BY at LIMIT %(limit)s
-    ))
-    RETURNING position
-)
-SELECT count(*) AS audit FROM removed
+-- Removes some entries of the audit that are older than `age`, which the function takes as 30 days at least.
+SELECT remove_audit(%(age)s::interval, %(limit)s::integer) AS audit
