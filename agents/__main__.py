@@ -20,6 +20,7 @@ from agents.consumer import BatchTransport, member_of
 from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
+from agents.process.expiry import Expiry
 from agents.process.gaps import Gaps
 from agents.process.pages import pages
 from agents.process.parts import maintain, notify, send
@@ -102,6 +103,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
             ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
+            ("retention", partial(keep_on, "retention", Expiry(store, settings.retention.ages, health).run, health)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
         )

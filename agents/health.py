@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "sender": ("sending", "notifications", "sweep", "counts"),
     "relay": ("relay", "relay lag"),
     "callbacks": ("deliveries",),
-    "housekeeping": ("partitions", "gaps", "replays"),
+    "housekeeping": ("partitions", "gaps", "replays", "retention"),
     "watch": ("kafka",),
 }
 _PART_OF = {what: part for part, doing in PARTS.items() for what in doing}

@@ -10,6 +10,7 @@ from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
 from sql.read import Reading
 from sql.relay import RelayStore
+from sql.retention import RetentionStore
 from sql.rows import Appended, Bad, DeadLetter, Replayed, Row
 from sql.sending import SendingStore
 from sql.waiting import Waiting, WaitingStore
@@ -48,10 +49,12 @@ class EventStore(
     DeliveryStore,
     GapsStore,
     DeadLettersStore,
+    RetentionStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`) and dead letters (`sql.dead_letters`).
+    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`) and the
+    ends of rows (`sql.retention`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

@@ -36,6 +36,7 @@ COMMANDS = {
     "topics": "Create the missing Kafka topics, and list all of them.",
     "restored": "After the database was restored: read Kafka again from a time, and hold messages that may have been sent.",
     "new-provider": "Create the files of a new provider: adapter, page, simulator and fixture. Run it in a checkout.",
+    "retention": "Show how long rows are kept, and how many are due to be removed; --run removes them now.",
     "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.settings.keys import Kms, Secrets, Transit
+from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Sending
 from schemas.event_data import OURS
@@ -30,6 +31,7 @@ __all__ = [
     "Kms",
     "Postgres",
     "Relay",
+    "Retention",
     "Secrets",
     "SecurityProtocol",
     "Sending",
@@ -71,6 +73,7 @@ class Settings(BaseSettings):
     secrets: Secrets = Secrets()
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
+    retention: Retention = Retention()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 

@@ -1,0 +1,124 @@
+"""Says how the rows of each table end, and removes those whose time has passed, in small steps."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+
+from sql.pool import Connection, Pooled
+from sql.statements import statement
+
+#: Most rows of a store that one statement removes, seconds between two statements, and most due rows that are counted.
+STEP, PAUSE, COUNTED = 1000, 0.1, 10_000
+
+
+class Store(NamedTuple):
+    """Rows that end together: the statement that removes some, and the tables from which it does."""
+
+    removal: str
+    tables: tuple[str, ...]
+
+
+#: The stores whose rows `remove_expired` removes. A store is named as its setting in the section `retention`, and as the first
+#: of its tables; `queries/expiring.sql` says what of each is due.
+STORES = {
+    "messages": Store("remove_messages", ("messages", "attempts", "message_keys")),
+    "idempotency_keys": Store("remove_idempotency_keys", ("idempotency_keys", "message_keys")),
+    "dead_letters": Store("remove_dead_letters", ("dead_letters",)),
+    "audit": Store("remove_audit", ("audit",)),
+    "gaps": Store("remove_gaps", ("gaps",)),
+}
+#: Tables whose rows something else ends, and what.
+ENDED_ELSEWHERE = {
+    "raw_webhooks": "whole days are dropped: worker.retain_raw_days",
+    "deliveries": "callbacks.retain_days",
+    "used_tokens": "removed when their signature has expired",
+    "callback_secrets": "expired ones are removed when another is made",
+    "accounts": "removed with `threadline clients accounts`",
+    "lanes_due": "hints, removed when they are looked at",
+    "clients_due": "hints, removed when they are looked at",
+}
+#: Tables whose rows do not end, and why.
+WITHOUT_END = {
+    "events": "the log, from which everything else is computed",
+    "interactions": "computed from the log",
+    "interaction_links": "computed from the log",
+    "handles": "computed from the log",
+    "handle_links": "computed from the log",
+    "consents": "an opt-out must outlive everything",
+    "profiles": "one row a recipient with a zone",
+    "lanes": "one row an account that sends",
+    "clients": "the versions of configurations: few, and each may be asked for",
+    "account_changes": "one row an account, changed in place",
+    "callbacks": "one row a client",
+    "api_keys": "a revoked key stays in the list, as what it did stays in the audit",
+    "relay_cursor": "one row",
+    "retention_run": "one row",
+    "migrations": "one row a migration",
+}
+
+#: Ages by store; None: its rows are kept for ever.
+Ages = Mapping[str, timedelta | None]
+
+
+class RetentionStore(Pooled):
+    """Removal of rows whose time has passed."""
+
+    async def expiring(self, ages: Ages) -> list[dict[str, Any]]:
+        """Return of each store: its name (`store`), from when the age of its oldest row counts (`oldest`, None without one), and
+        how many rows are `due` (counted up to COUNTED). Rows that must stay whatever their age are left out."""
+        return await self._rows("expiring", {**ages, "most": COUNTED})
+
+    async def retention_finished(self) -> tuple[datetime, datetime]:
+        """Return when a removal last finished (at first: when the database was migrated), and the database's time now."""
+        row = await self._row("retention_finished")
+        assert row is not None
+        return row["finished_at"], row["now"]
+
+    async def remove_expired(
+        self, ages: Ages, removed: Callable[[str, int], None], *, step: int = STEP, pause: float = PAUSE
+    ) -> bool:
+        """Remove all rows that are due, `step` of a store in each statement, with `pause` seconds between two. Each statement is a
+        transaction of its own, so that the removal can be ended at any time and the next one goes on. `removed` gets a table and
+        how many of its rows were removed by one statement. Returns False, without removing anything, while another process is
+        at it."""
+        async with self._pool.connection() as connection:
+            found = await (await connection.execute(statement("retention_lock"))).fetchone()
+            if found is None or not found["mine"]:
+                return False
+            try:
+                for store, age in ages.items():
+                    if age is not None:
+                        await _remove(connection, store, {"age": age, "limit": step}, removed, pause)
+                await connection.execute(statement("retention_finish"))
+            finally:
+                try:
+                    await connection.execute(statement("retention_unlock"))
+                except psycopg.Error:  # the server is away; what ended the removal is raised, not this
+                    await connection.close()  # which releases the lock too
+                except BaseException:
+                    await connection.close()
+                    raise
+        return True
+
+
+async def _remove(
+    connection: Connection,
+    store: str,
+    parameters: Mapping[str, Any],
+    removed: Callable[[str, int], None],
+    pause: float,
+) -> None:
+    """Remove the rows of a store that are due, as `remove_expired` does."""
+    while True:
+        cursor = await connection.execute(statement(STORES[store].removal), parameters, prepare=True)
+        counts = await cursor.fetchone()
+        assert counts is not None
+        for table, rows in counts.items():
+            if rows:
+                removed(table, rows)
+        if counts[store] < parameters["limit"]:
+            return
+        await asyncio.sleep(pause)
