@@ -46,6 +46,13 @@ def traceparent_of(span: Span | None) -> str | None:
     return carrier.get("traceparent")
 
 
+def trace_of(span: Span | None) -> str | None:
+    """Return the id of a span's trace in hexadecimal, also after the span has ended, or None where it is not sampled."""
+    if span is None or not (context := span.get_span_context()).trace_flags.sampled:
+        return None
+    return trace.format_trace_id(context.trace_id)
+
+
 def failed(span: Span, error: str | None = None) -> None:
     """Mark a span as failed. `error` is a class's name or one of our own words, never a message, which may hold personal data."""
     span.set_status(Status(StatusCode.ERROR))

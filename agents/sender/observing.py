@@ -1,7 +1,6 @@
 """Observes calls of providers: how long each took and how it ended, by account, as metrics and as the span `send`."""
 
 import time
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,12 +11,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-from agents.figures import buckets_of
 from agents.health import WorkerHealth
 from agents.process.tracing import MOST_LINKS
 from agents.sender.calls import Call
 from agents.sender.claimed import Settlement
+from app.exposition import buckets_of
 from webhooks import spans
+from webhooks.counters import Histogram
 
 #: Upper bounds of the histogram, in seconds.
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -34,8 +34,7 @@ class CallMetrics:
 
     def __init__(self, health: WorkerHealth) -> None:
         self._outcomes: Counter[tuple[str, str, str]] = Counter()
-        self._counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
-        self._seconds: Counter[tuple[str, str]] = Counter()
+        self._seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(BUCKETS))
         health.more.append(self.collect)
 
     async def observe(self, calls: Sequence[Call], making: Awaitable[list[Settlement]]) -> list[Settlement]:
@@ -45,9 +44,7 @@ class CallMetrics:
         with _within(span):
             settlements = await making
         key = _names(calls[0])
-        seconds = time.perf_counter() - started
-        self._counts[key][bisect_left(BUCKETS, seconds)] += 1
-        self._seconds[key] += seconds  # type: ignore[assignment]  # a sum of seconds by key
+        self._seconds[key].observe(time.perf_counter() - started, spans.trace_of(span))
         for settlement in settlements:
             self._outcomes[(*key, settlement.outcome or "none")] += 1
         _ended(span, calls, settlements, began)
@@ -66,8 +63,8 @@ class CallMetrics:
         seconds = HistogramMetricFamily(
             "threadline_provider_seconds", "Calls of providers: to the answer.", labels=["adapter", "account"]
         )
-        for pair, counts in dict(self._counts).items():
-            seconds.add_metric([*pair], buckets_of(BUCKETS, counts), self._seconds[pair])
+        for pair, histogram in dict(self._seconds).items():
+            seconds.add_metric([*pair], buckets_of(histogram), histogram.total)
         yield seconds
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from app.kafka import client_args
 from app.simulator.server import Plan
@@ -167,6 +168,36 @@ async def test_a_request_on_kafka(traced: Traced) -> None:
     found = await eventually(spans, lambda seen: {"process", "send", "callback"} <= seen.keys())
     assert found["process"].parent_span_id.hex() == PARENT[36:52]
     assert found["send"].parent_span_id == found["process"].span_id
+
+
+async def test_exemplars_name_traces_of_the_collector(traced: Traced) -> None:
+    """In OpenMetrics, a request, a record's processing and a call of a provider each have an exemplar, whose trace arrived at the
+    collector with the span of that work."""
+    assert (await traced.send(messageId="exemplary")).status_code == 202
+    await published(traced.stack, "exemplary", {"message.sent"})
+    spans = {"threadline_api_seconds": "POST /v1/messages", "threadline_processing_latency_seconds": "process"}
+    spans["threadline_provider_seconds"], spans["threadline_door_seconds"] = "send", "receive"
+
+    async def named() -> dict[str, set[bytes]]:
+        found: dict[str, set[bytes]] = {}
+        async with httpx.AsyncClient(timeout=20, headers={"accept": "application/openmetrics-text"}) as http:
+            for port in (traced.stack.door, traced.stack.worker):
+                page = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                families = openmetrics(page)  # type: ignore[no-untyped-call]
+                for sample in (sample for family in families for sample in family.samples):
+                    if sample.exemplar is not None:
+                        trace = bytes.fromhex(sample.exemplar.labels["trace_id"])
+                        found.setdefault(sample.name.removesuffix("_bucket"), set()).add(trace)
+        return found
+
+    found = await eventually(named, lambda each: spans.keys() <= each.keys())
+
+    async def arrived() -> bool:
+        names = {trace: {span.name for span in of} for trace, of in traced.collector.traces().items()}
+        known = all(trace in names for metric in spans for trace in found[metric])
+        return known and all(any(span in names[trace] for trace in found[metric]) for metric, span in spans.items())
+
+    await eventually(arrived)
 
 
 async def test_no_address_in_a_span(traced: Traced) -> None:
