@@ -3,7 +3,6 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from opentelemetry import trace
@@ -41,7 +40,7 @@ class CallMetrics:
         """Return the settlements of a call (or of several that are made as one), and observe it."""
         began, started = time.time_ns(), time.perf_counter()
         span = _started(calls)
-        with _within(span):
+        with spans.within(span):
             settlements = await making
         key = _names(calls[0])
         self._seconds[key].observe(time.perf_counter() - started, spans.trace_of(span))
@@ -105,13 +104,6 @@ def _ended(span: Span | None, calls: Sequence[Call], settlements: Sequence[Settl
         for event in settlement.events:
             event.trace = traceparent if len(calls) == 1 else settlement.claimed.trace
     span.end()
-
-
-def _within(span: Span | None) -> AbstractContextManager[object]:
-    """Make the span the current one, so that the log's lines have its ids."""
-    if span is None:
-        return nullcontext()
-    return trace.use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def _about(calls: Sequence[Call]) -> dict[str, Any]:

@@ -219,11 +219,12 @@ async def test_no_address_in_a_span(traced: Traced) -> None:
 
 
 async def test_failures_that_were_not_sampled(servers_folder: Path) -> None:
-    """With no request sampled, a dead letter, a send that fails and an answer of 5xx each arrive as a span with an error, and
-    nothing else does; nothing of the store or of Kafka carries a trace."""
+    """With no request sampled, a dead letter, a send that fails, a callback that is refused and an answer of 5xx each arrive as a
+    span with an error, and nothing else does; nothing of the store or of Kafka carries a trace."""
     async with aclosing(running(servers_folder / "unsampled", 0.0, api="http://127.0.0.1:1")) as started:
         traced = await anext(started)
         stack = traced.stack
+        traced.receiver.answer = "500 Internal Server Error"
         async with AIOKafkaProducer(**client_args(stack.settings.kafka)) as producer:
             await producer.send_and_wait("events.reported", b"no event")
         assert (await traced.send(messageId="fails")).status_code == 202
@@ -231,10 +232,10 @@ async def test_failures_that_were_not_sampled(servers_folder: Path) -> None:
         async def names() -> set[str]:
             return {span.name for span in traced.collector.spans}
 
-        await eventually(names, lambda found: {"process", "send"} <= found)
+        await eventually(names, lambda found: {"process", "send", "callback"} <= found)
         await stack.postgres.stop()
         assert (await traced.send()).status_code == 503
-        await eventually(names, lambda found: {"process", "send", "POST /v1/messages"} == found)
+        await eventually(names, lambda found: {"process", "send", "callback", "POST /v1/messages"} == found)
         assert all(span.status.code == ERROR for span in traced.collector.spans)
         letter = next(span for span in traced.collector.spans if span.name == "process")
         assert attributes(letter)["kafka.topic"] == "events.reported"
