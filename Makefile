@@ -13,7 +13,7 @@ BASE ?= docker.io/library/debian:12-slim
 IMAGE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api postman docs format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults acceptance image sbom check lint-api postman docs format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ image: ## Build the container image with podman: make image [BASE=docker.io/libr
 	podman build --format docker --build-arg BASE=$(BASE) --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_FLAGS) \
 		-f deploy/Containerfile -t localhost/threadline .
 
+sbom: .venv-sbom/.installed ## List what the image contains as CycloneDX, in build/threadline.cdx.json; Debian's packages after `make image`
+	@mkdir -p build && .venv-sbom/bin/python deploy/sbom.py > build/sbom.part && mv build/sbom.part build/threadline.cdx.json && \
+		echo build/threadline.cdx.json
+
 check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -77,9 +81,9 @@ docs: .venv-docs/.installed ## Build the documentation as a site in build/site; 
 		xargs -0 cp --parents -t build/pages
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict && echo build/site/index.html
 
-.venv-docs/.installed: requirements-docs.lock
-	@$(PYTHON) -m venv .venv-docs
-	@.venv-docs/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-docs.lock
+.venv-docs/.installed .venv-sbom/.installed: .venv-%/.installed: requirements-%.lock
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
 	@touch $@
 
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
@@ -94,6 +98,7 @@ lock: $(INSTALLED_DEV) ## Write all lock files anew from pyproject.toml, and the
 	@echo 'setuptools>=80' | $(LOCK) --output-file requirements.lock pyproject.toml -
 	@$(LOCK) --extra dev --constraints requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@echo 'mkdocs-material>=9.7' | $(LOCK) --output-file requirements-docs.lock -
+	@printf '%s\n' 'cyclonedx-python-lib[json-validation]>=11.12' 'packaging>=26' | $(LOCK) --output-file requirements-sbom.lock -
 	@$(BIN)/python -m app.embedded.jars
 
 # What a machine's own settings say of where packages come from must not end up in the lock files.
@@ -102,7 +107,7 @@ LOCK = env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX $(BI
 	--custom-compile-command 'make lock'
 
 clean: ## Remove what was built and installed here; data (.threadline) stays
-	rm -rf $(VENV) .venv-docs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-docs .venv-sbom build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

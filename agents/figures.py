@@ -1,22 +1,18 @@
 """Makes Prometheus's metrics of the worker's state."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from app.exposition import buckets_of
 
 if TYPE_CHECKING:
     from agents.health import WorkerHealth
 
 #: Seconds from receipt to commit.
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
-
-
-def buckets_of(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Return the cumulative buckets of a histogram: upper bounds, and one count more than there are bounds."""
-    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
 
 
 def figures_of(health: "WorkerHealth") -> Iterator[Any]:
@@ -60,8 +56,8 @@ def figures_of(health: "WorkerHealth") -> Iterator[Any]:
     yield HistogramMetricFamily(
         "threadline_processing_latency_seconds",
         "Receipt to commit.",
-        buckets=buckets_of(LATENCY_BUCKETS, health.latencies),
-        sum_value=health.latency_sum,
+        buckets=buckets_of(health.latency),
+        sum_value=health.latency.total,
     )
 
 

@@ -6,7 +6,6 @@ decrypted) is reported separately and does not affect readiness.
 
 import asyncio
 import time
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import structlog
 from agents.figures import LATENCY_BUCKETS, figures_of
 from agents.process.within import WITHIN, Within
 from agents.records.drift import Drift
+from webhooks.counters import Histogram
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +70,7 @@ class WorkerHealth:
         #: What an operator must act on: subject to message.
         self.alarms: dict[str, str] = {}
         self._tenants: dict[tuple[str, str], tuple[str, float]] = {}
-        self.latencies = [0] * (len(LATENCY_BUCKETS) + 1)
-        self.latency_sum = 0.0
+        self.latency = Histogram(LATENCY_BUCKETS)
         self.ready = False
         self.drift = Drift()
         #: Set when the process must end; `fault` is the reason.
@@ -133,13 +132,11 @@ class WorkerHealth:
         if self._tenants:
             self._tenants.pop((client, what), None)
 
-    def committed(self, received: Iterable[float]) -> None:
-        """Record that webhooks with these times of receipt (Unix seconds) are now in the log."""
+    def committed(self, received: Iterable[tuple[float, str | None]]) -> None:
+        """Record that webhooks with these times of receipt (Unix seconds), and ids of traces, are now in the log."""
         now = time.time()
-        for then in received:
-            took = now - then
-            self.latencies[bisect_left(LATENCY_BUCKETS, took)] += 1
-            self.latency_sum += took
+        for then, trace in received:
+            self.latency.observe(now - then, trace)
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics, as a Prometheus collector."""

@@ -22,6 +22,7 @@ from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
 from sql import DeadLetter, EventStore, Row, references_of
+from webhooks.spans import trace_of
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +115,7 @@ class Pipeline:
             await self._publish(some_letters)
         batch.ack()
         self.health.counts["records"] += len(batch.records)
-        self.health.committed(outcome.received for outcome in outcomes)
+        self.health.committed((outcome.received, trace_of(outcome.span)) for outcome in outcomes)
 
     async def _store(self, outcomes: list[RecordOutcome]) -> None:
         await apart(outcomes, self._append, self._append_alone, self.health)

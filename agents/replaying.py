@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between two looks for records to publish.
 PAUSE = 0.5
+#: Seconds for Kafka to take a record; and for which the records of a topic then wait where it did not, so that those of others
+#: are published meanwhile: a partition without a leader gives no answer.
+PATIENCE, REST = 5.0, 30.0
 #: Errors of one topic, which must not delay the records of others.
 _OF_TOPIC = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
@@ -28,37 +32,51 @@ class Replayer:
     def __init__(self, store: EventStore, connect: Callable[[], Any], health: WorkerHealth) -> None:
         self._store, self._connect, self._health = store, connect, health
         self._producer: Any = None
+        #: Topics whose records wait, and until when (the loop's clock).
+        self._resting: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Run without end. Raises errors of PostgreSQL and Kafka; whatever was not marked as published is published again."""
+        """Run without end. Raises errors of PostgreSQL, and of Kafka where no producer can be started; whatever was not marked as
+        published is published again."""
+        clock = asyncio.get_running_loop().time
         try:
             while True:
-                published = await self._store.publish_replays(self._publish)
-                self._health.works("replays")
+                self._resting = {topic: until for topic, until in self._resting.items() if until > clock()}
+                published = await self._store.publish_replays(self._publish, sorted(self._resting))
+                if not self._resting:
+                    self._health.works("replays")
                 if not published:
                     await asyncio.sleep(PAUSE)
         finally:
-            producer, self._producer = self._producer, None
-            if producer is not None:
-                await producer.stop()
+            await self._close()
 
-    async def _publish(self, records: Sequence[tuple[str, bytes, UUID, int]]) -> list[bool]:
+    async def _publish(self, records: Sequence[tuple[str, bytes, UUID, int]]) -> list[bool | None]:
         if self._producer is None:
-            self._producer = self._connect()
-            await self._producer.start()
-        results = await asyncio.gather(*(self._one(*record) for record in records), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return [result is True for result in results]
+            made = self._connect()
+            await made.start()
+            self._producer = made
+        taken = await asyncio.gather(*(self._one(*record) for record in records))
+        if None in taken:
+            until = asyncio.get_running_loop().time() + REST
+            self._resting |= {record[0]: until for record, each in zip(records, taken, strict=True) if each is None}
+            await self._close()  # some errors leave a producer that fails for ever
+        return taken
 
-    async def _one(self, topic: str, value: bytes, id: UUID, number: int) -> bool:
-        """Publish one record; return False if Kafka does not take it."""
+    async def _close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(TimeoutError):  # it waits for what Kafka has not taken
+                await asyncio.wait_for(producer.stop(), PATIENCE)
+
+    async def _one(self, topic: str, value: bytes, id: UUID, number: int) -> bool | None:
+        """Publish one record. Return False if Kafka does not take it, and None if it is to be published later."""
         try:
-            await self._producer.send_and_wait(topic, value, headers=[header_of(id, number)])
+            async with asyncio.timeout(PATIENCE):
+                await self._producer.send_and_wait(topic, value, headers=[header_of(id, number)])
         except Exception as error:
             if not is_permanent(error) and not isinstance(error, _OF_TOPIC):
-                raise
+                self._health.fails("replays", error)
+                return None
             log.error("a dead letter cannot be replayed", id=str(id), topic=topic, error=type(error).__name__)
             return False
         return True

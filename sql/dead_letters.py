@@ -14,8 +14,9 @@ GROUPED, GROUPS = 100_000, 200
 #: Most dead letters that are published again in one transaction, each of which may have megabytes.
 PUBLISHED = 20
 
-#: Publishes records (topic, value, dead letter's id, number of the replay), and returns whether each was taken.
-Publish = Callable[[Sequence[tuple[str, bytes, UUID, int]]], Awaitable[list[bool]]]
+#: Publishes records (topic, value, dead letter's id, number of the replay), and returns whether each was taken, or None where
+#: that is not known.
+Publish = Callable[[Sequence[tuple[str, bytes, UUID, int]]], Awaitable[Sequence[bool | None]]]
 #: The `recorded_at` and `id` of a dead letter, after which a page begins.
 Place = tuple[datetime, UUID]
 
@@ -105,17 +106,21 @@ class DeadLettersStore(Pooled):
         parameters = {"ids": list(ids), "why": why, "actor": actor, "key": key and str(key), "remove": remove}
         return {row["id"] for row in await self._run("discard_dead_letters", parameters)}
 
-    async def publish_replays(self, publish: Publish) -> int:
-        """Publish the next records that are to be put on their topics again; return how many. They are locked meanwhile, so that
-        one worker publishes each; if it dies before the commit, they are published again."""
+    async def publish_replays(self, publish: Publish, resting: Sequence[str] = ()) -> int:
+        """Publish the next records that are to be put on their topics again, but for those of the `resting` topics; return how
+        many were taken or refused. They are locked meanwhile, so that one worker publishes each; if it dies before the commit, or
+        it is not known whether Kafka took them, they are published again."""
+        given = {"limit": PUBLISHED, "resting": list(resting)}
         async with self._pool.connection() as connection, connection.transaction():
-            cursor = await connection.execute(statement("due_replays"), {"limit": PUBLISHED}, prepare=True)
+            cursor = await connection.execute(statement("due_replays"), given, prepare=True)
             rows = await cursor.fetchall()
-            if rows:
-                taken = await publish([(row["topic"], bytes(row["value"]), row["id"], row["replays"]) for row in rows])
-                marks = {"ids": [row["id"] for row in rows], "refused": [not each for each in taken]}
-                await connection.execute(statement("replays_published"), marks, prepare=True)
-        return len(rows)
+            if not rows:
+                return 0
+            taken = await publish([(row["topic"], bytes(row["value"]), row["id"], row["replays"]) for row in rows])
+            known = [(row["id"], not each) for row, each in zip(rows, taken, strict=True) if each is not None]
+            marks = {"ids": [id for id, _ in known], "refused": [refused for _, refused in known]}
+            await connection.execute(statement("replays_published"), marks, prepare=True)
+        return len(known)
 
 
 def _page(which: Filter, after: Place | None, limit: int) -> dict[str, Any]:

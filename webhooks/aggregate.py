@@ -30,6 +30,7 @@ from webhooks.refusals import Refusals
 from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.shares import Room
+from webhooks.spans import trace_of
 from webhooks.spool import Unkeepable, Unkept
 from webhooks.used import Used, once_of
 
@@ -104,6 +105,7 @@ class Door:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request for the door's path (`at_door`)."""
         began = perf_counter()
+        span = None
         try:
             if self._untraced:
                 start, body, close = await self._reply(scope, receive, None, began)
@@ -120,7 +122,7 @@ class Door:
             body = {"type": "http.response.body", "body": b""}
         await send(body)
         self.counters.answered[start["status"]] += 1
-        self.counters.latency.observe(perf_counter() - began)
+        self.counters.latency.observe(perf_counter() - began, trace_of(span))
 
     async def _reply(
         self, scope: Message, receive: Receive, span: Span | None, began: float

@@ -1,5 +1,6 @@
 """The door's counters: plain integers, incremented on the hot path and read when metrics are scraped."""
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,19 +11,24 @@ BYTES = (256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
 
 
 class Histogram:
-    """A count per bucket (one for each of `bounds`, one for larger values), and the sum of the observed values."""
+    """A count per bucket (one for each of `bounds`, one for larger values), the sum of the observed values, and by bucket the
+    last value that was traced: the trace's id, the value, and when it was observed (Unix seconds)."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
+        self.exemplars: dict[int, tuple[str, float, float]] = {}
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+    def observe(self, value: float, trace: str | None = None) -> None:
+        """Count one value; `trace` is the id of its trace if it was sampled."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
         self.total += value
+        if trace is not None:
+            self.exemplars[bucket] = trace, value, time.time()
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ is known, with the start of the work: so a success costs nothing, and every fail
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -44,6 +45,20 @@ def traceparent_of(span: Span | None) -> str | None:
     carrier: dict[str, str] = {}
     _propagator.inject(carrier, trace.set_span_in_context(span))
     return carrier.get("traceparent")
+
+
+def trace_of(span: Span | None) -> str | None:
+    """Return the id of a span's trace in hexadecimal, also after the span has ended, or None where it is not sampled."""
+    if span is None or not (context := span.get_span_context()).trace_flags.sampled:
+        return None
+    return trace.format_trace_id(context.trace_id)
+
+
+def within(span: Span | None) -> AbstractContextManager[object]:
+    """Make a span the current one during a block, so that the log's lines have its ids."""
+    if span is None:
+        return nullcontext()
+    return trace.use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def failed(span: Span, error: str | None = None) -> None:

@@ -3,13 +3,14 @@
 import time
 from typing import Any
 
-from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
+from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from agents.health import WorkerHealth
+from app.exposition import exposed
 from app.settings.reloading import Reloading
 
 
@@ -53,7 +54,7 @@ def pages(health: WorkerHealth, stall_after: float, reloading: Reloading | None 
         body = readiness(health)
         return JSONResponse(body, 503 if body["status"] == "not ready" else 200)
 
-    async def metrics(_: Request) -> Response:
-        return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def metrics(request: Request) -> Response:
+        return exposed(registry, request)
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

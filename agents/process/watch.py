@@ -8,7 +8,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -17,6 +16,7 @@ from agents.health import WorkerHealth
 from agents.process.ending import leave
 from agents.process.gaps import Gaps
 from agents.process.recreated import Recreated
+from agents.process.resuming import NotResumed, Resuming
 from app.kafka.unread import Log, Reach, Retention
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ class Watch:
         self._asked = self._aged = float("-inf")
         #: Partitions whose log ended before the committed offset at the last check.
         self._cut: set[TopicPartition] = set()
-        self._recreated = Recreated()
+        self._recreated, self._resuming = Recreated(), Resuming()
 
     def start(self) -> None:
         """Run in a thread for as long as the process lives."""
@@ -80,15 +80,22 @@ class Watch:
         while True:
             now = time.monotonic()
             try:
-                await self._look(0.0 if last is None else now - last)
+                waiting = await self._look(0.0 if last is None else now - last)
                 last = now
-                self._health.works("kafka")
+                if waiting:
+                    self._health.fails(
+                        "kafka", NotResumed(f"nothing committed since Kafka is back: {', '.join(waiting)}")
+                    )
+                else:
+                    self._health.works("kafka")
             except Exception as error:  # the brokers are unreachable, which is no stall of this worker
                 last = None
+                self._resuming.lost()
                 self._health.fails("kafka", error)
             await asyncio.sleep(every)
 
-    async def _look(self, passed: float) -> None:
+    async def _look(self, passed: float) -> list[str]:
+        """Check once; return the partitions that are not read yet after an outage."""
         reaches = await self._kafka.reach()
         lag = dict.fromkeys((tp.topic for tp in reaches), 0)
         for tp, reach in reaches.items():
@@ -113,6 +120,10 @@ class Watch:
                 log.critical("a topic was recreated and is not read", **words, seconds=round(seconds))
             leave(STALLED)
         await self._ages(reaches)
+        if not self._resuming.outage:
+            return []
+        ours = {tp: reach for tp, reach in reaches.items() if tp not in others}
+        return sorted(map(_name, self._resuming.waiting(ours, await self._kafka.unread(ours), passed)))
 
     def _begun_anew(self, reaches: Mapping[TopicPartition, Reach]) -> None:
         """Report topics that are missing, and as gaps those that were deleted and created again."""
@@ -184,15 +195,3 @@ class Watch:
 
 def _name(tp: TopicPartition) -> str:
     return f"{tp.topic}-{tp.partition}"
-
-
-async def measure_lag(client: dict[str, Any], group: str, topics: tuple[str, ...]) -> dict[str, int]:
-    """Return the number of uncommitted records of each topic."""
-    kafka = Log(client, group, topics)
-    try:
-        lag = dict.fromkeys(topics, 0)
-        for tp, reach in (await kafka.reach()).items():
-            lag[tp.topic] += reach.behind
-        return lag
-    finally:
-        await kafka.close()

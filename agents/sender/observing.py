@@ -1,10 +1,8 @@
 """Observes calls of providers: how long each took and how it ended, by account, as metrics and as the span `send`."""
 
 import time
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from opentelemetry import trace
@@ -12,12 +10,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-from agents.figures import buckets_of
 from agents.health import WorkerHealth
 from agents.process.tracing import MOST_LINKS
 from agents.sender.calls import Call
 from agents.sender.claimed import Settlement
+from app.exposition import buckets_of
 from webhooks import spans
+from webhooks.counters import Histogram
 
 #: Upper bounds of the histogram, in seconds.
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -34,20 +33,17 @@ class CallMetrics:
 
     def __init__(self, health: WorkerHealth) -> None:
         self._outcomes: Counter[tuple[str, str, str]] = Counter()
-        self._counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
-        self._seconds: Counter[tuple[str, str]] = Counter()
+        self._seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(BUCKETS))
         health.more.append(self.collect)
 
     async def observe(self, calls: Sequence[Call], making: Awaitable[list[Settlement]]) -> list[Settlement]:
         """Return the settlements of a call (or of several that are made as one), and observe it."""
         began, started = time.time_ns(), time.perf_counter()
         span = _started(calls)
-        with _within(span):
+        with spans.within(span):
             settlements = await making
         key = _names(calls[0])
-        seconds = time.perf_counter() - started
-        self._counts[key][bisect_left(BUCKETS, seconds)] += 1
-        self._seconds[key] += seconds  # type: ignore[assignment]  # a sum of seconds by key
+        self._seconds[key].observe(time.perf_counter() - started, spans.trace_of(span))
         for settlement in settlements:
             self._outcomes[(*key, settlement.outcome or "none")] += 1
         _ended(span, calls, settlements, began)
@@ -66,8 +62,8 @@ class CallMetrics:
         seconds = HistogramMetricFamily(
             "threadline_provider_seconds", "Calls of providers: to the answer.", labels=["adapter", "account"]
         )
-        for pair, counts in dict(self._counts).items():
-            seconds.add_metric([*pair], buckets_of(BUCKETS, counts), self._seconds[pair])
+        for pair, histogram in dict(self._seconds).items():
+            seconds.add_metric([*pair], buckets_of(histogram), histogram.total)
         yield seconds
 
 
@@ -108,13 +104,6 @@ def _ended(span: Span | None, calls: Sequence[Call], settlements: Sequence[Settl
         for event in settlement.events:
             event.trace = traceparent if len(calls) == 1 else settlement.claimed.trace
     span.end()
-
-
-def _within(span: Span | None) -> AbstractContextManager[object]:
-    """Make the span the current one, so that the log's lines have its ids."""
-    if span is None:
-        return nullcontext()
-    return trace.use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def _about(calls: Sequence[Call]) -> dict[str, Any]:

@@ -170,10 +170,10 @@ class ClientDeliveries:
         answer, error, word = None, None, "unanswered"
         try:
             request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
-            with tracing.calling_back(row["trace"], request) as span:
+            with tracing.calling_back(row["trace"], request) as tried:
                 async with asyncio.timeout(TIMEOUT):
                     answer = await self._transport.carry(request, {}, trusted=False)
-                tracing.answered(span, answer.status)
+                tried.answered(answer.status)
         except Exception as failure:  # whatever it was: this try has failed, and is repeated
             error = _worded(failure)
             word = "refused" if isinstance(failure, AddressRefused) else word

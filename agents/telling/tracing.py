@@ -1,5 +1,6 @@
 """Traces the relay and the callbacks: a span `relay` for a page that has traced events, and `callback` for each try."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from opentelemetry.trace import Span, SpanKind
 from adapters.contract import HttpCall
 from agents.process.tracing import MOST_LINKS
 from webhooks import spans
+from webhooks.tracing import STATUS
 
 _tracer = trace.get_tracer("threadline.telling")
 
@@ -34,30 +36,47 @@ def relaying(page: Sequence[dict[str, Any]]) -> Iterator[None]:
         span.end()
 
 
+class Try:
+    """One try of a callback: `span` is None where its event is not traced."""
+
+    def __init__(self, span: Span | None) -> None:
+        self.span = span
+        self._began = time.time_ns()
+
+    def answered(self, status: int) -> None:
+        """Note the status of the answer."""
+        about = {STATUS: status}
+        if self.span is not None:
+            self.span.set_attributes(about)
+            if not 200 <= status < 300:
+                spans.failed(self.span)
+        elif not 200 <= status < 300:
+            spans.FAILURES.record("callback", self._began, about, SpanKind.CLIENT)
+
+    def failed(self, error: Exception) -> None:
+        """Note that there was no answer."""
+        name = type(error).__name__
+        if self.span is not None:
+            spans.failed(self.span, name)
+        else:
+            spans.FAILURES.record("callback", self._began, {"error.type": name}, SpanKind.CLIENT)
+
+
 @contextmanager
-def calling_back(traceparent: str | None, request: HttpCall) -> Iterator[Span | None]:
-    """Trace one try of a callback in the trace of its event, which the request's header `traceparent` carries on. Gives None
-    where the event is not traced."""
+def calling_back(traceparent: str | None, request: HttpCall) -> Iterator[Try]:
+    """Trace one try of a callback in the trace of its event, which the request's header `traceparent` carries on. Where the event
+    is not traced, only a failure is recorded."""
     context = spans.context_of(traceparent)
-    if context is None:
-        yield None
-        return
-    span = _tracer.start_span("callback", context, SpanKind.CLIENT)
+    span = None if context is None else _tracer.start_span("callback", context, SpanKind.CLIENT)
     if (own := spans.traceparent_of(span)) is not None:
         request.headers["traceparent"] = own
+    one = Try(span)
     try:
-        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-            yield span
+        with spans.within(span):
+            yield one
     except Exception as error:
-        spans.failed(span, type(error).__name__)
+        one.failed(error)
         raise
     finally:
-        span.end()
-
-
-def answered(span: Span | None, status: int) -> None:
-    """Note the status of a callback's answer in its span."""
-    if span is not None:
-        span.set_attribute("http.response.status_code", status)
-        if not 200 <= status < 300:
-            spans.failed(span)
+        if span is not None:
+            span.end()

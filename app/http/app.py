@@ -32,6 +32,7 @@ from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.counters import Counters
+from webhooks.spans import trace_of
 
 #: The scope that an API key needs to post envelopes.
 SCOPE = "webhooks:write"
@@ -106,7 +107,7 @@ class Http:
             if message["type"] == "http.response.start":
                 self._traced.answered(span, message["status"], scope, began)
                 self.counters.answered[message["status"]] += 1
-                self.counters.latency.observe(perf_counter() - began)
+                self.counters.latency.observe(perf_counter() - began, trace_of(span))
                 given = {name for name, _ in message["headers"]}
                 more = [(name.encode(), value.encode()) for name, value in api.answer_fields(scope).items()]
                 message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]

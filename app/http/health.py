@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.api.service import admit
-from app.http.metrics import MEDIA_TYPE, HttpMetrics
+from app.exposition import exposed
+from app.http.metrics import HttpMetrics
 from app.settings import Settings
 from app.settings.reloading import Reloading
 from webhooks.aggregate import Door
@@ -81,18 +82,15 @@ class HttpHealth:
     async def metrics(self, request: Request) -> Response:
         """Serve the metrics if the setting `api.metrics` or the request's key allows it. Raises Problem."""
         await admit(request, self.settings, self.settings.api.metrics, "metrics:read")
-        return self._page()
+        return exposed(self._metrics.registry, request)
 
     def open_routes(self) -> list[Route]:
         """Return the routes for the operator's own port, where metrics need no key."""
         healthz, readyz, _ = self.routes()
         return [healthz, readyz, Route("/metrics", self._open_metrics, methods=["GET"])]
 
-    async def _open_metrics(self, _: Request) -> Response:
-        return self._page()
-
-    def _page(self) -> Response:
-        return Response(self._metrics.page(), media_type=MEDIA_TYPE)
+    async def _open_metrics(self, request: Request) -> Response:
+        return exposed(self._metrics.registry, request)
 
     async def _ask(self) -> str:
         if self.store is None:

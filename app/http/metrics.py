@@ -5,19 +5,17 @@ The hot path increments plain integers (`webhooks.counters`), which are read at 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
 from typing import Any
 
-from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
+from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.exposition import buckets_of
 from app.http.listening.connections import Connections
 from sql.pool import Pooled
 from webhooks.aggregate import Door
 from webhooks.counters import Counters, Histogram
-
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HttpMetrics(Collector):
@@ -33,13 +31,9 @@ class HttpMetrics(Collector):
         self._door = door
         self._others = others
         self._started = time.monotonic()
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        self._registry.register(PROCESS_COLLECTOR)
-
-    def page(self) -> bytes:
-        """Return all metrics in Prometheus's text format (`MEDIA_TYPE`)."""
-        return generate_latest(self._registry)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+        self.registry.register(PROCESS_COLLECTOR)
 
     def collect(self) -> Iterable[Metric]:
         """Yield the current metrics."""
@@ -127,6 +121,4 @@ def _counter(name: str, help: str, counts: Mapping[Any, int], *labels: str) -> M
 
 
 def _histogram(name: str, help: str, histogram: Histogram) -> Metric:
-    bounds = [*map(str, histogram.bounds), "+Inf"]
-    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
-    return HistogramMetricFamily(f"threadline_{name}", help, buckets, histogram.total)
+    return HistogramMetricFamily(f"threadline_{name}", help, buckets_of(histogram), histogram.total)

@@ -1,7 +1,8 @@
--- Dead letters whose records are to be put on their topics again, the first asked for first, locked against other workers.
+-- Dead letters whose records are to be put on their topics again, but for some topics, the first asked for first, locked against
+-- other workers.
 SELECT id, topic, replays, value
 FROM dead_letters
-WHERE replay_due
+WHERE replay_due AND topic <> ALL (%(resting)s::text[])
 ORDER BY replayed_at, id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from app.kafka import client_args
 from app.simulator.server import Plan
@@ -169,6 +170,36 @@ async def test_a_request_on_kafka(traced: Traced) -> None:
     assert found["send"].parent_span_id == found["process"].span_id
 
 
+async def test_exemplars_name_traces_of_the_collector(traced: Traced) -> None:
+    """In OpenMetrics, a request, a record's processing and a call of a provider each have an exemplar, whose trace arrived at the
+    collector with the span of that work."""
+    assert (await traced.send(messageId="exemplary")).status_code == 202
+    await published(traced.stack, "exemplary", {"message.sent"})
+    spans = {"threadline_api_seconds": "POST /v1/messages", "threadline_processing_latency_seconds": "process"}
+    spans["threadline_provider_seconds"], spans["threadline_door_seconds"] = "send", "receive"
+
+    async def named() -> dict[str, set[bytes]]:
+        found: dict[str, set[bytes]] = {}
+        async with httpx.AsyncClient(timeout=20, headers={"accept": "application/openmetrics-text"}) as http:
+            for port in (traced.stack.door, traced.stack.worker):
+                page = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+                families = openmetrics(page)  # type: ignore[no-untyped-call]
+                for sample in (sample for family in families for sample in family.samples):
+                    if sample.exemplar is not None:
+                        trace = bytes.fromhex(sample.exemplar.labels["trace_id"])
+                        found.setdefault(sample.name.removesuffix("_bucket"), set()).add(trace)
+        return found
+
+    found = await eventually(named, lambda each: spans.keys() <= each.keys())
+
+    async def arrived() -> bool:
+        names = {trace: {span.name for span in of} for trace, of in traced.collector.traces().items()}
+        known = all(trace in names for metric in spans for trace in found[metric])
+        return known and all(any(span in names[trace] for trace in found[metric]) for metric, span in spans.items())
+
+    await eventually(arrived)
+
+
 async def test_no_address_in_a_span(traced: Traced) -> None:
     """Neither the recipient's number nor the path of a request about a recipient is in any attribute."""
     await traced.send(messageId="quiet", to="+15551239999", body="a secret text")
@@ -188,11 +219,12 @@ async def test_no_address_in_a_span(traced: Traced) -> None:
 
 
 async def test_failures_that_were_not_sampled(servers_folder: Path) -> None:
-    """With no request sampled, a dead letter, a send that fails and an answer of 5xx each arrive as a span with an error, and
-    nothing else does; nothing of the store or of Kafka carries a trace."""
+    """With no request sampled, a dead letter, a send that fails, a callback that is refused and an answer of 5xx each arrive as a
+    span with an error, and nothing else does; nothing of the store or of Kafka carries a trace."""
     async with aclosing(running(servers_folder / "unsampled", 0.0, api="http://127.0.0.1:1")) as started:
         traced = await anext(started)
         stack = traced.stack
+        traced.receiver.answer = "500 Internal Server Error"
         async with AIOKafkaProducer(**client_args(stack.settings.kafka)) as producer:
             await producer.send_and_wait("events.reported", b"no event")
         assert (await traced.send(messageId="fails")).status_code == 202
@@ -200,10 +232,10 @@ async def test_failures_that_were_not_sampled(servers_folder: Path) -> None:
         async def names() -> set[str]:
             return {span.name for span in traced.collector.spans}
 
-        await eventually(names, lambda found: {"process", "send"} <= found)
+        await eventually(names, lambda found: {"process", "send", "callback"} <= found)
         await stack.postgres.stop()
         assert (await traced.send()).status_code == 503
-        await eventually(names, lambda found: {"process", "send", "POST /v1/messages"} == found)
+        await eventually(names, lambda found: {"process", "send", "callback", "POST /v1/messages"} == found)
         assert all(span.status.code == ERROR for span in traced.collector.spans)
         letter = next(span for span in traced.collector.spans if span.name == "process")
         assert attributes(letter)["kafka.topic"] == "events.reported"

@@ -25,7 +25,6 @@ from rich.table import Table
 
 from adapters import interpret
 from agents import GROUP, TOPICS
-from agents.process.watch import measure_lag
 from app.embedded.kafka import Kafka
 from app.embedded.postgres import Postgres
 from app.implied import with_implied
@@ -36,6 +35,7 @@ from tests.faults.posting import Provider
 from tests.faults.providers import SOURCES, Signed, Webhook, played
 from tests.support import traffic
 from tests.support.keys import SEAL
+from tests.support.lag import measure_lag
 from tests.support.stack import Stack
 
 VICTIMS = ("work", "serve", "kafka", "postgres")

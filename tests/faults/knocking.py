@@ -19,13 +19,13 @@ from rich.console import Console
 
 from adapters.simulating import Post
 from agents import GROUP, TOPICS
-from agents.process.watch import measure_lag
 from app.kafka import client_args
 from app.simulator import SIMULATED, webhooks_of
 from tests.faults.mutations import mutated
 from tests.faults.poison import SIZES, WEBHOOKS
 from tests.faults.trees import Sample, samples
 from tests.fixtures import accounts
+from tests.support.lag import measure_lag
 from tests.support.stack import Stack
 
 NAMES = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None and samples(name)]

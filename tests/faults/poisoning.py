@@ -20,13 +20,13 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from agents import GROUP, TOPICS
-from agents.process.watch import measure_lag
 from app.kafka import client_args
 from sql import EventStore
 from tests.faults.accounting import Outcome, Put, account
 from tests.faults.canaries import Canaries
 from tests.faults.poison import CODECS, Poison, Record
 from tests.support.keys import SEAL
+from tests.support.lag import measure_lag
 from tests.support.stack import Stack
 
 #: Most hostile records of a round, and most bytes. The canaries of the round before are awaited first, so that a

@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.health import WorkerHealth
 from agents.replaying import Replayer
+from app.cli.dead_letters import listing
 from app.kafka import client_args
 from app.kafka.producers import producer
 from app.settings import Kafka, Settings
-from sql import DeadLetter, EventStore
+from sql import DeadLetter, EventStore, dead_letters
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.command_line import command, on_store
 from tests.support.keys import SEAL
@@ -114,6 +116,19 @@ async def test_groups_fit_a_terminal(store: EventStore, postgres_dsn: Dsns, tmp_
     (group,) = json.loads((await command("dead-letters", "list", "--group", "--json", environment=env)).out)
     assert group["letters"] == 3 and group["example"] in listed.out
     assert (await command("dead-letters", "list", "--since", "soon", environment=env)).code == 1
+
+
+async def test_groups_of_the_latest_say_so(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more dead letters may pass the filter than are looked at, the command says that it shows the latest."""
+    env = on_store(postgres_dsn.service, tmp_path)
+    await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(4)])
+    assert "the latest" not in (await command("dead-letters", "list", "--group", environment=env)).err
+    for module in (dead_letters, listing):
+        monkeypatch.setattr(module, "GROUPED", 3)
+    listed = await command("dead-letters", "list", "--group", environment=env)
+    assert "the latest 3 dead letters in 1 groups" in listed.err
 
 
 async def test_discarding_asks_and_says_why(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest_asyncio
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
-from agents import reported
+from agents import replaying, reported
 from agents.health import WorkerHealth
 from agents.outbound import Intake
 from agents.outbound import prepare as asked
@@ -31,6 +31,7 @@ from tests.integration.test_pipeline import Published, names, work
 from tests.integration.test_pipeline import record as plain
 from tests.integration.worker import at_work, serving
 from tests.support.keys import SEAL
+from tests.support.waiting import eventually
 
 #: Ends the worker by force when a batch is stored and its offsets are not committed yet.
 KILLED = "import agents.batches, os\nagents.batches.Batch.ack = lambda self: os.kill(os.getpid(), 9)"
@@ -172,37 +173,64 @@ async def test_a_send_request_is_replayed(store: EventStore, known: bool) -> Non
     assert found == ([("events", 1), ("duplicate", 0)] if known else [("dead", 0), ("dead", 0)])
 
 
-async def test_a_record_that_kafka_does_not_take_delays_no_other(store: EventStore) -> None:
-    """It is refused; an error that may pass is raised, and all of the batch is published again."""
+class Scripted:
+    """Stands for a producer: refuses the record `0`, and on the topic of send requests does as `hangs` says until it is healed."""
+
+    def __init__(self, hangs: bool) -> None:
+        self.hangs, self.away = hangs, True
+        self.sent: list[bytes] = []
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+    async def send_and_wait(self, topic: str, value: bytes, headers: Any) -> None:
+        if self.away and topic == "messages.requested":
+            if self.hangs:
+                await asyncio.Event().wait()
+            raise OSError("away")
+        if value == b"0":
+            raise MessageSizeTooLargeError
+        self.sent.append(value)
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_record_that_kafka_does_not_take_delays_no_other(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """One that is too large is refused. Where a topic gives no answer or an error that may pass, its records stay due, more of
+    them than are published at once, the part fails, and those of another topic that were asked for later are published; once
+    the topic takes them, they are too."""
+    monkeypatch.setattr(replaying, "PATIENCE", 0.2)
+    monkeypatch.setattr(replaying, "REST", 600.0)
+    for offset in range(25):
+        await store.append([], [], [dead(b"away %d" % offset, offset, "messages.requested")])
+    await store.replay_dead_letters([row["id"] for row in await store.dead_letters()], "test")
     for offset in range(2):
         await store.append([], [], [dead(b"%d" % offset, offset)])
-    ids = [row["id"] for row in await store.dead_letters()]
+    ids = [row["id"] for row in await store.dead_letters() if row["topic"] == "events.reported"]
     await store.replay_dead_letters(ids, "test")
-    sent: list[bytes] = []
-    errors: list[Exception] = [OSError("away")]
 
-    class Producer:
-        async def start(self) -> None: ...
-        async def stop(self) -> None: ...
-        async def send_and_wait(self, topic: str, value: bytes, headers: Any) -> None:
-            if errors:
-                raise errors[0]
-            if value == b"0":
-                raise MessageSizeTooLargeError
-            sent.append(value)
-
-    replayer = Replayer(store, Producer, WorkerHealth())
-    with pytest.raises(OSError):
-        await replayer.run()
-    assert all(row["replay_due"] for row in await store.dead_letters())
-    errors.clear()
+    kafka, health = Scripted(hangs), WorkerHealth()
+    replayer = Replayer(store, lambda: kafka, health)
     running = asyncio.create_task(replayer.run())
-    while any(row["replay_due"] for row in await store.dead_letters()):  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
+
+    async def due() -> set[str]:
+        return {row["topic"] for row in await store.dead_letters() if row["replay_due"]}
+
+    assert await eventually(due, lambda topics: "events.reported" not in topics) == {"messages.requested"}
+    assert kafka.sent == [b"1"]
+    assert health.parts["housekeeping"].keys() == {"replays"}
+    kafka.away = False
+    replayer._resting.clear()
+    await eventually(due, lambda topics: not topics)
+    await eventually(lambda: asyncio.sleep(0, health.parts["housekeeping"]), lambda failing: not failing)
     running.cancel()
     await asyncio.wait([running])
-    assert sent == [b"1"]
-    assert {row["offset"]: row["outcome"] for row in await store.dead_letters()} == {0: "refused", 1: None}
+    assert sorted(kafka.sent) == sorted([b"1", *(b"away %d" % offset for offset in range(25))])
+    outcomes = {
+        row["offset"]: row["outcome"] for row in await store.dead_letters() if row["topic"] == "events.reported"
+    }
+    assert outcomes == {0: "refused", 1: None}
 
 
 async def test_a_worker_killed_before_the_commit_of_its_offsets() -> None:

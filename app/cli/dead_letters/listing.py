@@ -15,6 +15,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note, printable
 from sql import EventStore, Filter
+from sql.dead_letters import GROUPED
 
 #: Bytes of a record that `show` prints.
 SHOWN = 64 << 10
@@ -72,7 +73,8 @@ async def _groups(store: EventStore, which: Filter, as_json: bool) -> int:
     if not groups:
         print("There are no dead letters of this kind.")
         return 0
-    return print_note(f"{seen} dead letters in {len(groups)} groups.")
+    latest = "the latest " if seen == GROUPED else ""
+    return print_note(f"{latest}{seen} dead letters in {len(groups)} groups.")
 
 
 def show(

@@ -122,7 +122,7 @@ def test_the_first_reason_ends_the_process() -> None:
 def test_metrics_tell_counts_and_latency() -> None:
     """A commit counts in its bucket and every larger one."""
     health = WorkerHealth()
-    health.committed([time.time() - 0.2, time.time() - 3])
+    health.committed([(time.time() - 0.2, None), (time.time() - 3, "4bf92f3577b34da6a3ce929d0e0e4736")])
     health.counts["records"] = 2
     reported = page(health)
 

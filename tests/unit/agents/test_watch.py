@@ -1,9 +1,18 @@
 """What the watch makes of committed offsets: who stands still, and for how long."""
 
+import asyncio
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 from aiokafka import TopicPartition
 
+from agents.health import WorkerHealth
+from agents.process.pages import readiness
 from agents.process.recreated import Recreated
-from agents.process.watch import Progress
+from agents.process.resuming import QUIET, Resuming
+from agents.process.watch import Progress, Watch
 from app.kafka.unread import Reach, Retention, Unread
 
 ONE, TWO = TopicPartition("webhooks.received", 0), TopicPartition("webhooks.received", 1)
@@ -97,3 +106,73 @@ def test_a_recreated_topic_waits_until_it_is_read_by_anyone() -> None:
     assert found.unread({ONE: Reach(None, 0, 2), TWO: Reach(None, 0, 1)}, (), 5.0) == {ONE: 5.0, TWO: 10.0}
     assert found.unread({ONE: Reach(2, 0, 2), TWO: Reach(None, 0, 1)}, (), 5.0) == {TWO: 15.0}
     assert found.unread({TWO: Reach(None, 0, 1)}, {TWO}, 5.0) == {}
+
+
+def test_after_an_outage_a_partition_waits_until_it_is_committed() -> None:
+    """Behind and not committed, it waits, however long; the neighbour that moves on does not. Once none waits, the outage is
+    over, and a partition that stands still later is none of its concern."""
+    found = Resuming()
+    found.lost()
+    assert found.waiting({ONE: Reach(7, 0, 10), TWO: Reach(3, 0, 9)}, {ONE, TWO}, 0.0) == {ONE, TWO}
+    assert found.waiting({ONE: Reach(7, 0, 12), TWO: Reach(5, 0, 9)}, {ONE, TWO}, 5.0) == {ONE}
+    assert found.outage
+    assert found.waiting({ONE: Reach(9, 0, 12), TWO: Reach(6, 0, 9)}, {ONE, TWO}, 5.0) == set()
+    assert not found.outage
+
+
+def test_records_that_come_after_the_outage_are_waited_for() -> None:
+    """Nothing unread at the first check is no proof that the consumer reads; a minute of it ends the outage."""
+    found = Resuming()
+    found.lost()
+    assert found.waiting({ONE: Reach(7, 0, 7)}, (), 0.0) == set()
+    assert found.waiting({ONE: Reach(7, 0, 8)}, {ONE}, 5.0) == {ONE}
+    assert found.outage
+    assert found.waiting({ONE: Reach(8, 0, 8)}, (), 5.0) == set()
+    assert not found.outage
+    found.lost()
+    assert found.waiting({ONE: Reach(8, 0, 8)}, (), QUIET - 1) == set()
+    assert found.outage
+    assert found.waiting({ONE: Reach(8, 0, 8)}, (), 5.0) == set()
+    assert not found.outage
+
+
+class Scripted:
+    """Stands for `app.kafka.unread.Log`: the answers of one check after the other; None is no answer. The last one ends the
+    watch."""
+
+    def __init__(self, *answers: Mapping[TopicPartition, Reach] | None, health: WorkerHealth) -> None:
+        self.answers, self.health = [*answers], health
+        self.states: list[str] = []
+
+    async def reach(self) -> Mapping[TopicPartition, Reach]:
+        self.states.append(readiness(self.health)["status"])
+        if not self.answers:
+            raise asyncio.CancelledError
+        if (answer := self.answers.pop(0)) is None:
+            raise TimeoutError
+        return answer
+
+    async def owners(self) -> dict[TopicPartition, str]:
+        return {TWO: "another"}
+
+    async def unread(self, reaches: Mapping[TopicPartition, Reach]) -> dict[TopicPartition, Unread]:
+        return {tp: Unread(9e9, 1.0) for tp, reach in reaches.items() if reach.behind}
+
+    async def retention(self) -> dict[str, Retention]:
+        return {}
+
+
+async def test_a_worker_is_ready_again_when_it_commits() -> None:
+    """After an outage an answer of the brokers is not enough: the first commit of what is behind makes it ready. Another
+    worker's partition is not waited for, and a lag without an outage before makes nobody unready."""
+    health = WorkerHealth()
+    health.ready = True
+    behind, other = Reach(7, 0, 10), Reach(3, 0, 9)
+    kafka = Scripted(
+        {ONE: behind}, {ONE: behind}, None, {ONE: behind, TWO: other}, {ONE: behind, TWO: other},
+        {ONE: Reach(9, 0, 10), TWO: other}, {ONE: Reach(9, 0, 10), TWO: other}, health=health,
+    )  # fmt: skip
+    gaps: Any = SimpleNamespace(stored=True)
+    with pytest.raises(asyncio.CancelledError):
+        await Watch(health, kafka, lambda: "me", gaps, 60.0).run(0.0)  # type: ignore[arg-type]
+    assert kafka.states == ["ok", "ok", "ok", "not ready", "not ready", "not ready", "ok", "ok"]
