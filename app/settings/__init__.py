@@ -17,6 +17,7 @@ from app import variables
 from app.declared import read
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Secrets, Sending
+from app.settings.tls import Tls
 from schemas.event_data import OURS
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Settings",
     "Source",
     "Telemetry",
+    "Tls",
     "Worker",
     "settings_file",
 ]
