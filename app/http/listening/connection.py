@@ -11,10 +11,14 @@ from uvicorn.server import ServerState
 
 from app.http.listening.connections import Connections
 from app.http.listening.tls import names_of
+from app.http.secured import DOOR
 from webhooks.callers import LOCAL, party_of
 
 #: Seconds to keep reading after a refusal, so that the caller can read the response.
 LINGER = 2.0
+
+#: The security headers of refusals that are not the application's.
+ALWAYS = "".join(f"{name}: {value}\r\n" for name, value in DOOR.items())
 
 #: What is being read: nothing yet, a request's head, or its body.
 BETWEEN, HEAD, BODY = range(3)
@@ -120,7 +124,7 @@ class Connection(HttpToolsProtocol):
         body = orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})
         later = "retry-after: 1\r\n" if status == 429 else ""
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n{ALWAYS}"
             f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
         )
         self._refusal_sent = True
