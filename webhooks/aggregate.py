@@ -41,6 +41,7 @@ EMPTY = Answer()
 CLIENTS = "clients"
 #: Why a request with a valid signature is refused.
 AGAIN = "its signed token was used before with another body, which the signature does not cover"
+STRANGER = "its connection has no client certificate with a name of the source's client_names"
 
 
 def at_door(path: str) -> bool:
@@ -193,6 +194,9 @@ class Door:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
         except AccountUnavailable as error:
             raise Refused(503, str(error), retry_after=LATER) from None
+        names = self._limits.client_names_of.get(verdict.source)
+        if names is not None and names.isdisjoint(scope.get("client_names", ())):
+            raise Refused(403, STRANGER, source=verdict.source)
         if verdict.authentic and (once := once_of(verdict.adapter, verdict.request)) is not None:
             if not self._used.first(verdict.source, once, request.received_at):
                 raise Refused(401, AGAIN, source=verdict.source)

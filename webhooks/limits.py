@@ -12,6 +12,8 @@ class Limits:
     max_body: int = 1 << 20
     #: The same for sources that have a limit of their own, by name.
     max_body_of: Mapping[str, int] = field(default_factory=dict)
+    #: The names of client certificates that may post to a source, by its name. Other sources take any caller.
+    client_names_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
     #: The largest record that Kafka accepts, without its frame.

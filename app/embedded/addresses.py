@@ -1,5 +1,6 @@
 """Chooses the ports of the HTTP process and the worker, and their URLs from this machine."""
 
+import ssl
 from collections.abc import Callable
 
 from app.embedded import ports
@@ -30,4 +31,20 @@ def choose(settings: Settings, say: Callable[[str], None]) -> Settings:
 def url(server: Door | Worker) -> str:
     """Return the server's base URL from this machine."""
     host = ports.LOOPBACK if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104  # compared, not bound
-    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    scheme = "https" if isinstance(server, Door) and server.tls.certificate else "http"
+    return f"{scheme}://[{host}]:{server.port}" if ":" in host else f"{scheme}://{host}:{server.port}"
+
+
+def trust(server: Door | Worker) -> ssl.SSLContext | bool:
+    """Return how a client on this machine verifies the server, for httpx: by the very certificate that the settings name, whatever
+    host it is for. True, for the usual authorities, without TLS or where the file cannot be read."""
+    if not isinstance(server, Door) or server.tls.certificate is None:
+        return True
+    try:
+        own, end, _ = server.tls.certificate.read_text("ascii").partition("-----END CERTIFICATE-----")
+        context = ssl.create_default_context(cadata=own + end)
+    except (OSError, ValueError):  # ssl's errors too
+        return True
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is trusted, not its issuer
+    return context

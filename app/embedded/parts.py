@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -43,6 +44,8 @@ class Program:
     url: str
     log: Path
     environment: Mapping[str, str]
+    #: How its certificate is verified, where it has one.
+    verify: ssl.SSLContext | bool = True
     _child: Child | None = None
     #: Whether it has answered since it was started: from then on it handles SIGHUP, which would end it before.
     _answered: bool = False
@@ -84,7 +87,7 @@ class Program:
 
     async def _answers(self, path: str) -> None:
         state, deadline = "no answer", time.monotonic() + READY_WITHIN
-        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=2, verify=self.verify) as client:
             while self.child.alive:
                 try:
                     answer = await client.get(self.url + path)
@@ -112,7 +115,14 @@ def programs(settings: Settings) -> tuple[Program, Program]:
         "PYTHONUNBUFFERED": "1",
     }
     worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
-    door = Program("Door and API", ("-m", "app", "serve"), addresses.url(settings.door), logs / "http.log", given)
+    door = Program(
+        "Door and API",
+        ("-m", "app", "serve"),
+        addresses.url(settings.door),
+        logs / "http.log",
+        given,
+        addresses.trust(settings.door),
+    )
     return worker, door
 
 

@@ -18,7 +18,7 @@ from app.blobs import stores_of
 from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
-from app.http import door, monitor, problems, tracing
+from app.http import door, monitor, problems, secured, tracing
 from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
 from app.http.health import HttpHealth
 from app.http.listening.connections import Connections
@@ -57,6 +57,7 @@ class Http:
         self.accounts = AccountSources(settings)
         folder, self._blobs = stores_of(settings)
         self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts)
+        self._secured_door = secured.Secured(self.door, secured.DOOR)
         self.api: api.Api | None = None
         self.counters = Counters()
         routes = api.routes()
@@ -74,7 +75,7 @@ class Http:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
         elif at_door(scope["path"]):
-            await self.door(scope, receive, send)
+            await self._secured_door(scope, receive, send)
         else:
             await self._page(scope, receive, send)
 
@@ -108,9 +109,8 @@ class Http:
                 self._traced.answered(span, message["status"], scope, began)
                 self.counters.answered[message["status"]] += 1
                 self.counters.latency.observe(perf_counter() - began, trace_of(span))
-                given = {name for name, _ in message["headers"]}
-                more = [(name.encode(), value.encode()) for name, value in api.answer_fields(scope).items()]
-                message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]
+                more = {**secured.fields(secured.PAGES, scope), **api.answer_fields(scope)}
+                message = secured.with_fields(message, more)
             await send(message)
 
         with self._traced.span(scope) as span:

@@ -50,6 +50,11 @@ def limits_of(settings: Settings) -> Limits:
             for name, source in settings.sources.items()
             if source.max_body is not None
         },
+        client_names_of={
+            name: frozenset(source.client_names)
+            for name, source in settings.sources.items()
+            if source.client_names is not None
+        },
         max_in_flight=door.max_in_flight,
         max_record=max_record(settings) - FRAME,
         share=share(settings.telemetry),

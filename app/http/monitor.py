@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from app.http.secured import PAGES, Secured
 from app.settings import Settings
 
 
@@ -24,7 +25,12 @@ async def serving(routes: Sequence[Route], settings: Settings) -> AsyncIterator[
         yield
         return
     config = uvicorn.Config(
-        Starlette(routes=routes), host=settings.door.host, port=port, log_config=None, access_log=False, lifespan="off"
+        Secured(Starlette(routes=routes), PAGES),
+        host=settings.door.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # the main server handles signals

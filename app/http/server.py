@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 
 import structlog
 import uvicorn
@@ -9,9 +10,12 @@ import uvicorn
 from app.http.app import Http, build
 from app.http.listening.connections import Bounds, Connections
 from app.http.listening.descriptors import claim, divide
+from app.http.listening.handshake import Front
 from app.http.listening.protocol import protocol_of
+from app.http.listening.tls import TlsUnusable, server_context
 from app.memory import settle
 from app.settings import Settings
+from app.settings.loading import SettingsRefused
 from app.settings.reloading import Reloading
 from app.telemetry import set_level
 from webhooks.blobs.arriving import PIECE
@@ -27,19 +31,21 @@ class Server(uvicorn.Server):
     """uvicorn's server, which ends the application's streams before it waits for connections to close."""
 
     def __init__(self, http: Http, reloading: Reloading | None = None) -> None:
-        """Take the application, and what follows its settings' files, if anything does."""
+        """Take the application, and what follows its settings' files, if anything does. Raises TlsUnusable."""
         door = http.settings.door
         budget = divide(claim(), door.max_connections)
         self.connections = Connections(bounds(http.settings, budget.connections))
         http.watch(self.connections)
         self._proxies = Proxies(door.trusted_proxies)
+        context = server_context(door.tls)
+        self._front = Front(self.connections, context) if context is not None else None
         super().__init__(
             uvicorn.Config(
                 http,
                 host=door.host,
                 port=door.port,
                 loop="uvloop",
-                http=protocol_of(self.connections, self._proxies),
+                http=protocol_of(self.connections, self._proxies, self._front),
                 ws="none",
                 # `app.telemetry` configures logging. An access log line would cost more than the work for a webhook.
                 log_config=None,
@@ -59,8 +65,16 @@ class Server(uvicorn.Server):
         self._following: asyncio.Task[None] | None = None
 
     def use(self, settings: Settings) -> None:
-        """Put other settings into force. Raises what `Http.use` raises."""
+        """Put other settings into force, and the files of `door.tls` as they are now. Connections that are open keep the
+        certificate that they began with. Raises what `Http.use` raises, and SettingsRefused for such a file; then nothing
+        changes."""
+        try:
+            context = server_context(settings.door.tls)
+        except TlsUnusable as error:
+            raise SettingsRefused([str(error)]) from None
         self._http.use(settings)
+        if self._front is not None and context is not None:
+            self._front.context = context
         self.connections.bounds = bounds(settings, self._budget.connections)
         self._proxies.use(settings.door.trusted_proxies)
         set_level(settings.telemetry)
@@ -79,6 +93,8 @@ class Server(uvicorn.Server):
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+        if self._front is not None:
+            self._front.close()
         self._http.close()
         await super().shutdown(sockets)
         await self.connections.stop()
@@ -104,6 +120,11 @@ def serve(reloading: Reloading) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit status. The caller has set up telemetry."""
     http = build(reloading.settings)
     http.follow(reloading)
-    server = Server(http, reloading)
+    try:
+        server = Server(http, reloading)
+    except TlsUnusable as error:
+        log.critical("settings do not fit", what=str(error))
+        print(error, file=sys.stderr)
+        return 2
     server.run()
     return 0 if server.started else 1

@@ -40,6 +40,12 @@ def unfit(settings: Settings) -> list[str]:
             f"blobs.over is {over}: set THREADLINE_BLOBS__OVER to 0 to {MOST_INLINE} bytes, since the events of a larger "
             "record do not fit into one transaction"
         )
+    if settings.door.tls.client_ca is None:
+        found += [
+            f"sources.{name}.client_names needs door.tls.client_ca: without it no caller has a verified certificate"
+            for name, source in settings.sources.items()
+            if source.client_names is not None
+        ]
     try:
         client_args(settings.kafka)
     except OSError as error:  # ssl's errors too

@@ -19,6 +19,7 @@ from app.settings.keys import Kms, Secrets, Transit
 from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Sending
+from app.settings.tls import Tls
 from schemas.event_data import OURS
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "Source",
     "Telemetry",
+    "Tls",
     "Transit",
     "Worker",
     "settings_file",

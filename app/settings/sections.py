@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
+from app.settings.tls import Tls
+
 #: A broker: a host's name or address (IPv6 in brackets), and its port.
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
 
@@ -28,6 +30,12 @@ class Source(BaseModel):
     adapter: str | None = Field(default=None, description="the adapter; if not set, the one with the source's name")
     client: str = Field(default="default", description="the client to which the account belongs")
     url: str | None = Field(default=None, description="the public URL to which this provider posts")
+    client_names: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="names of client certificates, one of which a webhook's connection must have (with `door.tls.client_ca`): "
+        "DNS names or URIs of the subject alternative name, else the common name",
+    )
     accept_unsigned: bool = Field(
         default=False, description="accept webhooks unverified while no secret to verify them is configured"
     )
@@ -107,6 +115,7 @@ class Door(Section):
 
     host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
     port: int = Field(default=8080, description="its port, for webhooks, API, pages, health and metrics")
+    tls: Tls = Tls()
     max_body: int = Field(
         default=48 << 20,
         description="most bytes of a webhook's body; the largest that a provider posts has 47 MB (Postmark)",

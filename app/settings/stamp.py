@@ -1,4 +1,4 @@
-"""Notices that the settings file or a definition file was changed, by what the file system says of each."""
+"""Notices that the settings file, a definition file or a file of TLS was changed, by what the file system says of each."""
 
 import os
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ def stamp_of_file() -> Stamp:
 
 
 def stamp_of(settings: Settings, file: Stamp | None = None) -> Stamp:
-    """Return the present state of the files that these settings come from; `file` is that of the settings file, if it was
-    taken earlier."""
-    definitions = (state for each in _listed(settings.definitions_folder) for state in _state(each))
-    return Stamp((file or stamp_of_file()).files + tuple(definitions))
+    """Return the present state of the files that these settings come from, and of those of TLS that they name; `file` is that of
+    the settings file, if it was taken earlier."""
+    named = (*_listed(settings.definitions_folder), *settings.door.tls.files)
+    return Stamp((file or stamp_of_file()).files + tuple(state for each in named for state in _state(each)))
 
 
 def _listed(definitions: Path) -> list[Path]:

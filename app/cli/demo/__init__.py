@@ -55,7 +55,7 @@ def demo() -> int:
 async def _run(console: Console) -> int:
     async with _running(console) as settings:
         url = addresses.url(settings.door)
-        async with _key(settings) as token, httpx.AsyncClient(base_url=url, timeout=30) as http:
+        async with _key(settings) as token, _client(settings, url) as http:
             story = story_of(datetime.now(UTC), **providers(settings, url), relay=RelayPosts(token))
             await _post(console, http, story)
             http.headers["authorization"] = f"Bearer {token}"
@@ -69,6 +69,10 @@ async def _run(console: Console) -> int:
             if earlier:
                 console.print(Text(f"and {earlier} from before: threadline timeline {handles[0]['value']}\n", "dim"))
     return 0
+
+
+def _client(settings: Settings, url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, timeout=30, verify=addresses.trust(settings.door))
 
 
 @asynccontextmanager

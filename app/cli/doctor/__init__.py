@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.doctor import blobs, clients, dead_letters, keys, log, servers, sources, standby
+from app.cli.doctor import blobs, clients, dead_letters, exposure, keys, log, servers, sources, standby
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.json_output import AsJson, print_json
@@ -29,6 +29,7 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
 )
 ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     sources.sources,
+    exposure.exposure,
     servers.machine,
     blobs.bucket,
 )

@@ -164,7 +164,7 @@ async def _migrations(dsn: SecretStr | None) -> Finding:
 
 async def _ask(server: Door | Worker) -> dict[str, Any] | str:
     """Return the JSON of a process's /readyz, or words that say why there is none."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=5, verify=addresses.trust(server)) as client:
         try:
             ready = (await client.get(addresses.url(server) + "/readyz")).json()
         except (httpx.HTTPError, ValueError) as error:

@@ -29,6 +29,8 @@ Url = Annotated[
 ]
 #: The longest wait before a retry (seconds).
 LONGEST = 10.0
+#: Seconds that an answer may take.
+PATIENCE = 30.0
 
 
 class ApiError(Exception):
@@ -39,8 +41,13 @@ class ApiError(Exception):
 def api(key: str | None, url: str | None, tries: int = 2) -> Iterator[Client]:
     """Return a client of the API that sends the key, and tries up to `tries` times what may be repeated. Raises ApiError; ends
     the command (SystemExit) where nothing runs."""
-    base = url or addresses.url(resolve(load()).door)
-    with Client(base, _token(key), tries=tries, longest=LONGEST) as client:
+    http = None
+    if url is None:
+        door = resolve(load()).door
+        base, http = addresses.url(door), httpx.Client(timeout=PATIENCE, verify=addresses.trust(door))
+    else:
+        base = url
+    with Client(base, _token(key), tries=tries, longest=LONGEST, http=http) as client:
         try:
             yield client
         except (httpx.TransportError, httpx.InvalidURL) as error:

@@ -10,10 +10,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.http.listening.connections import Connections
+from app.http.listening.tls import names_of
+from app.http.secured import DOOR
 from webhooks.callers import LOCAL, party_of
 
 #: Seconds to keep reading after a refusal, so that the caller can read the response.
 LINGER = 2.0
+
+#: The security headers of refusals that are not the application's.
+ALWAYS = "".join(f"{name}: {value}\r\n" for name, value in DOOR.items())
 
 #: What is being read: nothing yet, a request's head, or its body.
 BETWEEN, HEAD, BODY = range(3)
@@ -28,6 +33,8 @@ class Connection(HttpToolsProtocol):
         self.table = connections
         self.bounds = connections.bounds
         self.address = self.caller = LOCAL
+        #: The names of the caller's verified certificate; none without mutual TLS.
+        self.client_names: frozenset[str] = frozenset()
         #: When the current wait began: as a time, and as its place in the order of all waits.
         self.since = connections.now
         self.turn = 0
@@ -117,15 +124,15 @@ class Connection(HttpToolsProtocol):
         body = orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})
         later = "retry-after: 1\r\n" if status == 429 else ""
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n{ALWAYS}"
             f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
         )
         self._refusal_sent = True
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():
-            self.transport.write_eof()  # keep reading for a moment: if it were closed now, the caller could not read the response
-        else:
-            self.transport.close()
+            self.transport.write_eof()
+        # Keep reading for a moment: if it were closed now, the caller could not read the response. TLS cannot be ended in one
+        # direction, so there the caller sees the end by the response's length, and `look` closes.
 
     # Called by asyncio
 
@@ -134,6 +141,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if self.client is not None:
             self.address = self.caller = party_of(self.client[0])
+        self.client_names = names_of(transport.get_extra_info("peercert"))
         self._waits_from_now()
         self.table.add(self)
 

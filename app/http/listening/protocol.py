@@ -5,6 +5,7 @@ time for a head, and use a timer for each idle connection.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -13,6 +14,7 @@ from uvicorn.server import ServerState
 
 from app.http.listening.connection import BETWEEN, BODY, HEAD, Connection
 from app.http.listening.connections import Connections
+from app.http.listening.handshake import Front
 from webhooks.callers import Proxies, party_of
 
 #: Bytes given to the parser at once, and so by how much a head can exceed its limit before that is noticed.
@@ -120,6 +122,8 @@ class BoundedProtocol(Connection):
                 self.scope["client"] = (caller, 0)
             else:
                 self.caller = self.address
+        if self.client_names:
+            self.scope["client_names"] = self.client_names  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         self.reading = BODY
         self._waits_from_now()
@@ -146,11 +150,13 @@ class BoundedProtocol(Connection):
         raise self._refusal
 
 
-def protocol_of(connections: Connections, proxies: Proxies) -> type[asyncio.Protocol]:
-    """Return a factory of connections for uvicorn's option `http`."""
+def protocol_of(connections: Connections, proxies: Proxies, front: Front | None = None) -> type[asyncio.Protocol]:
+    """Return a factory of connections for uvicorn's option `http`. With `front` they begin with a TLS handshake."""
 
-    def make(**given: Any) -> BoundedProtocol:
-        return BoundedProtocol(connections, proxies, given.pop("config"), given.pop("server_state"), **given)
+    def make(**given: Any) -> asyncio.Protocol:
+        config, state = given.pop("config"), given.pop("server_state")
+        bounded = partial(BoundedProtocol, connections, proxies, config, state, **given)
+        return bounded() if front is None else front.protocol(bounded)
 
     # uvicorn only calls this.
     return cast(type[asyncio.Protocol], make)

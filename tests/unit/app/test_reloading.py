@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from adapters import ADAPTERS
+from app.api.openapi.bundle import document
 from app.settings import Settings
 from app.settings.reloading import Reloading
 from app.settings.stamp import stamp_of
@@ -238,3 +240,11 @@ def read_until(descriptor: int, word: bytes) -> bytes:
     while word not in printed:
         printed += os.read(descriptor, 1024)
     return printed
+
+
+async def test_what_is_published_is_described(file: Path) -> None:
+    """`/healthz` has the state under `settings`, as the API's description says."""
+    async with Following() as following:
+        page = {"status": "ok", "uptime": 1.5, "settings": following.reloading.state()}
+    components = document()["components"]
+    Draft202012Validator({**components["schemas"]["Health"], "components": components}).validate(page)
