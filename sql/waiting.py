@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sql.append import Appending
+from sql.origin import noted
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
@@ -42,7 +43,7 @@ class WaitingStore(Appending):
         one transaction; return how many."""
 
         async def work(connection: Connection) -> int:
-            parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state}
+            parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state} | noted()
             cursor = await connection.execute(statement("cancel_messages"), parameters, prepare=True)
             cancelled = sorted(row["message_id"] for row in await cursor.fetchall())
             await self.write(connection, event(cancelled))
@@ -54,5 +55,5 @@ class WaitingStore(Appending):
         """Release those of these messages that are still in the state, held or unanswered; return how many. The audit names
         `actor`."""
         parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state, "actor": actor}
-        (row,) = await self._run("release_messages", parameters)
+        (row,) = await self._run("release_messages", parameters | noted())
         return int(row["released"])
