@@ -1,6 +1,6 @@
 """Writes and reads the audit: its entries, the batches in which they are sealed, and when those were anchored elsewhere."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -97,9 +97,24 @@ class AuditStore(Pooled):
         """Return the anchors noted of batches after one, up to another: `batch`, `head`, and `at`, when first."""
         return await self._rows("audit_anchored", {"after": after, "upto": upto})
 
-    async def anchor_noted(self, sink: str, batch: int, head: bytes) -> None:
-        """Note that a sink took the anchor of a batch."""
-        await self._run_only("add_audit_anchor", {"sink": sink, "batch": batch, "head": head})
+    async def anchor_audit(
+        self, sink: str, every: timedelta, take: Callable[[Head, datetime], Awaitable[None]]
+    ) -> bool:
+        """Let `take` keep the last batch at a time, and note it, if the sink took none for so long. Return whether it did; False
+        also while another process seals or anchors. Raises what `take` raises."""
+        async with self._alone() as (connection, at):
+            if at is None:
+                return False
+            due = await (
+                await connection.execute(statement("audit_anchor_due"), {"sink": sink, "every": every})
+            ).fetchone()
+            head = await _last(connection)
+            if head is None or due is None or not due["due"]:
+                return False
+            await take(head, at)
+            noted = {"sink": sink, "batch": head["batch"], "head": head["head"]}
+            await connection.execute(statement("add_audit_anchor"), noted)
+            return True
 
     async def audit_state(self, sinks: Sequence[str]) -> tuple[float, dict[str, float]]:
         """Return the seconds that the oldest entry behind the last batch has waited, and since each sink took an anchor, for

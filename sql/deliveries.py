@@ -13,8 +13,8 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
+from sql.origin import noted, origin
 from sql.parameters import json
-from sql.origin import ORIGIN, noted
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
@@ -177,9 +177,7 @@ class DeliveryStore(Pooled):
             await connection.execute(statement("deliveries_lock"), parameters)
             rows = await (await connection.execute(statement(name), parameters)).fetchall()
             count = rows[0]["replayed"] if name == "replay_span" else len(rows)
-            await _note(
-                connection, parameters["client_id"], ORIGIN.get().actor, "callback.replay", {"deliveries": count}
-            )
+            await _note(connection, parameters["client_id"], origin().actor, "callback.replay", {"deliveries": count})
             return rows
 
     async def forget_deliveries(self, age: timedelta) -> int:

@@ -27,9 +27,14 @@ class Origin:
         }
 
 
-ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())
+ORIGIN: ContextVar[Origin] = ContextVar("origin")
+
+
+def origin() -> Origin:
+    """Return on whose behalf the current task works."""
+    return ORIGIN.get(Origin())
 
 
 def noted() -> dict[str, Any]:
     """Return the parameters by which a statement writes to the audit who asked for the change."""
-    return ORIGIN.get().parameters
+    return origin().parameters

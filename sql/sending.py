@@ -22,8 +22,8 @@ from sql.messages import (
     Reference,
     Settled,
 )
-from sql.parameters import always_written, json
 from sql.origin import noted
+from sql.parameters import always_written, json
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
 from sql.statements import statement

@@ -83,7 +83,7 @@ class _Checking:
         if expected != bytes(head["head"]):
             found(f"the head of batch {number} was altered")
         self._total += head["entries"]
-        if head["total"] != self._total and number == self.batch + 1 or head["after"] != self._upto:
+        if (head["total"] != self._total and number == self.batch + 1) or head["after"] != self._upto:
             found(f"the counts of batch {number} were altered")
         for anchor in self._anchors.pop(number, ()):
             if (anchor.head, anchor.entries) != (bytes(head["head"]), head["total"]):

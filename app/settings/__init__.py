@@ -15,6 +15,7 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
+from app.settings.auditing import Audit
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Secrets, Sending
 from schemas.event_data import OURS
@@ -22,6 +23,7 @@ from schemas.event_data import OURS
 __all__ = [
     "KEYS_FILE",
     "Api",
+    "Audit",
     "Blobs",
     "Callbacks",
     "Door",
@@ -68,6 +70,7 @@ class Settings(BaseSettings):
     secrets: Secrets = Secrets()
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
+    audit: Audit = Audit()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 
