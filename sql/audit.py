@@ -34,7 +34,7 @@ class AuditStore(Pooled):
     """The statements of the audit. Statements that change something write its entry themselves."""
 
     async def audit(self, client_id: str, limit: int = 100) -> list[dict[str, Any]]:
-        """Return a client's entries, newest first: `position`, `at`, `actor`, `action`, `subject`, `detail`."""
+        """Return the changes of a client's configuration, accounts, callback and messages, newest first: `position`, `at`, `actor`, `action`, `subject`, `detail`."""
         return await self._rows("audit", {"client_id": client_id, "limit": limit})
 
     async def record_audit(self, entries: Sequence[Entry]) -> None:

@@ -15,7 +15,7 @@ ACTIONS: dict[str, str] = {
     "message.read": "a message's id",
     "dead_letter.read": "a dead letter's id, or empty for a list: read with what its record says",
     "recipient.read": "the kind of the handle; the handle itself is not noted",
-    "audit.read": "empty: the audit was listed or exported",
+    "entries.read": "empty: the audit was listed or exported",
     # Changes
     "client.set": "a client's id: a new version of its configuration",
     "account.set": "an account's name",
@@ -37,8 +37,8 @@ ACTIONS: dict[str, str] = {
     "gap.acknowledge": "a topic and partition",
     # The audit itself
     "access.refused": "the API key's id where it is known: requests that were answered 401 or 403, counted by minute",
-    "audit.lost": "empty: entries that a process could not write, counted",
-    "audit.forget": "empty: the entries of old batches were removed",
+    "entries.lost": "empty: entries that a process could not write, counted",
+    "entries.forget": "empty: the entries of old batches were removed",
 }
 
 

@@ -114,7 +114,7 @@ class Auditing:
         queued = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
         entries, told = [*(entry for entry, _ in required), *queued], self._untold
         if told:
-            entries.append(Entry("threadline", "audit.lost", detail={"entries": told}))
+            entries.append(Entry("threadline", "entries.lost", detail={"entries": told}))
         if not entries:
             return True
         try:

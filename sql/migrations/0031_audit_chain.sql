@@ -9,6 +9,10 @@ ALTER TABLE audit
 
 COMMENT ON COLUMN audit.why IS 'The reason that was given, where one is asked for.';
 
+-- Of all entries most are reads.
+CREATE INDEX audit_changes_of_client ON audit (client_id, position)
+WHERE right(action, 5) <> '.read' AND action <> ALL ('{timeline.stream,key.create,key.revoke}'::text[]);
+
 -- `position` and `at` are the database's: the service cannot state them.
 REVOKE INSERT ON audit FROM threadline_service;
 GRANT INSERT (actor, client_id, action, subject, detail, key_id, address, request_id, why) ON audit TO threadline_service;
@@ -89,7 +93,7 @@ BEGIN
     UPDATE audit_heads AS h SET forgotten_at = now(), leaves = NULL WHERE h.batch = ANY (old);
     INSERT INTO audit (actor, client_id, action, subject, detail)
     VALUES (
-        'retention', '', 'audit.forget', '',
+        'retention', '', 'entries.forget', '',
         jsonb_build_object('firstBatch', old[1], 'lastBatch', old[cardinality(old)], 'entries', removed)
     );
     RETURN QUERY SELECT cardinality(old)::bigint, removed;

@@ -119,7 +119,9 @@ async def test_a_worker_seals_anchors_and_measures(postgres_dsn: Dsns, tmp_path:
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         await write(store, 2)
         health, file = WorkerHealth(), tmp_path / "anchors"
-        audit = Audit(key=SecretStr(KEY), anchor_file=file, anchor_url="http://127.0.0.1:1/", seal_every=1, anchor_every=10)
+        audit = Audit(
+            key=SecretStr(KEY), anchor_file=file, anchor_url="http://127.0.0.1:1/", seal_every=1, anchor_every=10
+        )
         running = asyncio.create_task(keep_audit(store, health, Settings(audit=audit)))
         try:
 

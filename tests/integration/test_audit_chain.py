@@ -143,7 +143,7 @@ async def test_old_batches_are_forgotten_whole_and_leave_their_heads(store: Even
     assert await store.forget_audit(365, 2) == (0, 0)
     assert await store.forget_audit(30, 2) == (2, 4)
     kept = await store.audit_exported({"client_id": None, "action": None, "since": None, "until": None}, 0)
-    assert [row["action"] for row in kept] == ["message.read", "message.read", "audit.forget"]
+    assert [row["action"] for row in kept] == ["message.read", "message.read", "entries.forget"]
     assert kept[-1]["detail"] == {"firstBatch": 1, "lastBatch": 2, "entries": 4}
     assert await found(store) == []
     assert await store.seal_audit(AT_ONCE) == 1

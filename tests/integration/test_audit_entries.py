@@ -146,7 +146,7 @@ async def test_the_audit_is_listed_and_exported(postgres_dsn: Dsns, where: On) -
     assert "message.read  m0" in shown.out and "client shop" in shown.out
     wrong = await threadline("audit", "list", "--action", "message.red", **where)
     assert wrong.code == 2 and "message.read" in wrong.err
-    assert (await actions(postgres_dsn))[3:] == [("cli", "audit.read")] * 4
+    assert (await actions(postgres_dsn))[3:] == [("cli", "entries.read")] * 4
 
 
 async def test_verify_compares_the_audit_with_anchors_in_files(postgres_dsn: Dsns, where: On, tmp_path: Path) -> None:

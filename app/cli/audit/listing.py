@@ -34,7 +34,7 @@ def list_(
     wanted = _wanted(client, action, since, until)
 
     async def read(store: EventStore) -> int:
-        await note(store, "audit.read", client or "", "")
+        await note(store, "entries.read", client or "", "")
         rows = await store.audit_listed(**wanted, limit=limit + 1)
         if as_json:
             return print_json(rows[:limit])
@@ -52,7 +52,7 @@ def export(client: Client = None, action: Action = None, since: Since = None, un
     wanted = _wanted(client, action, since, until)
 
     async def read(store: EventStore) -> int:
-        await note(store, "audit.read", client or "", "")
+        await note(store, "entries.read", client or "", "")
         after = -(2**62)
         while rows := await store.audit_exported(wanted, after):
             for row in rows:

@@ -71,7 +71,7 @@ async def test_a_full_queue_counts_what_it_loses_and_says_so_in_the_audit() -> N
     assert not await auditing._write()
     store.error = None
     await auditing.finish()
-    assert [(entry.action, entry.detail) for entry in store.entries[100:]] == [("audit.lost", {"entries": 3})]
+    assert [(entry.action, entry.detail) for entry in store.entries[100:]] == [("entries.lost", {"entries": 3})]
     await auditing.enter(read())
     await auditing.finish()
     assert len(store.entries) == 102
