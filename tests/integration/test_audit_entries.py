@@ -15,6 +15,8 @@ from tests.conftest import Dsns
 from tests.integration.auditing import AT_ONCE, found, owner, write
 from tests.integration.command_line import On, threadline
 from tests.integration.serving import ANA, NOON, Served, event, refused, serving
+from tests.integration.test_api_limits import key, process
+from tests.support.waiting import eventually
 
 ALL = ("timeline:read", "recipients:read", "recipients:write", "dead-letters:read", "messages:read")
 
@@ -78,9 +80,9 @@ async def test_refusals_are_counted_by_caller(postgres_dsn: Dsns) -> None:
             await served.http.get("/api/customers?handle=x:y")
             await served.http.get("/v1/messages/m1", headers={"authorization": f"Bearer tl_{'0' * 32}_{'0' * 64}"})
         rows = await entries(served)
-        key = next(iter(await served.store.api_keys()))["id"]
+        known = next(iter(await served.store.api_keys()))["id"]
         counted = {(row["subject"], row["detail"]["status"], row["detail"]["requests"]) for row in rows}
-        assert counted == {(str(key), 403, 3), ("", 401, 3)}
+        assert counted == {(str(known), 403, 3), ("", 401, 3)}
         assert {row["action"] for row in rows} == {"access.refused"}
 
 
@@ -97,6 +99,27 @@ async def test_a_read_is_refused_where_its_entry_is_required_and_cannot_be_writt
         served.api.use(Settings(audit=Audit(queue=100)))
         assert (await served.http.get(path)).status_code == 200
         assert served.api.audit.lost == 1
+
+
+async def test_the_process_writes_what_requests_leave(tmp_path: Path, postgres_dsn: Dsns) -> None:
+    """By itself within moments; where entries are required, before the answer; and what waits as it ends. The metrics count it."""
+    async with process(tmp_path, postgres_dsn.service) as (http, client):
+        assert http.api is not None
+        store = http.api.store
+        await store.append([(event("MessageReceived", "SM1"), "default", NOON, None)])
+        header, ask = await key(http, "timeline:read"), {"handle": ANA.value}
+        assert (await client.get("/api/customers", params=ask, headers=header)).status_code == 200
+        await eventually(lambda: store.audit_listed(action="customer.read"), within=10)
+        http.use(http.settings.model_copy(update={"audit": Audit(reads="required")}))
+        for count in (2, 3):
+            assert (await client.get("/api/customers", params=ask, headers=header)).status_code == 200
+            assert len(await store.audit_listed(action="customer.read")) == count
+        metrics = (await client.get("/metrics")).text
+        assert "threadline_audit_entries_total 3.0" in metrics and "threadline_audit_entries_lost_total 0.0" in metrics
+        http.use(http.settings.model_copy(update={"audit": Audit()}))
+        assert (await client.get("/api/customers", params=ask, headers=header)).status_code == 200
+    async with await EventStore.open(postgres_dsn.service, pool=1) as after:
+        assert len(await after.audit_listed(action="customer.read")) == 4
 
 
 def served_entry() -> Any:
@@ -152,15 +175,15 @@ async def test_the_audit_is_listed_and_exported(postgres_dsn: Dsns, where: On) -
 async def test_verify_compares_the_audit_with_anchors_in_files(postgres_dsn: Dsns, where: On, tmp_path: Path) -> None:
     """It prints what it checked; after tampering it names the entry, with exit code 1; a file that is no file of anchors, or is
     signed by another key, is refused."""
-    key = (await threadline("audit", "key", **where)).out.strip()
-    public, file = public_text(private_key(key)), tmp_path / "anchors"
+    signing = (await threadline("audit", "key", **where)).out.strip()
+    public, file = public_text(private_key(signing)), tmp_path / "anchors"
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         await write(store, 3)
         await store.seal_audit(AT_ONCE)
         head = await store.audit_head()
         assert head is not None
         anchor = Anchor(1, bytes(head["head"]), 3, NOON)
-        file.write_bytes(line_of(anchor, private_key(key)) + b"\n" + line_of(anchor, private_key(key)) + b"\n")
+        file.write_bytes(line_of(anchor, private_key(signing)) + b"\n" + line_of(anchor, private_key(signing)) + b"\n")
         options = ("audit", "verify", "--anchor", str(file), "--public-key")
         good = await threadline(*options, public, **where)
         assert (good.code, good.out) == (0, "3 entries in 1 batches are as they were sealed, as 1 anchors have it.\n")
