@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from app.api.service import api_of
 from app.auditing.entering import PATIENCE, NotWritten
-from app.http.access import Key
 from app.http.problems import Problem
 from sql.audited import Entry
 from sql.origin import origin
@@ -40,15 +39,22 @@ def about(request: Request, subject: str) -> None:
 
 
 def audited(method: str, path: str, answer: Answer) -> Answer:
-    """Return a route that writes an entry for each request that it answers; the same route where none is to be written. Raises
-    Problem 503 where the entry is required and cannot be written."""
-    if (action := AUDITED.get((method, path))) is None:
-        return answer
+    """Return a route that writes an entry for each request that it answers, if its action is in the table, and counts those that
+    it refuses to a key that is authentic. Raises Problem 503 where the entry is required and cannot be written."""
+    action = AUDITED.get((method, path))
 
     @wraps(answer)
     async def noting(request: Request) -> Response:
-        response = await answer(request)
-        key: Key = request.scope["state"]["key"]
+        try:
+            response = await answer(request)
+        except Problem as error:
+            # `authenticated` counts a key without the scope, and sets no key then: this one asked for another client's.
+            if error.status == 403 and (key := request.scope.get("state", {}).get("key")) is not None:
+                api_of(request).audit.refused(403, origin().address or "", str(key.id))
+            raise
+        if action is None:
+            return response
+        key = request.scope["state"]["key"]
         if action == "dead_letter.read" and PERSONAL not in key.scopes:
             return response  # without the record, and its reason in a general form
         subject = request.scope["state"].get("subject", request.path_params.get("id", ""))

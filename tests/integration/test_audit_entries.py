@@ -74,15 +74,17 @@ async def test_what_gives_no_personal_data_has_no_entry(postgres_dsn: Dsns) -> N
 
 
 async def test_refusals_are_counted_by_caller(postgres_dsn: Dsns) -> None:
-    """Without a key, and with one that may not: its id is known, since the key is authentic."""
-    async with serving(postgres_dsn.service, scopes=("messages:read",)) as served:
+    """Without a key, and with one that may not, for want of a scope or since it asks for another client's: its id is known, since the
+    key is authentic."""
+    async with serving(postgres_dsn.service, scopes=("messages:read", "dead-letters:read")) as served:
+        assert (await served.http.get("/v1/dead-letters/groups?client=other")).status_code == 403
         for _ in range(3):
             await served.http.get("/api/customers?handle=x:y")
             await served.http.get("/v1/messages/m1", headers={"authorization": f"Bearer tl_{'0' * 32}_{'0' * 64}"})
         rows = await entries(served)
         known = next(iter(await served.store.api_keys()))["id"]
         counted = {(row["subject"], row["detail"]["status"], row["detail"]["requests"]) for row in rows}
-        assert counted == {(str(known), 403, 3), ("", 401, 3)}
+        assert counted == {(str(known), 403, 4), ("", 401, 3)}
         assert {row["action"] for row in rows} == {"access.refused"}
 
 
