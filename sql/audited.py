@@ -44,7 +44,7 @@ ACTIONS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry to be written: who did what, on whom. `detail` holds ids, counts and times, never a value that was read."""
+    """An entry to be written: who did what, to what. `detail` holds ids, counts and times, never a value that was read."""
 
     actor: str
     action: str

@@ -34,7 +34,7 @@ AUDITED: dict[tuple[str, str], str] = {
 
 
 def about(request: Request, subject: str) -> None:
-    """State on whom a request works, for its entry: an id, or the kind of an address, never the address."""
+    """State whose data a request reads or changes, for its entry: an id, or the kind of an address, never the address."""
     request.scope.setdefault("state", {})["subject"] = subject
 
 

@@ -1,6 +1,6 @@
 """Anchors of the audit: the head of a batch, signed, as one line of JSON that is kept outside the database. Pure.
 
-Who owns the database can write the whole chain anew with correct hashes, but not what a file, an endpoint or a topic already has.
+The owner of the database can write the whole chain anew with correct hashes, but not what a file, an endpoint or a topic already has.
 """
 
 import base64

@@ -49,7 +49,7 @@ class Auditing:
         self._refusals: Counter[tuple[int, str, str]] = Counter()
         self._refused_at = asyncio.get_running_loop().time()
         #: Entries written, and lost, since the start; and those lost that no entry tells of yet.
-        self.written = self.lost = self._untold = 0
+        self.written = self.lost = self._unreported = 0
 
     @property
     def waiting(self) -> int:
@@ -112,9 +112,9 @@ class Auditing:
         required = [self._required.popleft() for _ in range(min(len(self._required), AT_ONCE))]
         required = [each for each in required if not each[1].done()]
         queued = [self._waiting.popleft() for _ in range(min(len(self._waiting), AT_ONCE))]
-        entries, told = [*(entry for entry, _ in required), *queued], self._untold
-        if told:
-            entries.append(Entry("threadline", "entries.lost", detail={"entries": told}))
+        entries, counted = [*(entry for entry, _ in required), *queued], self._unreported
+        if counted:
+            entries.append(Entry("threadline", "entries.lost", detail={"entries": counted}))
         if not entries:
             return True
         try:
@@ -122,11 +122,12 @@ class Auditing:
         except asyncio.CancelledError:
             self._waiting.extendleft(reversed(queued))  # `finish` writes them
             raise
-        except (psycopg.Error, OSError) as error:
+        except Exception as error:
             for _, done in required:
                 if not done.done():
                     done.set_exception(NotWritten())
-            if isinstance(error, DATA_ERRORS):  # it would be refused for ever
+            if isinstance(error, DATA_ERRORS) or not isinstance(error, psycopg.Error | OSError):
+                # It would fail for ever, and hold up all others.
                 self._lose(len(queued))
                 return True
             self._waiting.extendleft(reversed(queued))
@@ -136,7 +137,7 @@ class Auditing:
             if not done.done():
                 done.set_result(None)
         self.written += len(entries)
-        self._untold -= told
+        self._unreported -= counted
         if self.waiting:
             self._wake.set()
         return True
@@ -150,10 +151,10 @@ class Auditing:
             self._wake.set()
 
     def _lose(self, entries: int) -> None:
-        if entries and not self._untold:
+        if entries and not self._unreported:
             log.error("audit_entries_lost", waiting=self.waiting)
         self.lost += entries
-        self._untold += entries
+        self._unreported += entries
 
     def _count_refusals(self) -> None:
         counts, self._refusals = self._refusals, Counter()

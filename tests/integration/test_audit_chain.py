@@ -150,7 +150,7 @@ async def test_old_batches_are_forgotten_whole_and_leave_their_heads(store: Even
     assert await found(store) == []
 
 
-async def test_an_entry_has_who_what_and_on_whom(store: EventStore) -> None:
+async def test_an_entry_has_what_its_process_states(store: EventStore) -> None:
     """What a process states is kept as stated; position and time are the database's."""
     await store.record_audit([Entry("key:bff", "message.read", "shop", "m1", {"n": 1}, address="192.0.2.1")])
     (row,) = await store.audit_listed(client_id="shop")

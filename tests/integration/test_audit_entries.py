@@ -1,4 +1,4 @@
-"""What requests and commands leave in the audit on a real database: who, what, on whom, and never a value."""
+"""What requests and commands leave in the audit on a real database: who, what, whose data, and never a value."""
 
 from pathlib import Path
 from typing import Any

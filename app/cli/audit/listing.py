@@ -28,7 +28,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of entries.")] = 50,
     as_json: AsJson = False,
 ) -> int:
-    """List the latest entries, newest first: when, who, what, on whom."""
+    """List the latest entries, newest first: time, actor, action and subject."""
     if (unknown := _unknown(action)) is not None:
         return unknown
     wanted = _wanted(client, action, since, until)

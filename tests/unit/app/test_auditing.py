@@ -87,10 +87,11 @@ async def test_a_process_that_ends_while_the_database_is_away_counts_what_it_los
     assert (auditing.waiting, auditing.lost) == (0, 1)
 
 
-async def test_what_the_database_never_takes_holds_nothing_up() -> None:
+@pytest.mark.parametrize("error", [psycopg.DataError("bad"), TypeError("no JSON")])
+async def test_what_the_database_never_takes_holds_nothing_up(error: Exception) -> None:
     """It is counted as lost, and the next is written."""
     store = Store()
-    store.error = psycopg.DataError("bad")
+    store.error = error
     auditing = Auditing(store, Audit())
     await auditing.enter(read())
     assert await auditing._write()
