@@ -1,4 +1,5 @@
--- How long the oldest entry has waited to be sealed, in seconds; and when each sink last took an anchor.
+-- How long the oldest entry has waited to be sealed, and since each sink took an anchor, in seconds. While there is no batch there is
+-- nothing to anchor.
 SELECT
     coalesce((
         SELECT extract(EPOCH FROM now() - a.at)::double precision FROM audit AS a
@@ -8,7 +9,11 @@ SELECT
     coalesce((
         SELECT jsonb_object_agg(s.sink, extract(EPOCH FROM now() - s.at)::double precision)
         FROM (
-            SELECT sink.name AS sink, (SELECT max(n.at) FROM audit_anchors AS n WHERE n.sink = sink.name) AS at
+            SELECT
+                sink.name AS sink,
+                CASE WHEN EXISTS (SELECT FROM audit_heads) THEN
+                    (SELECT max(n.at) FROM audit_anchors AS n WHERE n.sink = sink.name)
+                ELSE now() END AS at
             FROM unnest(%(sinks)s::text[]) AS sink (name)
         ) AS s
         WHERE s.at IS NOT NULL

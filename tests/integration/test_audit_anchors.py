@@ -141,6 +141,14 @@ async def test_a_worker_seals_anchors_and_measures(postgres_dsn: Dsns, tmp_path:
         assert sinks == ["file", "http"]
 
 
+async def test_where_nothing_is_sealed_no_anchor_is_due(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Nor is its age one to be alarmed by."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        async with anchoring(store, anchor_file=tmp_path / "anchors") as one:
+            assert not await one.anchor("file")
+        assert await store.audit_state(["file"]) == (0, {"file": 0})
+
+
 async def test_the_age_of_unsealed_entries_is_measured(store: EventStore, postgres_dsn: Dsns) -> None:
     """An operator is alarmed before nobody has sealed for an hour."""
     assert (await store.audit_state([]))[0] == 0
