@@ -23,7 +23,7 @@ from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.process.expiry import Expiry
 from agents.process.gaps import Gaps
 from agents.process.pages import pages
-from agents.process.parts import maintain, notify, send
+from agents.process.parts import keep_audit, maintain, notify, send
 from agents.process.sources import SourceIds
 from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
@@ -104,6 +104,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
             ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
             ("retention", partial(keep_on, "retention", Expiry(store, settings.retention.ages, health).run, health)),
+            ("audit", partial(keep_audit, store, health, settings)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
         )

@@ -1,5 +1,6 @@
 """The store: the log of events, and the tables projected from it. All access goes through `EventStore`."""
 
+from sql.audit import AuditStore
 from sql.clients import ClientsStore
 from sql.consents import Consenting
 from sql.dead_letters import DeadLettersStore, Filter
@@ -44,6 +45,7 @@ class EventStore(
     Reading,
     Keeping,
     ClientsStore,
+    AuditStore,
     Consenting,
     RelayStore,
     DeliveryStore,
@@ -53,8 +55,8 @@ class EventStore(
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`) and the
-    ends of rows (`sql.retention`).
+    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the ends of rows
+    (`sql.retention`) and the audit (`sql.audit`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

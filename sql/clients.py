@@ -1,4 +1,4 @@
-"""Stores clients' configurations with their history, their accounts at providers, and the audit log of both.
+"""Stores clients' configurations with their history, their and their accounts at providers.
 
 A version is a dict with `client_id`, `version`, `document`, `created_at`, `actor`; an account one with `client_id`,
 `name`, `version`, `adapter`, `source`, `url`, `trusted`, `sealed` (bytes), `key_id`, `created_at`, `changed_at`.
@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from sql.origin import noted
 from sql.pool import Pooled
 from sql.statements import statement
 
@@ -101,6 +102,7 @@ class ClientsStore(Pooled):
         `row` was read."""
         parameters = {name: row[name] for name in ("client_id", "name", "version")}
         parameters |= {"sealed": sealed, "key_id": key_id, "actor": actor}
+        parameters |= noted()
         return bool(await self._run("reseal_account", parameters))
 
     async def remove_account(self, client_id: str, name: str, actor: str, *, spare: bool = False) -> dict[str, Any]:
@@ -111,16 +113,12 @@ class ClientsStore(Pooled):
             "remove_account", {"client_id": client_id, "name": name, "actor": actor, "spare": spare}
         )
 
-    async def audit(self, client_id: str, limit: int = 100) -> list[dict[str, Any]]:
-        """Return the audit log, newest first: `position`, `at`, `actor`, `action`, `subject`, `detail`."""
-        return await self._rows("audit", {"client_id": client_id, "limit": limit})
-
     async def _locked(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Run a statement under the lock of the client; return its one row."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(statement("client_lock"), {"client_id": parameters["client_id"]}, prepare=True)
             cursor = connection.cursor(binary=True)
-            await cursor.execute(statement(name), parameters, prepare=True)
+            await cursor.execute(statement(name), {**parameters, **noted()}, prepare=True)
             row = await cursor.fetchone()
         assert row is not None
         return row

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sql.origin import noted
 from sql.pool import Pooled
 from sql.statements import statement
 
@@ -96,7 +97,7 @@ class DeadLettersStore(Pooled):
         record, those that were discarded and, unless `again`, those that were replayed. The audit names `actor` and the API
         key."""
         parameters = {"ids": list(ids), "actor": actor, "key": key and str(key), "again": again}
-        return {row["id"] for row in await self._run("replay_dead_letters", parameters)}
+        return {row["id"] for row in await self._run("replay_dead_letters", parameters | noted())}
 
     async def discard_dead_letters(
         self, ids: Sequence[UUID], why: str, actor: str, key: UUID | None = None, *, remove: bool = False
@@ -104,7 +105,7 @@ class DeadLettersStore(Pooled):
         """Discard dead letters, with `remove` also what was kept of their records; return the ids of those that were not handled
         before. The audit names `actor`, the API key and the reason."""
         parameters = {"ids": list(ids), "why": why, "actor": actor, "key": key and str(key), "remove": remove}
-        return {row["id"] for row in await self._run("discard_dead_letters", parameters)}
+        return {row["id"] for row in await self._run("discard_dead_letters", parameters | noted())}
 
     async def publish_replays(self, publish: Publish, resting: Sequence[str] = ()) -> int:
         """Publish the next records that are to be put on their topics again, but for those of the `resting` topics; return how

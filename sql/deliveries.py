@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
+from sql.origin import noted, origin
 from sql.parameters import json
 from sql.pool import Connection, Pooled
 from sql.statements import statement
@@ -174,7 +175,10 @@ class DeliveryStore(Pooled):
     async def _replay(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(statement("deliveries_lock"), parameters)
-            return await (await connection.execute(statement(name), parameters)).fetchall()
+            rows = await (await connection.execute(statement(name), parameters)).fetchall()
+            count = rows[0]["replayed"] if name == "replay_span" else len(rows)
+            await _note(connection, parameters["client_id"], origin().actor, "callback.replay", {"deliveries": count})
+            return rows
 
     async def forget_deliveries(self, age: timedelta) -> int:
         """Remove some deliveries of events older than `age`; return how many, 0 where none is left."""
@@ -182,8 +186,8 @@ class DeliveryStore(Pooled):
 
 
 async def _note(connection: Connection, client_id: str, actor: str, action: str, detail: dict[str, Any]) -> None:
-    noted = {"client_id": client_id, "actor": actor, "action": action, "detail": Jsonb(detail)}
-    await connection.execute(statement("audit_callback"), noted)
+    entry = {"client_id": client_id, "actor": actor, "action": action, "detail": Jsonb(detail)}
+    await connection.execute(statement("audit_callback"), entry | noted())
 
 
 def _settled(outcome: DeliveryOutcome) -> tuple[Any, ...]:

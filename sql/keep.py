@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sql.blocks import unpack
+from sql.origin import noted
 from sql.pool import Pooled
 
 
@@ -60,7 +61,7 @@ class Keeping(Pooled):
             "hash": hash,
             "expires_at": expires_at,
         }
-        (row,) = await self._run("create_api_key", parameters)
+        (row,) = await self._run("create_api_key", parameters | noted())
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
@@ -79,7 +80,7 @@ class Keeping(Pooled):
 
     async def revoke_api_key(self, id: UUID) -> bool:
         """Revoke a key; False if there is none. Revoking again does not change the time."""
-        return bool(await self._rows("revoke_api_key", {"id": id}))
+        return bool(await self._run("revoke_api_key", {"id": id} | noted()))
 
     async def counts(self) -> dict[str, Any]:
         """Return `events`, `interactions` and `handles` (estimates), `dead_letters`, `first_day` and `last_day` of raw

@@ -23,6 +23,7 @@ from sql.messages import (
     Reference,
     Settled,
 )
+from sql.origin import noted
 from sql.parameters import json
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
@@ -193,7 +194,7 @@ class SendingStore(Appending):
         named = await self._named([row])
 
         async def work(connection: Connection) -> str | None:
-            parameters = {"client_id": client_id, "message_id": message_id}
+            parameters = {"client_id": client_id, "message_id": message_id} | noted()
             found = await (await connection.execute(statement("cancel"), parameters, prepare=True)).fetchone()
             if found is not None and found["was"] != "sending":
                 await self.write(connection, [row], named)
@@ -205,12 +206,12 @@ class SendingStore(Appending):
         """Release a message that is held, or with `resend` one that is unanswered. Return the state it was in, or None. The audit
         names `actor`."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
-        return next((str(row["was"]) for row in await self._run("release", parameters)), None)
+        return next((str(row["was"]) for row in await self._run("release", parameters | noted())), None)
 
     async def hold_restored(self, actor: str) -> list[dict[str, Any]]:
         """After the database was restored, make unanswered each message that is due, being sent or watched, since it may have
         been sent since the restored time. Return their `client_id` and `message_id`. The audit names `actor`."""
-        return await self._run("hold_restored", {"actor": actor})
+        return await self._run("hold_restored", {"actor": actor} | noted())
 
 
 def _dialled(message: NewMessage, places: Places) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sql.append import Appending
+from sql.origin import noted
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
@@ -44,7 +45,7 @@ class WaitingStore(Appending):
         await self._peppers_of({which.client_id})  # not within the transaction, which has another connection
 
         async def work(connection: Connection) -> int:
-            parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state}
+            parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state} | noted()
             cursor = await connection.execute(statement("cancel_messages"), parameters, prepare=True)
             cancelled = sorted(row["message_id"] for row in await cursor.fetchall())
             rows = event(cancelled)
@@ -57,5 +58,5 @@ class WaitingStore(Appending):
         """Release those of these messages that are still in the state, held or unanswered; return how many. The audit names
         `actor`."""
         parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state, "actor": actor}
-        (row,) = await self._run("release_messages", parameters)
+        (row,) = await self._run("release_messages", parameters | noted())
         return int(row["released"])

@@ -6,6 +6,8 @@ from functools import partial
 
 import structlog
 
+from agents.auditing.anchoring import Anchoring
+from agents.auditing.sealing import Sealer
 from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.sender.due import Due
@@ -29,6 +31,8 @@ log = structlog.get_logger(__name__)
 SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
 #: Seconds between runs of partition maintenance.
 MAINTAIN_EVERY = 3600.0
+#: Seconds that the endpoint for the audit's anchors may take.
+ANSWERED = 10.0
 
 
 async def send(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
@@ -94,6 +98,17 @@ async def notify(store: EventStore, clients: Clients, health: WorkerHealth, sett
             keep_on("deliveries", deliverer.run, health),
             keep_on("relay lag", partial(telling.measure, store), health),
         )
+    finally:
+        await transport.close()
+
+
+async def keep_audit(store: EventStore, health: WorkerHealth, settings: Settings) -> None:
+    """Seal the audit and anchor it until cancelled. Each part restarts when it fails."""
+    transport = Transport(timeout=ANSWERED)
+    anchoring = Anchoring(store, health, settings, transport)
+    sealer = Sealer(store, health, settings.audit.seal_every, anchoring.sinks)
+    try:
+        await asyncio.gather(keep_on("sealing", sealer.run, health), anchoring.run())
     finally:
         await transport.close()
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.audited import about
 from app.api.bodies import answer, interaction
 from app.api.parameters import page, read, refusal
 from app.api.service import Api, api_of, caller
@@ -29,6 +30,7 @@ async def find(request: Request) -> Response:
     if not rows:
         raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
     customer = rows[0]["customer_id"]
+    about(request, str(customer))
     unapplied = await api_of(request).store.unapplied_links(key.client, customer)
     return answer(
         request,

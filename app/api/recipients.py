@@ -6,6 +6,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.audited import about
 from app.api.bodies import answer
 from app.api.parameters import read, refusal
 from app.api.payload import json_of
@@ -58,6 +59,7 @@ async def put_consent(request: Request) -> Response:
         raise refusal("state", f"state is one of: {', '.join(STATES)}.")
     now = datetime.now(UTC)
     event = consent_event(handle, channel, state, f"key {key.id}", now, str(uuid4()))
+    about(request, event.source_event_id)
     store = api_of(request).store
     await store.append([(event, key.client, now, None)])
     return answer(request, await recipient_json(store, key.client, handle))
@@ -65,9 +67,11 @@ async def put_consent(request: Request) -> Response:
 
 def _handle(request: Request, channel: str | None = None) -> Handle:
     try:
-        return recipient_of(request.path_params["handle"], channel)
+        handle = recipient_of(request.path_params["handle"], channel)
     except ValueError as error:
         raise refusal("handle", f"handle: {error}.") from error
+    about(request, handle.kind)
+    return handle
 
 
 async def _member(request: Request, name: str) -> str | None:

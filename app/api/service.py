@@ -2,25 +2,32 @@
 
 import asyncio
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
+from uuid import uuid4
 
 from starlette.requests import Request
 
 from app.api.accepting import Accepting
 from app.api.tailer import Tailer
+from app.auditing.entering import Auditing
 from app.clients.configured import Clients
-from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated
+from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated, bearer, parts_of
 from app.http.problems import Problem
 from app.http.rates import Rates
 from app.settings import Settings
 from sql import EventStore
+from sql.origin import ORIGIN, Origin
 from webhooks.blobs import Blobs
 
 REALM = "threadline"
+
+#: A request's id of the caller that is kept in the audit.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 #: Answers may hold personal data, so no cache may store them, and no browser may guess another content type.
 SECURE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
@@ -39,6 +46,7 @@ class Api:
     taking: Accepting
     rates: Rates
     blobs: Blobs
+    audit: Auditing
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
     #: One search for an attachment at a time, as the webhook that has it is in memory several times.
@@ -56,12 +64,14 @@ class Api:
             taking=Accepting(store),
             rates=Rates(settings.api.rate, settings.api.burst),
             blobs=blobs,
+            audit=Auditing(store, settings.audit),
         )
 
     def use(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self.settings = settings
         self.clients.use(settings)
+        self.audit.use(settings.audit)
         self.rates.change(settings.api.rate, settings.api.burst)
 
     def close(self) -> None:
@@ -95,17 +105,34 @@ async def authenticated(request: Request, scope: str | None) -> Key:
     header = request.headers.get("authorization")
     address = request.client.host if request.client else ""
     try:
-        return await api_of(request).access.check(header, scope, address=address)
+        key = await api_of(request).access.check(header, scope, address=address)
     except TooManyUnknown as error:
         raise Problem(429, str(error), headers={"retry-after": str(math.ceil(error.wait))}) from error
     except Unauthenticated as error:
         # RFC 6750 section 3.1: a request without credentials gets no error code.
         code = ', error="invalid_token"' if header else ""
+        api_of(request).audit.refused(401, address, "")
         raise Problem(401, str(error), headers={"www-authenticate": f'Bearer realm="{REALM}"{code}'}) from error
     except Forbidden as error:
         challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
         detail = f"This API key has no scope {scope}."
+        api_of(request).audit.refused(403, address, _id_in(header))
         raise Problem(403, detail, scope=scope, headers={"www-authenticate": challenge}) from error
+    request.scope.setdefault("state", {})["key"] = key
+    ORIGIN.set(Origin(key.actor, key.id, address or None, _request_id(request)))
+    return key
+
+
+def _request_id(request: Request) -> str:
+    """Return the id that the caller gave its request (`X-Request-Id`), or a new one where there is none that can be kept."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _id_in(header: str | None) -> str:
+    """Return the id of the API key in a header that was checked."""
+    found = parts_of(bearer(header))
+    return str(found[0]) if found else ""
 
 
 def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "recipients": "Show and change recipients: consent by channel, and time zone.",
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
+    "audit": "Show who did what, check that nobody changed it since, and make the key that signs its anchors.",
     "keys": "Create, list and revoke API keys.",
     "secrets": "Make, wrap and list the keys that encrypt secrets and personal data in the database.",
     "dead-letters": "Show, replay and discard dead letters: records that could not be processed, each with its reason.",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.store import in_store, user
+from app.cli.support.store import in_store, note, user
 from app.cli.support.terminal import MISUSED, add_row, minute, print_error, printable, table
 from app.clients.shown_recipients import recipient_json, recipient_of
 from app.sending.consent import ALL, consent_event
@@ -42,9 +42,12 @@ def show(handle: Recipient, client: Client = None, as_json: AsJson = False) -> i
     """Show a recipient's time zone, and consent by channel."""
 
     async def write(store: EventStore, client: str, handle: Handle) -> int:
-        return print_json(await recipient_json(store, client, handle))
+        await note(store, "recipient.read", client, handle.kind)
+        return (
+            print_json(await recipient_json(store, client, handle)) if as_json else await _print(store, client, handle)
+        )
 
-    return _with(handle, None, client, write if as_json else _print)
+    return _with(handle, None, client, write)
 
 
 @recipients.command()
@@ -72,11 +75,12 @@ def zone(
     except SchemaError as error:
         return print_error(str(error), MISUSED)
 
-    async def note(store: EventStore, client: str, handle: Handle) -> int:
+    async def change(store: EventStore, client: str, handle: Handle) -> int:
         await store.set_profile(client, handle, zone=name)
+        await note(store, "recipient.set", client, handle.kind)
         return await _print(store, client, handle)
 
-    return _with(handle, None, client, note)
+    return _with(handle, None, client, change)
 
 
 def _consent(text: str, channel: str, state: str, client: str | None) -> int:
@@ -90,6 +94,7 @@ def _consent(text: str, channel: str, state: str, client: str | None) -> int:
         now = datetime.now(UTC)
         event = consent_event(handle, channel, state, _agent(), now, str(uuid4()))
         await store.append([(event, client, now, None)])
+        await note(store, "consent.set", client, event.source_event_id)
         return await _print(store, client, handle)
 
     return _with(text, None if channel == ALL else channel, client, append)

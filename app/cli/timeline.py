@@ -12,7 +12,7 @@ from rich.console import Console
 from app.api.bodies import interaction, write
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.store import opened
+from app.cli.support.store import note, opened
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.cli.support.timeline_table import timeline_table
 from schemas.events import Handle
@@ -62,6 +62,7 @@ async def _run(customer: str, limit: int, given: str | None, as_json: bool) -> i
         if not handles:
             return print_error(f"Client {client} has no customer with the {words}.")
         id = handles[0]["customer_id"]
+        await note(store, "timeline.read", client, str(id))
         rows = await store.timeline(client, id, limit=limit + 1)
         interactions = orjson.loads(write([interaction(row) for row in rows[:limit]]))
     if as_json:

@@ -122,11 +122,13 @@ class Http:
         store = await EventStore.open(self._dsn, seal_of(self.settings), pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings, self._blobs)
         self.health.store = self.metrics.store = store
+        self.metrics.audit = self.api.audit
         await self.accounts.start(store)
         await self.door.start()
         beside = [
             asyncio.create_task(_note_used_keys(self.api)),
             asyncio.create_task(hold_back(self.door.keep, self.settings)),
+            asyncio.create_task(self.api.audit.run()),
         ]
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
@@ -137,6 +139,7 @@ class Http:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self.door.stop()
+            await self.api.audit.finish()
             await self.accounts.stop()
             await store.close()
             telemetry.shut_down()
@@ -149,8 +152,10 @@ class Http:
             async with asyncio.timeout(PATIENCE):
                 return (await self.api.access.check(authorization, SCOPE)).client
         except Unauthenticated as error:
+            self.api.audit.refused(401, "", "")
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
+            self.api.audit.refused(403, "", "")
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
             raise KeysUnavailable(str(error)) from None

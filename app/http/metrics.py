@@ -11,6 +11,7 @@ from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.auditing.entering import Auditing
 from app.exposition import buckets_of
 from app.http.listening.connections import Connections
 from sql.pool import Pooled
@@ -28,6 +29,8 @@ class HttpMetrics(Collector):
         self.more: Callable[[], Iterator[Metric]] | None = None
         #: The store, once it is opened.
         self.store: Pooled | None = None
+        #: The audit, once the store is opened.
+        self.audit: Auditing | None = None
         self._door = door
         self._others = others
         self._started = time.monotonic()
@@ -43,6 +46,10 @@ class HttpMetrics(Collector):
         yield from self._kafka()
         if self.store is not None:
             yield from pool_metrics(self.store)
+        if self.audit is not None:
+            yield _count("audit_entries", "Entries of requests written to the audit.", self.audit.written)
+            yield _count("audit_entries_lost", "Entries of requests that could not be written.", self.audit.lost)
+            yield _gauge("audit_entries_waiting", "Entries of requests that wait to be written.", self.audit.waiting)
         yield _counter("api_answers", "Answers of the other routes.", self._others.answered, "status")
         yield _histogram("api_seconds", "Other routes: from request to answer.", self._others.latency)
         if self.more is not None:

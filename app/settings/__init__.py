@@ -15,6 +15,7 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
+from app.settings.auditing import Audit
 from app.settings.keys import Kms, Secrets, Transit
 from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
@@ -25,6 +26,7 @@ from schemas.event_data import OURS
 __all__ = [
     "KEYS_FILE",
     "Api",
+    "Audit",
     "Blobs",
     "Callbacks",
     "Door",
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
     retention: Retention = Retention()
+    audit: Audit = Audit()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 

@@ -26,6 +26,7 @@ RELOADED: dict[str, tuple[str, ...]] = {
     "sending": ("accepting",),
     "telemetry": ("log_level",),
     "callbacks": ("http_hosts",),
+    "audit": ("reads", "queue"),
 }
 #: The sources, with their secrets, are taken over as a whole: `sources.NAME` is one setting here.
 SOURCES = "sources"

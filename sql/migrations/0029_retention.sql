@@ -7,7 +7,6 @@ CREATE INDEX message_keys_message ON message_keys (id) WHERE id IS NOT NULL;
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 CREATE INDEX dead_letters_ended ON dead_letters ((coalesce(greatest(replayed_at, discarded_at), recorded_at)))
 WHERE NOT replay_due;
-CREATE INDEX audit_at ON audit (at);
 
 -- One row. It begins with the time of this migration, so that a job that never finishes is noticed too.
 CREATE TABLE retention_run (
@@ -19,19 +18,7 @@ CREATE TABLE retention_run (
 
 INSERT INTO retention_run DEFAULT VALUES;
 
--- The service may not delete from the audit and from dead letters, but have these remove what is old.
-CREATE FUNCTION remove_audit(older_than interval, most integer) RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
-AS $$
-    WITH removed AS (
-        DELETE FROM audit WHERE position = ANY (ARRAY(
-            SELECT position FROM audit WHERE at < now() - greatest(older_than, interval '30 days') ORDER BY at LIMIT most
-        ))
-        RETURNING position
-    )
-    SELECT count(*) FROM removed
-$$;
-
+-- The service may not delete dead letters, but have this remove what is old (the audit: 0031).
 CREATE FUNCTION remove_dead_letters(older_than interval, most integer) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
 AS $$
@@ -48,8 +35,8 @@ AS $$
     SELECT count(*) FROM removed
 $$;
 
-REVOKE ALL ON FUNCTION remove_audit(interval, integer), remove_dead_letters(interval, integer) FROM public;
-GRANT EXECUTE ON FUNCTION remove_audit(interval, integer), remove_dead_letters(interval, integer) TO threadline_service;
+REVOKE ALL ON FUNCTION remove_dead_letters(interval, integer) FROM public;
+GRANT EXECUTE ON FUNCTION remove_dead_letters(interval, integer) TO threadline_service;
 GRANT DELETE ON messages, attempts, idempotency_keys, message_keys, gaps TO threadline_service;
 GRANT SELECT, UPDATE (finished_at) ON retention_run TO threadline_service;
 GRANT SELECT ON retention_run TO threadline_reader;

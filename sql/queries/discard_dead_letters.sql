@@ -20,10 +20,11 @@ discarded AS (
     RETURNING d.id, d.client_id
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id, why)
     SELECT
         %(actor)s, coalesce(client_id, ''), 'dead_letter.discard', id::text,
-        jsonb_strip_nulls(jsonb_build_object('key', %(key)s::text, 'reason', %(why)s::text, 'recordRemoved', %(remove)s))
+        jsonb_strip_nulls(jsonb_build_object('key', %(key)s::text, 'reason', %(why)s::text, 'recordRemoved', %(remove)s)),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text, %(why)s::text
     FROM discarded
 )
 SELECT id FROM discarded

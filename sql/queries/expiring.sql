@@ -36,8 +36,12 @@ SELECT
     )
 UNION ALL
 SELECT
-    'audit', (SELECT min(at) FROM audit),
-    (SELECT count(*) FROM (SELECT FROM audit WHERE at < now() - %(audit)s::interval LIMIT %(most)s) AS due)
+    -- In whole batches, once they are sealed.
+    'audit', (SELECT min(sealed_at) FROM audit_heads WHERE forgotten_at IS NULL),
+    (
+        SELECT least(coalesce(sum(entries), 0), %(most)s)::bigint FROM audit_heads
+        WHERE forgotten_at IS NULL AND sealed_at < now() - %(audit)s::interval
+    )
 UNION ALL
 SELECT
     'gaps', (SELECT min(acknowledged_at) FROM gaps),

@@ -14,8 +14,10 @@ WITH doubtful AS (
     RETURNING m.client_id, m.message_id, before.state AS was
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
-    SELECT %(actor)s, client_id, 'message.hold', message_id, jsonb_build_object('was', was)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+    SELECT
+        %(actor)s, client_id, 'message.hold', message_id, jsonb_build_object('was', was),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM doubtful
 )
 SELECT client_id, message_id FROM doubtful ORDER BY client_id, message_id

@@ -13,8 +13,10 @@ WITH released AS (
     RETURNING before.state AS was, m.client_id, m.message_id
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
-    SELECT %(actor)s, client_id, 'message.release', message_id, jsonb_build_object('was', was)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+    SELECT
+        %(actor)s, client_id, 'message.release', message_id, jsonb_build_object('was', was),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM released
 )
 SELECT count(*) AS released, pg_notify('threadline_messages', '') FROM released

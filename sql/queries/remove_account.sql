@@ -14,8 +14,10 @@ removed AS (
     RETURNING client_id, name, version
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
-    SELECT %(actor)s, client_id, 'account.removed', name, jsonb_build_object('version', version)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+    SELECT
+        %(actor)s, client_id, 'account.removed', name, jsonb_build_object('version', version),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM removed
 )
 SELECT

@@ -17,10 +17,11 @@ asked AS (
     RETURNING d.id, d.client_id, d.replays
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
     SELECT
         %(actor)s, coalesce(client_id, ''), 'dead_letter.replay', id::text,
-        jsonb_strip_nulls(jsonb_build_object('key', %(key)s::text, 'replays', replays))
+        jsonb_strip_nulls(jsonb_build_object('key', %(key)s::text, 'replays', replays)),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM asked
 )
 SELECT id FROM asked

@@ -4,7 +4,9 @@ WITH written AS (
     WHERE client_id = %(client_id)s AND name = %(name)s AND version = %(version)s
     RETURNING client_id, name
 )
-INSERT INTO audit (actor, client_id, action, subject, detail)
-SELECT %(actor)s, client_id, 'account.resealed', name, jsonb_build_object('key', %(key_id)s::text)
+INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+SELECT
+    %(actor)s, client_id, 'account.resealed', name, jsonb_build_object('key', %(key_id)s::text), %(by_key)s::uuid, %(address)s::text,
+    %(request_id)s::text
 FROM written
 RETURNING position

@@ -16,7 +16,7 @@ WITH written AS (
     RETURNING client_id, name, version, adapter, source, url, trusted, sealed, key_id, created_at, changed_at
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
     SELECT
         %(actor)s,
         client_id,
@@ -25,7 +25,10 @@ noted AS (
         jsonb_build_object(
             'version', version, 'adapter', adapter, 'source', source, 'url', url, 'trusted', trusted, 'key', key_id,
             'settings', %(settings)s::text[]
-        )
+        ),
+        %(by_key)s::uuid,
+        %(address)s::text,
+        %(request_id)s::text
     FROM written
 )
 SELECT * FROM written

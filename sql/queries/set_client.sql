@@ -14,8 +14,10 @@ added AS (
     RETURNING version, document, created_at, actor
 ),
 noted AS (
-    INSERT INTO audit (actor, client_id, action, subject, detail)
-    SELECT actor, %(client_id)s, 'client.set', %(client_id)s, jsonb_build_object('version', version)
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+    SELECT
+        actor, %(client_id)s, 'client.set', %(client_id)s, jsonb_build_object('version', version),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM added
 )
 SELECT added.version IS NOT NULL AS added,

@@ -225,4 +225,6 @@ async def test_the_command_line(served: Served, postgres_dsn: Dsns, tmp_path: Pa
     ):
         ran = await threadline("callbacks", *arguments, **where)
         assert (ran.code, ran.out) == (code, "") and "Traceback" not in ran.err, arguments
-    assert (await served.store.audit("default"))[0]["action"] == "callback.enabled"
+    replayed, enabled_first = (await served.store.audit("default"))[:2]
+    assert (replayed["action"], replayed["detail"]) == ("callback.replay", {"deliveries": 1})
+    assert replayed["actor"].startswith("cli:") and enabled_first["action"] == "callback.enabled"

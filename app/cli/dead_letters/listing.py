@@ -12,7 +12,7 @@ import typer
 
 from app.cli.dead_letters.which import NO_SUCH, ClientId, Reason, Since, Source, Topic, Until, filter_of, uuids
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.store import in_store
+from app.cli.support.store import in_store, note
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note, printable
 from sql import EventStore, Filter
 from sql.dead_letters import GROUPED
@@ -45,6 +45,7 @@ def list_(
     async def read(store: EventStore) -> int:
         if group:
             return await _groups(store, which, as_json)
+        await note(store, "dead_letter.read", which.client or "", "")
         rows = await store.dead_letters(which, limit=limit + 1)
         if as_json:
             return print_json(rows[:limit])
@@ -91,6 +92,7 @@ def show(
         row = await store.dead_letter(known[0])
         if row is None:
             return print_error(NO_SUCH.format(id), FAILED)
+        await note(store, "dead_letter.read", row["client_id"] or "", str(row["id"]))
         value = row["value"]
         if raw:
             if value is None:

@@ -12,6 +12,8 @@ from app.keys import seal_of
 from app.settings import Settings
 from app.settings.loading import load
 from sql import EventStore
+from sql.audited import Entry
+from sql.origin import ORIGIN, Origin
 
 
 @asynccontextmanager
@@ -19,6 +21,7 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     """Open the store. Ends the command (SystemExit) with a message where nothing runs or PostgreSQL cannot be reached."""
     resolved = settings or resolve(load())
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
+    ORIGIN.set(Origin(actor()))
     store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=1)
     try:
         yield store
@@ -51,3 +54,9 @@ def user() -> str | None:
 def actor() -> str:
     """Return the name that the audit records for changes by a command."""
     return f"cli:{user() or 'unknown'}"
+
+
+async def note(store: EventStore, action: str, client: str, subject: str) -> None:
+    """Write an entry of a command that reads personal data to the audit, before it prints them; likewise of a change that the store
+    does not audit itself."""
+    await store.record_audit([Entry(actor(), action, client, subject)])

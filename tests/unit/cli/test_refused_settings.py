@@ -30,6 +30,7 @@ USES: dict[str, tuple[str, ...]] = {
     "recipients": ("show", "+15551234567"),
     "clients": ("set", "default", "--file", "client.json"),
     "callbacks": ("list",),
+    "audit": ("list",),
     "keys": ("list",),
     "secrets": ("list",),
     "dead-letters": ("replay", ID),

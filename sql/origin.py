@@ -1,0 +1,40 @@
+"""Says on whose behalf the current task works, for the audit: set where a request or a command begins, read where a change is
+written."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks: `key:NAME` with the API key's id, `cli:USER`, or a part of Threadline; from which address, by which request."""
+
+    actor: str = "threadline"
+    key_id: UUID | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of statements that write to the audit."""
+        return {
+            "by_actor": self.actor,
+            "by_key": self.key_id,
+            "address": self.address,
+            "request_id": self.request_id,
+        }
+
+
+ORIGIN: ContextVar[Origin] = ContextVar("origin")
+
+
+def origin() -> Origin:
+    """Return on whose behalf the current task works."""
+    return ORIGIN.get(Origin())
+
+
+def noted() -> dict[str, Any]:
+    """Return the parameters by which a statement writes to the audit who asked for the change."""
+    return origin().parameters

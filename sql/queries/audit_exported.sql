@@ -1,0 +1,10 @@
+-- The entries of the audit that match, oldest first, after a position. A parameter that is NULL matches all.
+SELECT position, at, actor, client_id, action, subject, detail, key_id, address, request_id, why
+FROM audit
+WHERE position > %(after)s
+    AND (%(client_id)s::text IS NULL OR client_id = %(client_id)s)
+    AND (%(action)s::text IS NULL OR action = %(action)s)
+    AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+ORDER BY position
+LIMIT %(limit)s
