@@ -7,7 +7,7 @@ from hashlib import md5
 from typing import Self
 from uuid import UUID
 
-from app.http.access import mint
+from app.http.tokens import mint
 from sql import EventStore
 
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,14 +13,17 @@ from starlette.requests import Request
 from app.api.accepting import Accepting
 from app.api.tailer import Tailer
 from app.clients.configured import Clients
-from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated
+from app.http.access import Access, Elsewhere, Forbidden, Key, TooManyUnknown, Unauthenticated
 from app.http.problems import Problem
 from app.http.rates import Rates
+from app.http.scopes import ALL_CLIENTS
 from app.settings import Settings
 from sql import EventStore
 from webhooks.blobs import Blobs
 
 REALM = "threadline"
+#: The header in which a request names its client, where the credential acts for all.
+CLIENT_HEADER = "Threadline-Client"
 
 #: Answers may hold personal data, so no cache may store them, and no browser may guess another content type.
 SECURE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
@@ -49,7 +52,7 @@ class Api:
         """Make the API for a store of events and one of blobs, which others open and close."""
         return cls(
             store=store,
-            access=Access(store),
+            access=Access(store, kind=settings.api.keys),
             tailer=Tailer(store),
             settings=settings,
             clients=Clients(store, settings),
@@ -75,19 +78,37 @@ def api_of(request: Request) -> Api:
     return api
 
 
-async def caller(request: Request, scope: str | None) -> Key:
-    """Return the API key of a request. It must have the scope (None: any key) and be within its rate limit.
+async def enter(request: Request, scope: str | None) -> None:
+    """Admit the caller of a request, which `caller` returns from then on: it must have the scope (None: any credential), be within its
+    rate limit, and act for one client.
 
-    Raises Problem 401 and 403 (RFC 6750 section 3) and 429 (RFC 6585 section 4). The rest of the rate limit goes into
-    the answer's headers: see `answer_fields`.
+    Raises Problem 400 where the request must name the client, 401 and 403 (RFC 6750 section 3), and 429 (RFC 6585 section 4). The
+    rest of the rate limit goes into the answer's headers: see `answer_fields`.
     """
     key, api = await authenticated(request, scope), api_of(request)
     taken = api.rates.take(key.id)
-    fields = api.rates.fields(taken)
-    request.scope.setdefault("state", {})["fields"] = fields
+    request.state.fields = fields = api.rates.fields(taken)
     if not taken.passes:
         raise Problem(429, "This API key asks too often.", headers=fields)
+    request.state.key = _for_one(key, request.headers.get(CLIENT_HEADER))
+
+
+def caller(request: Request) -> Key:
+    """Return the API key of a request that `enter` admitted."""
+    key: Key = request.state.key
     return key
+
+
+def _for_one(key: Key, named: str | None) -> Key:
+    """Return the credential, acting for the client that the request names if it may act for all. Raises Problem."""
+    if key.client != ALL_CLIENTS:
+        if named is not None and named != key.client:
+            raise Problem(403, f"This API key acts for another client than the one that {CLIENT_HEADER} names.")
+        return key
+    if not named or named == ALL_CLIENTS:
+        words = f"This API key acts for all clients: name one in the header {CLIENT_HEADER}."
+        raise Problem(400, words, parameter=CLIENT_HEADER)
+    return replace(key, client=named)
 
 
 async def authenticated(request: Request, scope: str | None) -> Key:
@@ -102,6 +123,8 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         # RFC 6750 section 3.1: a request without credentials gets no error code.
         code = ', error="invalid_token"' if header else ""
         raise Problem(401, str(error), headers={"www-authenticate": f'Bearer realm="{REALM}"{code}'}) from error
+    except Elsewhere as error:
+        raise Problem(403, str(error)) from error
     except Forbidden as error:
         challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
         detail = f"This API key has no scope {scope}."

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from app.api.openapi import SCALAR, SCALAR_SHA256, document
-from app.http.access import SCOPES
 from app.http.app import Http
+from app.http.scopes import SCOPES
 from app.settings import Kafka, Postgres, Settings
 from webhooks.recognise import DOOR
 
