@@ -8,9 +8,9 @@ from uuid import UUID
 
 import typer
 
-from app.cli.scopes import scopes
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.scopes import scopes
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
 from app.cli.support.times import age

@@ -23,7 +23,7 @@ COMMANDS = {
     "recipients": "Show and change recipients: consent by channel, and time zone.",
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
-    "keys": "Create, list and revoke API keys.",
+    "keys": "Create, list, rotate and revoke API keys.",
     "dead-letters": "Show, replay and discard dead letters: records that could not be processed, each with its reason.",
     "gaps": "List gaps: records that Kafka deleted before they were read.",
     "explain": "Explain one webhook from a file: its source, whether it is authentic, the answer and the events, as JSON.",

@@ -1,6 +1,6 @@
 """docs/access.md has the tables that the code has."""
 
-from app.cli.scopes import markdown_lines
+from app.cli.support.scopes import markdown_lines
 from tests.unit.docs.pages import ROOT
 
 
