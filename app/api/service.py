@@ -13,7 +13,9 @@ from starlette.requests import Request
 from app.api.accepting import Accepting
 from app.api.tailer import Tailer
 from app.clients.configured import Clients
-from app.http.access import Access, Elsewhere, Forbidden, Key, TooManyUnknown, Unauthenticated
+from app.http.access import Access, Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated
+from app.http.issued import Tokens
+from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
 from app.http.rates import Rates
 from app.http.scopes import ALL_CLIENTS
@@ -50,9 +52,10 @@ class Api:
     @classmethod
     def of(cls, store: EventStore, settings: Settings, blobs: Blobs) -> "Api":
         """Make the API for a store of events and one of blobs, which others open and close."""
+        tokens = Tokens(settings.identity) if settings.identity.issuer is not None else None
         return cls(
             store=store,
-            access=Access(store, kind=settings.api.keys),
+            access=Access(store, kind=settings.api.keys, tokens=tokens),
             tailer=Tailer(store),
             settings=settings,
             clients=Clients(store, settings),
@@ -119,11 +122,14 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         return await api_of(request).access.check(header, scope, address=address)
     except TooManyUnknown as error:
         raise Problem(429, str(error), headers={"retry-after": str(math.ceil(error.wait))}) from error
+    except IssuerAway as error:
+        detail = "Tokens cannot be verified now: their issuer does not answer."
+        raise Problem(503, detail, headers={"retry-after": str(math.ceil(BETWEEN))}) from error
     except Unauthenticated as error:
         # RFC 6750 section 3.1: a request without credentials gets no error code.
         code = ', error="invalid_token"' if header else ""
         raise Problem(401, str(error), headers={"www-authenticate": f'Bearer realm="{REALM}"{code}'}) from error
-    except Elsewhere as error:
+    except NotAllowed as error:
         raise Problem(403, str(error)) from error
     except Forbidden as error:
         challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'

@@ -20,7 +20,8 @@ from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.api.tailer import Change, Ended, Listener, place_of
-from app.http.access import Elsewhere, Forbidden, Unauthenticated
+from app.http.access import Forbidden, NotAllowed, Unauthenticated
+from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
 
@@ -163,9 +164,9 @@ class EventStream(Response):
         """Return whether the API key is still valid: a stream must not outlive it."""
         try:
             await self._api.access.check(self._authorization, _SCOPE, address=self._address)
-        except (Unauthenticated, Forbidden, Elsewhere):
+        except (Unauthenticated, Forbidden, NotAllowed):
             return False
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, IssuerAway):
             return True  # unknown now; checked again at the next heartbeat
         return True
 

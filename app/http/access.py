@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any, Literal, Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.clients.ttl_cache import TtlCache
+from app.http.issued import Invalid, Tokens
 from app.http.rates import Rates
 from app.http.scopes import granted
 from app.http.tokens import Kind, fault_of, fingerprint, id_of
@@ -42,23 +43,25 @@ class Forbidden(Exception):
     """The key is valid but lacks a scope, whose name is the message."""
 
 
-class Elsewhere(Exception):
-    """The key is valid, but not from the caller's address. The message may go to the caller."""
+class NotAllowed(Exception):
+    """The credential is valid, but not from the caller's address, or it acts for no client. The message may go to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A verified key: its id, its name, its client and its scopes."""
+    """A verified credential: its id, its name, its client and its scopes."""
 
     id: UUID
     name: str
     client: str
     scopes: frozenset[str]
+    #: Whether it is an API key, or a token of an issuer, which has its subject as its name.
+    kind: Literal["key", "token"] = "key"
 
     @property
     def actor(self) -> str:
         """The name of this key in the audit log."""
-        return f"key:{self.name}"
+        return f"{self.kind}:{self.name}"
 
 
 class Keys(Protocol):
@@ -85,12 +88,14 @@ class Access:
         keys: Keys,
         *,
         kind: Kind = "live",
+        tokens: Tokens | None = None,
         ttl: float = TTL,
         remembered: int = REMEMBERED,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         #: The kind of keys that are valid here: those of the other kind are refused.
         self.kind: Kind = kind
+        self._tokens = tokens
         nothing_ttl = min(ttl, UNKNOWN_TTL)
         self._look_ups = Rates(LOOK_UPS, LOOK_UPS_BURST, now=now)
         #: The last use of each key since the last call of `take_used`.
@@ -111,9 +116,11 @@ class Access:
         """Return the key of an `Authorization` header. It must have `scope`, unless that is None.
 
         `address` is the caller's, by which look-ups of unknown keys are limited, and which must be in the key's networks, if it
-        has any. Raises Unauthenticated, Forbidden, Elsewhere, TooManyUnknown, or what the store raises while it is unreachable.
+        has any. Raises Unauthenticated, Forbidden, NotAllowed, TooManyUnknown, or what the store raises while it is unreachable.
         """
         token = bearer(authorization)
+        if self._tokens is not None and not token.startswith("tl_"):
+            return _scoped(await self._issued(self._tokens, token), scope)
         if (fault := fault_of(token, self.kind)) is not None:
             raise Unauthenticated(fault)
         row = await self._row(id_of(token), address)
@@ -125,18 +132,34 @@ class Access:
         if row["expires_at"] is not None and row["expires_at"] <= now:
             raise Unauthenticated(f"This API key expired at {row['expires_at']:%Y-%m-%dT%H:%M:%SZ}.")
         if row["networks"] and not _within(address, row["networks"]):
-            raise Elsewhere("This API key may not be used from this address.")
+            raise NotAllowed("This API key may not be used from this address.")
         key = Key(row["id"], row["name"], row["client_id"], granted(row["scopes"], row["roles"]))
-        if scope is not None and scope not in key.scopes:
-            raise Forbidden(scope)
-        self._used[key.id] = now
+        self._used[_scoped(key, scope).id] = now
         return key
+
+    async def _issued(self, tokens: Tokens, token: str) -> Key:
+        """Return the credential that a token of the issuer is. Raises Unauthenticated, NotAllowed, IssuerAway."""
+        try:
+            issued = await tokens.check(token)
+        except Invalid as error:
+            raise Unauthenticated(str(error)) from error
+        if issued.client is None:
+            raise NotAllowed("This token names no client, so it may see nothing.")
+        id = uuid5(NAMESPACE_URL, f"{issued.issuer}\x1f{issued.subject}")
+        return Key(id, issued.subject, issued.client, issued.scopes, "token")
 
     async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
         # A key that was valid before is looked up regardless of the limit.
         if self._rows.last(id) is None and not (taken := self._look_ups.take(address)).passes:
             raise TooManyUnknown(taken.wait)
         return await self._rows.get(id)
+
+
+def _scoped(key: Key, scope: str | None) -> Key:
+    """Return the credential. Raises Forbidden if it lacks the scope."""
+    if scope is not None and scope not in key.scopes:
+        raise Forbidden(scope)
+    return key
 
 
 def _within(address: str, networks: Iterable[Network]) -> bool:

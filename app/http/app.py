@@ -19,8 +19,9 @@ from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
 from app.http import door, monitor, problems, tracing
-from app.http.access import Elsewhere, Forbidden, TooManyUnknown, Unauthenticated
+from app.http.access import Forbidden, NotAllowed, TooManyUnknown, Unauthenticated
 from app.http.health import HttpHealth
+from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
@@ -151,13 +152,15 @@ class Http:
             if key.client == ALL_CLIENTS:
                 raise Unscoped("An envelope needs an API key of one client: this one acts for all.")
             return key.client
-        except Elsewhere as error:
+        except NotAllowed as error:
             raise Unscoped(str(error)) from None
         except Unauthenticated as error:
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
+            raise KeysUnavailable(str(error)) from None
+        except IssuerAway as error:
             raise KeysUnavailable(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise KeysUnavailable(f"the API keys cannot be read: {type(error).__name__}") from None

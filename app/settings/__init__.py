@@ -15,6 +15,7 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
+from app.settings.identity import Identity
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Secrets, Sending
 from schemas.event_data import OURS
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     door: Door = Door()
     blobs: Blobs = Blobs()
     api: Api = Api()
+    identity: Identity = Identity()
     worker: Worker = Worker()
     sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from app.embedded import sample
-from app.http.access import Access, Elsewhere, Forbidden, Unauthenticated
+from app.http.access import Access, Forbidden, NotAllowed, Unauthenticated
 from app.http.scopes import ROLES
 from app.http.tokens import fingerprint, id_of, mint
 from sql import EventStore
@@ -139,7 +139,7 @@ async def test_a_key_with_roles_and_networks_is_rotated_with_grace(
     for token in (old, new):
         key = await access.check(f"Bearer {token}", "messages:write", address="10.1.2.3")
         assert (key.name, key.client, key.scopes) == ("till", "shop", ROLES["clerk"].scopes)
-        with pytest.raises(Elsewhere):
+        with pytest.raises(NotAllowed):
             await access.check(f"Bearer {token}", "messages:write", address="192.0.2.1")
     rows = {row["id"]: row for row in await store.api_keys()}
     left = rows[id_of(old)]["expires_at"] - datetime.now(UTC)

@@ -8,6 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app.http.access import Access
+from app.http.issued import Tokens
 from app.http.permits import ENVELOPES, ROUTES
 from app.http.scopes import ALL_CLIENTS, SCOPES
 from app.http.tokens import id_of, mint
@@ -15,6 +17,7 @@ from tests.conftest import Dsns
 from tests.integration.serving import ANA, Served, event, refused, serving
 from tests.integration.test_dead_letters_api import ids_of, letter
 from tests.integration.test_messages_api import SMS, URL, settings
+from tests.support.issuer import Issuer, running
 
 #: The routes that take a credential whatever the settings say; the door's own tests try the envelopes.
 NEEDY = {name: need for name, need in ROUTES.items() if need.open == "never" and not name.startswith(ENVELOPES)}
@@ -28,6 +31,13 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
         await api.append(event("MessageReceived", "SM1", payload={"content": {"text": MARK}}))
         await api.store.append([], [], [letter(1, "default", value=MARK.encode())])
         yield api
+
+
+@pytest_asyncio.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    """An issuer of tokens that is up."""
+    async with running() as made:
+        yield made
 
 
 async def paths_of(served: Served) -> dict[str, str]:
@@ -125,3 +135,24 @@ async def test_a_key_for_all_clients_names_one_in_each_request(served: Served) -
 async def test_a_path_of_no_route_is_not_found(served: Served, path: str) -> None:
     """With and without a credential."""
     refused(await asked(served, "DELETE", path, None), 405 if path == "/v1/messages/" else 404)
+
+
+async def test_a_route_takes_a_token_as_it_takes_a_key(served: Served, issuer: Issuer) -> None:
+    """With the client and scopes of the token; a token without a client gets 403, one that is not valid 401, and while the issuer's
+    keys are not known, 503."""
+    path = (await paths_of(served))["GET /api/customers/{id}/interactions"]
+    name = "GET /api/customers/{id}/interactions"
+    served.api.access = Access(served.store, tokens=Tokens(issuer.identity()))
+    answer = await asked(served, name, path, issuer.token(threadline_client="default"))
+    assert answer.status_code == 200 and MARK in answer.text
+    refused(await asked(served, name, path, issuer.token(threadline_client="other")), 404)
+    refused(await asked(served, name, path, issuer.token(threadline_client=None)), 403)
+    refused(await asked(served, name, path, issuer.token(threadline_client=ALL_CLIENTS)), 403)
+    lesser = await asked(served, name, path, issuer.token(threadline_client="default", scope="messages:read"))
+    assert refused(lesser, 403)["scope"] == "timeline:read"
+    expired = await asked(served, name, path, issuer.token(threadline_client="default", exp=1))
+    assert "expired" in refused(expired, 401)["detail"] and "invalid_token" in expired.headers["www-authenticate"]
+    issuer.status = 500
+    served.api.access = Access(served.store, tokens=Tokens(issuer.identity()))
+    away = await asked(served, name, path, issuer.token(threadline_client="default"))
+    assert refused(away, 503) and away.headers["retry-after"] == "30"

@@ -76,7 +76,7 @@ def _secure(paths: dict[str, Any]) -> None:
         method, _, path = name.partition(" ")
         operation = paths.get(path.replace(":path}", "}"), {}).get(method.lower(), {})
         if operation and need.scope is not None:
-            operation.setdefault("security", [{"key": [need.scope]}])
+            operation.setdefault("security", [{"key": [need.scope]}, {"token": [need.scope]}])
 
 
 def _scopes() -> str:

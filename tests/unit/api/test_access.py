@@ -18,8 +18,8 @@ from app.http.access import (
     TTL,
     UNKNOWN_TTL,
     Access,
-    Elsewhere,
     Forbidden,
+    NotAllowed,
     TooManyUnknown,
     Unauthenticated,
     bearer,
@@ -313,7 +313,7 @@ async def test_a_key_with_networks_is_good_from_these_only(address: str, passes:
     if passes:
         assert (await access.check(header, "timeline:read", address=address)).id == id
     else:
-        with pytest.raises(Elsewhere):
+        with pytest.raises(NotAllowed):
             await access.check(header, "timeline:read", address=address)
         assert access.take_used() == {}
 
