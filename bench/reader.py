@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.http.access import mint
+from app.http.tokens import mint
 from sql import EventStore
 from tests.support.keys import SEAL
 

@@ -17,7 +17,7 @@ import aiohttp
 import httpx
 
 from app.clients.configured import Clients
-from app.http.access import mint
+from app.http.tokens import mint
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from bench import provider

@@ -1,7 +1,7 @@
 """Stores raw webhooks' partitions, used tokens and API keys, and counts rows."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +51,8 @@ class Keeping(Pooled):
         scopes: Sequence[str],
         hash: bytes,
         expires_at: datetime | None = None,
+        roles: Sequence[str] = (),
+        networks: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Add a key and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
         parameters = {
@@ -60,12 +62,14 @@ class Keeping(Pooled):
             "scopes": list(scopes),
             "hash": hash,
             "expires_at": expires_at,
+            "roles": list(roles),
+            "networks": list(networks),
         }
         (row,) = await self._run("create_api_key", parameters | noted())
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
-        """Return a key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if
+        """Return a key (`id`, `name`, `client_id`, `scopes`, `roles`, `networks`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if
         it is revoked or expired; None if there is none."""
         return await self._row("api_key", {"id": id})
 
@@ -77,6 +81,12 @@ class Keeping(Pooled):
         """Store when keys were last used."""
         if used:
             await self._run_only("used_api_keys", {"ids": list(used), "times": list(used.values())})
+
+    async def rotate_api_key(self, old: UUID, id: UUID, hash: bytes, grace: timedelta) -> dict[str, Any] | None:
+        """Add a key that replaces a valid one, which ends after the grace. Return `name`, `client_id`, `expires_at` and
+        `old_expires_at`; None if there is no such key, or it was revoked, expired or replaced."""
+        rows = await self._run("rotate_api_key", {"old": old, "id": id, "hash": hash, "grace": grace})
+        return rows[0] if rows else None
 
     async def revoke_api_key(self, id: UUID) -> bool:
         """Revoke a key; False if there is none. Revoking again does not change the time."""

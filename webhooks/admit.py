@@ -10,9 +10,9 @@ from webhooks.envelopes import fault_of
 from webhooks.recognise import ENVELOPE, Verdict
 from webhooks.replies import Refused
 
-#: Takes an `Authorization` header and returns the client for which its API key may post envelopes. Raises `Unauthorized`,
+#: Takes an `Authorization` header and the caller's address, and returns the client for which its API key may post envelopes. Raises `Unauthorized`,
 #: `Unscoped`, or `KeysUnavailable` where the keys cannot be read now.
-Authenticate = Callable[[str], Awaitable[str]]
+Authenticate = Callable[[str, str], Awaitable[str]]
 
 #: Retry-After, in seconds, while this process cannot keep or verify webhooks.
 LATER = 10
@@ -30,14 +30,14 @@ class KeysUnavailable(Exception):
     """The API key cannot be checked now. The message says why."""
 
 
-async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
+async def admit(verdict: Verdict, authenticate: Authenticate | None, address: str = "") -> None:
     """Return if the webhook may be kept, else raise Refused. For an envelope with an API key, set the verdict's client to the
-    key's."""
+    key's. `address` is the caller's."""
     request, source = verdict.request, verdict.source
     authorization = request.headers.get("authorization") if verdict.adapter.name == ENVELOPE else None
     if verdict.authentic is not True and authorization and authenticate is not None:
         try:
-            verdict.client = await authenticate(authorization)
+            verdict.client = await authenticate(authorization, address)
         except Unscoped as error:
             raise Refused(403, str(error), source=source, detail=str(error)) from None
         except Unauthorized as error:
@@ -57,14 +57,14 @@ async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
         raise Refused(401, "an unsigned GET that is not a handshake", source=source)
 
 
-async def unrecognised(request: Request, authenticate: Authenticate | None, why: str) -> Refused:
+async def unrecognised(request: Request, authenticate: Authenticate | None, why: str, address: str = "") -> Refused:
     """Return the refusal of a request that no source recognises: a bare 404. A caller with an API key for envelopes gets the
     reason as well."""
     authorization = request.headers.get("authorization")
     if authenticate is None or not authorization or request.method != "POST":
         return Refused(404, why)
     try:
-        await authenticate(authorization)
+        await authenticate(authorization, address)
     except Unscoped as error:
         return Refused(403, str(error), detail=str(error))
     except (Unauthorized, KeysUnavailable) as error:

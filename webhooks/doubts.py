@@ -34,7 +34,7 @@ class Doubts:
                 request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
                 verdict = self.sources.recognise(request)
             if verdict.handshake is None:
-                await admit(verdict, self._authenticate)
+                await admit(verdict, self._authenticate, _address(scope))
             elif verdict.handshake.visit is not None:
                 await self._sns.confirm(verdict.handshake.visit, caller)
             return verdict
@@ -47,13 +47,18 @@ class Doubts:
         """Return the refusal of a request that no source recognises."""
         caller = self._enter(request, scope, UNKNOWN)
         try:
-            return await unrecognised(request, self._authenticate, why)
+            return await unrecognised(request, self._authenticate, why, _address(scope))
         finally:
             self.room.give(caller, len(request.body))
 
     def _enter(self, request: Request, scope: Message, source: str) -> str:
         """Reserve room for the request and return its party. Raises Refused (429)."""
-        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
+        caller = party_of(_address(scope)) if scope.get("client") else LOCAL
         if not self.room.take(caller, len(request.body)):
             raise Refused(429, f"{self.room.requests} requests wait to be verified", source=source, retry_after=SOON)
         return caller
+
+
+def _address(scope: Message) -> str:
+    """Return the address of the caller of a request; empty where it is not known."""
+    return str(scope["client"][0]) if scope.get("client") else ""

@@ -23,7 +23,6 @@ from schemas.times import instant
 from sql.sealing import NoKey
 from webhooks.subscribers import GRACE
 
-READ, WRITE = "callbacks:read", "callbacks:write"
 STATES = ("waiting", "delivered", "failed")
 #: Most bytes of a body, most ids in it, and the number of deliveries shown with the callback.
 MOST, IDS, LAST = 64 << 10, 1000, 20
@@ -31,7 +30,7 @@ MOST, IDS, LAST = 64 << 10, 1000, 20
 
 async def callback(request: Request) -> Response:
     """Return the callback, its state, and its last deliveries. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     row = await _current(request, key)
     last = await api_of(request).store.deliveries(key.client, None, LAST)
@@ -40,7 +39,7 @@ async def callback(request: Request) -> Response:
 
 async def deliveries(request: Request) -> Response:
     """Return the latest deliveries, all or those in one state. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     given = read(request, ("state", "limit"))
     state = given.get("state")
     if state is not None and state not in STATES:
@@ -51,7 +50,7 @@ async def deliveries(request: Request) -> Response:
 
 async def secret(request: Request) -> Response:
     """Create a secret and return it, this once; the secrets before it still sign for a day. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     await _current(request, key)
     try:
@@ -67,7 +66,7 @@ async def secret(request: Request) -> Response:
 
 async def enable(request: Request) -> Response:
     """Enable a disabled callback; its waiting deliveries are due at once. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     await _current(request, key)
     waiting = await api_of(request).store.enable_callback(key.client, key.actor)
@@ -78,7 +77,7 @@ async def enable(request: Request) -> Response:
 
 async def replay(request: Request) -> Response:
     """Deliver events again, given by their ids or by the time of their recording. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     document = object_of(await json_of(request, MOST))
     await _current(request, key)

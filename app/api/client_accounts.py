@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.bodies import PRIVATE, answer, write
-from app.api.clients import MOST, READ, WRITE, changes_of, object_of, own, refusing
+from app.api.clients import MOST, changes_of, object_of, own, refusing
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import api_of
@@ -18,7 +18,7 @@ from app.http.problems import Problem
 
 async def accounts(request: Request) -> Response:
     """Return a client's accounts, without their secrets. Raises Problem."""
-    key = await own(request, READ)
+    key = own(request)
     read(request, ())
     api = api_of(request)
     by_name = {one["name"]: one for one, _ in await accounts_json(api.store, api.settings, key.client)}
@@ -27,7 +27,7 @@ async def accounts(request: Request) -> Response:
 
 async def put_account(request: Request) -> Response:
     """Add or replace an account. Raises Problem."""
-    key = await own(request, WRITE)
+    key = own(request)
     read(request, ())
     document = object_of(await json_of(request, MOST))
     name = request.path_params["name"]
@@ -40,7 +40,7 @@ async def put_account(request: Request) -> Response:
 
 async def delete_account(request: Request) -> Response:
     """Remove an account. Raises Problem."""
-    key = await own(request, WRITE)
+    key = own(request)
     read(request, ())
     name = request.path_params["name"]
     if "\x00" in name or not await _remove(request, key, name):

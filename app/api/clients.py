@@ -19,7 +19,6 @@ from app.http.problems import Problem
 from schemas import SchemaError
 from sql.sealing import NoKey
 
-READ, WRITE = "clients:read", "clients:write"
 #: Bytes of a document.
 MOST = 256 << 10
 _TAG = re.compile(r'"([0-9]{1,9})"')
@@ -27,7 +26,7 @@ _TAG = re.compile(r'"([0-9]{1,9})"')
 
 async def clients(request: Request) -> Response:
     """Return the clients that the API key may read: its own. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     one = await _current(request, key.client)
     return answer(request, {"clients": [one] if one else []})
@@ -35,7 +34,7 @@ async def clients(request: Request) -> Response:
 
 async def client(request: Request) -> Response:
     """Return a client's configuration, with its version as the ETag. Raises Problem."""
-    key = await own(request, READ)
+    key = own(request)
     read(request, ())
     one = await _current(request, key.client)
     if one is None:
@@ -51,7 +50,7 @@ async def client(request: Request) -> Response:
 async def put_client(request: Request) -> Response:
     """Add a version; `If-Match` names the version it replaces. The same document again changes nothing. Raises
     Problem."""
-    key = await own(request, WRITE)
+    key = own(request)
     read(request, ())
     expected = _expected(request)
     document = object_of(await json_of(request, MOST))
@@ -68,7 +67,7 @@ async def put_client(request: Request) -> Response:
 
 async def versions(request: Request) -> Response:
     """Return the versions of a client's configuration, newest first. Raises Problem."""
-    key = await own(request, READ)
+    key = own(request)
     given = read(request, ("limit", "before"))
     limit, before = limit_of(given), given.get("before")
     if before is not None and not re.fullmatch(r"[0-9]{1,9}", before, re.ASCII):
@@ -85,10 +84,10 @@ async def versions(request: Request) -> Response:
     return answer(request, body)
 
 
-async def own(request: Request, scope: str) -> Key:
+def own(request: Request) -> Key:
     """Return the API key, which must belong to the client in the path. Raises Problem 404 for any other client, so that
     no caller learns which clients exist."""
-    key = await caller(request, scope)
+    key = caller(request)
     if request.path_params["id"] != key.client:
         raise Problem(404, "There is no client of this id that this API key acts for.")
     return key

@@ -15,7 +15,6 @@ from app.api.service import api_of, caller
 from app.http.access import Key
 from app.http.problems import Problem
 
-WRITE = "dead-letters:write"
 #: Characters of the reason for a discard.
 WHY = 500
 
@@ -23,7 +22,7 @@ WHY = 500
 async def replay_one(request: Request) -> Response:
     """Have a dead letter's record processed again: 202, with the dead letter. One that was replayed stays as it is, unless the body
     says `again`. Raises Problem, 409 if it cannot be replayed."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     again = flag_in(await members_of(request, ("again",), optional=True), "again")
     row = await letter_of(request, key)
@@ -39,7 +38,7 @@ async def replay_one(request: Request) -> Response:
 
 async def discard_one(request: Request) -> Response:
     """Discard a dead letter, for a reason. Raises Problem, 409 if it was replayed; repeating it changes nothing."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     body = await members_of(request, ("reason", "removeRecord"))
     why, remove = _why(body), flag_in(body, "removeRecord")
@@ -55,7 +54,7 @@ async def discard_one(request: Request) -> Response:
 
 async def replay_many(request: Request) -> Response:
     """Have the records of dead letters processed again that pass a filter and were not handled. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     bulk = await bulk_of(request, FILTERS, ("lost",))
     lost = flag_in(bulk.more, "lost")
     rows, following = await _page(request, key, bulk, "replay", lost=lost)
@@ -69,7 +68,7 @@ async def replay_many(request: Request) -> Response:
 
 async def discard_many(request: Request) -> Response:
     """Discard the dead letters that pass a filter and were not handled, for a reason. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     bulk = await bulk_of(request, FILTERS, ("reason", "removeRecord"))
     why, remove = _why(bulk.more), flag_in(bulk.more, "removeRecord")
     rows, following = await _page(request, key, bulk, "discard")

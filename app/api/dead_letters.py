@@ -21,7 +21,7 @@ from app.http.access import Key
 from app.http.problems import Problem
 from sql import Filter
 
-READ, ALL, PERSONAL = "dead-letters:read", "dead-letters:all", "timeline:read"
+ALL, PERSONAL = "dead-letters:all", "timeline:read"
 FILTERS = ("client", "topic", "source", "reason", "since", "until")
 PARAMETERS = (*FILTERS, "handled", "limit", "cursor")
 HANDLED = {"true": True, "false": False}
@@ -29,7 +29,7 @@ HANDLED = {"true": True, "false": False}
 
 async def listed(request: Request) -> Response:
     """Return dead letters, newest first, and the `next` page's cursor. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     given = read(request, PARAMETERS)
     which, limit = filter_of(key, given), limit_of(given)
     question = question_of("list", which)
@@ -43,7 +43,7 @@ async def listed(request: Request) -> Response:
 
 async def grouped(request: Request) -> Response:
     """Return the groups of dead letters by source, topic, reason and shape, the largest first. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     given = read(request, (*FILTERS, "handled"))
     rows, seen = await api_of(request).store.dead_letter_groups(filter_of(key, given))
     groups = [
@@ -64,7 +64,7 @@ async def grouped(request: Request) -> Response:
 
 async def shown(request: Request) -> Response:
     """Return one dead letter, with its record if the key may read personal data. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     row = await letter_of(request, key)
     body = letter_json(row, key)

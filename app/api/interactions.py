@@ -16,7 +16,7 @@ async def history(request: Request) -> Response:
 
     The id of an interaction that was merged into another, because a late event linked the two, gives that other.
     """
-    key = await caller(request, "timeline:read")
+    key = caller(request)
     read(request, ())
     store = api_of(request).store
     missing = Problem(404, "There is no interaction with this id.")

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from app.api.batch import link
 from app.api.bodies import answer, write
-from app.api.messages import READ, WRITE
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import Api, api_of, caller
@@ -41,14 +40,14 @@ log = structlog.get_logger(__name__)
 
 async def message(request: Request) -> Response:
     """Return the message with its attempts. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     return answer(request, _message_json(await _row(request, key)))
 
 
 async def explained(request: Request) -> Response:
     """Explain the message's state by the client's current configuration. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     row, now = await _row(request, key), datetime.now(UTC)
     waits = await api_of(request).store.waits(key.client, row["message_id"])
@@ -66,7 +65,7 @@ async def explained(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     """Cancel the message: 200 if it waited, 202 if it is being sent and may still arrive. Raises Problem, 409 if it is
     too late."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     id, now = await _named(request, key), datetime.now(UTC)
     was = await api_of(request).store.cancel(key.client, id, (cancelled(id), key.client, now, None))
@@ -84,7 +83,7 @@ async def cancel(request: Request) -> Response:
 async def release(request: Request) -> Response:
     """Release a held message before its time or, with `resend`, send an unanswered one again. Raises Problem, 409 if it
     is not held."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     resend = await _resend(request)
     id, actor = await _named(request, key), key.actor

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from app.api.bodies import PRIVATE, write
 from app.api.bulk import bulk_of, flag_in, unfit
 from app.api.message_list import FILTERS, page_of, waiting_of
-from app.api.messages import WRITE
 from app.api.service import api_of, caller
 from app.sending.events import cancelled
 
@@ -22,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 async def cancel_many(request: Request) -> Response:
     """Cancel messages that wait; those that are being sent are not among them. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     bulk = await bulk_of(request, FILTERS)
     which, now = waiting_of(key.client, bulk.filter, CANCELLED), datetime.now(UTC)
     rows, following = await page_of(request, which, bulk.cursor, bulk.limit, "cancel")
@@ -37,7 +36,7 @@ async def cancel_many(request: Request) -> Response:
 
 async def release_many(request: Request) -> Response:
     """Release held messages before their time or, with `resend`, send unanswered ones again. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     bulk = await bulk_of(request, FILTERS, ("resend",))
     which, resend = waiting_of(key.client, bulk.filter, RELEASED), flag_in(bulk.more, "resend")
     if which.state == "unanswered" and not resend:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from app.api.batch import link
 from app.api.bodies import answer
 from app.api.cursors import encode_page
-from app.api.messages import READ
 from app.api.parameters import after_in, limit_of, one_of, read, refusal, time_in
 from app.api.service import api_of, caller
 from schemas.events import CHANNELS
@@ -27,7 +26,7 @@ PARAMETERS = (*FILTERS, "limit", "cursor")
 async def listed(request: Request) -> Response:
     """Return messages and the `next` page's cursor: queued ones the longest due first, others the last changed first.
     Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     given = read(request, PARAMETERS)
     which, limit = waiting_of(key.client, given, LISTED), limit_of(given)
     rows, following = await page_of(request, which, given, limit)

@@ -27,7 +27,6 @@ from schemas.events import CHANNELS, Error
 from sql import InFlight, KeyTaken
 from webhooks.spans import traceparent_of
 
-READ, WRITE = "messages:read", "messages:write"
 #: Most bytes of a body; bytes above which it is read in a thread; most seconds for accepting it.
 MOST, LARGE, PATIENCE = 1 << 20, 32 << 10, 10.0
 #: Headers of a temporary refusal.
@@ -48,7 +47,7 @@ async def channel_messages(request: Request) -> Response:
 
 
 async def _answer(request: Request, channel: str | None) -> Response:
-    client_id = (await caller(request, WRITE)).client
+    client_id = caller(request).client
     read(request, ())
     key = idempotency.key_of(request)
     body = await json_of(request, MOST)

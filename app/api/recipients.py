@@ -18,21 +18,20 @@ from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 
-READ, WRITE = "recipients:read", "recipients:write"
 #: Most bytes of a body.
 MOST = 4096
 
 
 async def recipient(request: Request) -> Response:
     """Return the recipient's zone and consents; an unknown recipient has none. Raises Problem."""
-    key = await caller(request, READ)
+    key = caller(request)
     read(request, ())
     return answer(request, await recipient_json(api_of(request).store, key.client, _handle(request)))
 
 
 async def put_recipient(request: Request) -> Response:
     """Set the recipient's zone. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     handle = _handle(request)
     zone = await _member(request, "zone")
@@ -48,7 +47,7 @@ async def put_recipient(request: Request) -> Response:
 
 async def put_consent(request: Request) -> Response:
     """Opt the recipient out or in, by an event in the log that names the API key. Raises Problem."""
-    key = await caller(request, WRITE)
+    key = caller(request)
     read(request, ())
     channel = request.path_params["channel"]
     if channel != ALL and channel not in CHANNELS:

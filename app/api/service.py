@@ -5,7 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
@@ -16,15 +16,21 @@ from app.api.accepting import Accepting
 from app.api.tailer import Tailer
 from app.auditing.entering import Auditing
 from app.clients.configured import Clients
-from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated, bearer, parts_of
+from app.http.access import Access, Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated
+from app.http.issued import Tokens
+from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
 from app.http.rates import Rates
+from app.http.scopes import ALL_CLIENTS
+from app.http.tokens import fault_of, id_of
 from app.settings import Settings
 from sql import EventStore
 from sql.origin import ORIGIN, Origin
 from webhooks.blobs import Blobs
 
 REALM = "threadline"
+#: The header in which a request names its client, where the credential acts for all.
+CLIENT_HEADER = "Threadline-Client"
 
 #: A request's id of the caller that is kept in the audit.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -55,9 +61,10 @@ class Api:
     @classmethod
     def of(cls, store: EventStore, settings: Settings, blobs: Blobs) -> "Api":
         """Make the API for a store of events and one of blobs, which others open and close."""
+        tokens = Tokens(settings.identity) if settings.identity.issuer is not None else None
         return cls(
             store=store,
-            access=Access(store),
+            access=Access(store, kind=settings.api.keys, tokens=tokens),
             tailer=Tailer(store),
             settings=settings,
             clients=Clients(store, settings),
@@ -85,19 +92,37 @@ def api_of(request: Request) -> Api:
     return api
 
 
-async def caller(request: Request, scope: str | None) -> Key:
-    """Return the API key of a request. It must have the scope (None: any key) and be within its rate limit.
+async def enter(request: Request, scope: str | None) -> None:
+    """Admit the caller of a request, which `caller` returns from then on: it must have the scope (None: any credential), be within its
+    rate limit, and act for one client.
 
-    Raises Problem 401 and 403 (RFC 6750 section 3) and 429 (RFC 6585 section 4). The rest of the rate limit goes into
-    the answer's headers: see `answer_fields`.
+    Raises Problem 400 where the request must name the client, 401 and 403 (RFC 6750 section 3), and 429 (RFC 6585 section 4). The
+    rest of the rate limit goes into the answer's headers: see `answer_fields`.
     """
     key, api = await authenticated(request, scope), api_of(request)
     taken = api.rates.take(key.id)
-    fields = api.rates.fields(taken)
-    request.scope.setdefault("state", {})["fields"] = fields
+    request.state.fields = fields = api.rates.fields(taken)
     if not taken.passes:
         raise Problem(429, "This API key asks too often.", headers=fields)
+    request.state.key = _for_one(key, request.headers.get(CLIENT_HEADER))
+
+
+def caller(request: Request) -> Key:
+    """Return the API key of a request that `enter` admitted."""
+    key: Key = request.state.key
     return key
+
+
+def _for_one(key: Key, named: str | None) -> Key:
+    """Return the credential, acting for the client that the request names if it may act for all. Raises Problem."""
+    if key.client != ALL_CLIENTS:
+        if named is not None and named != key.client:
+            raise Problem(403, f"This API key acts for another client than the one that {CLIENT_HEADER} names.")
+        return key
+    if not named or named == ALL_CLIENTS:
+        words = f"This API key acts for all clients: name one in the header {CLIENT_HEADER}."
+        raise Problem(400, words, parameter=CLIENT_HEADER)
+    return replace(key, client=named)
 
 
 async def authenticated(request: Request, scope: str | None) -> Key:
@@ -108,11 +133,16 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         key = await api_of(request).access.check(header, scope, address=address)
     except TooManyUnknown as error:
         raise Problem(429, str(error), headers={"retry-after": str(math.ceil(error.wait))}) from error
+    except IssuerAway as error:
+        detail = "Tokens cannot be verified now: their issuer does not answer."
+        raise Problem(503, detail, headers={"retry-after": str(math.ceil(BETWEEN))}) from error
     except Unauthenticated as error:
         # RFC 6750 section 3.1: a request without credentials gets no error code.
         code = ', error="invalid_token"' if header else ""
         api_of(request).audit.refused(401, address, "")
         raise Problem(401, str(error), headers={"www-authenticate": f'Bearer realm="{REALM}"{code}'}) from error
+    except NotAllowed as error:
+        raise Problem(403, str(error)) from error
     except Forbidden as error:
         challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
         detail = f"This API key has no scope {scope}."
@@ -130,9 +160,9 @@ def _request_id(request: Request) -> str:
 
 
 def _id_in(header: str | None) -> str:
-    """Return the id of the API key in a header that was checked."""
-    found = parts_of(bearer(header))
-    return str(found[0]) if found else ""
+    """Return the id of the API key in a header that was checked; nothing of a token of an issuer."""
+    token = (header or "").partition(" ")[2].strip()
+    return str(id_of(token)) if fault_of(token) is None else ""
 
 
 def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,9 @@ from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.api.tailer import Change, Ended, Listener, place_of
-from app.http.access import Forbidden, Unauthenticated
+from app.http.access import Forbidden, NotAllowed, Unauthenticated
+from app.http.jwks import IssuerAway
+from app.http.permits import need_of
 from app.http.problems import Problem
 
 #: Most streams of this process, and of one client.
@@ -37,12 +39,14 @@ CATCH_UP = 200
 #: Milliseconds that the caller should wait before it reconnects.
 RETRY = b"retry: 1000\n\n"
 
+#: What the credential must still allow while a stream is open.
+_SCOPE = need_of("GET", "/api/customers/{id}/interactions/stream").scope
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}  # the latter: nginx passes each event on at once
 
 
 async def stream(request: Request) -> Response:
     """Open a stream. Raises Problem."""
-    key = await caller(request, "timeline:read")
+    key = caller(request)
     read(request, ())
     api, customer = api_of(request), customer_id(request)
     after = _after(request)
@@ -55,7 +59,7 @@ async def stream(request: Request) -> Response:
         raise Problem(503, "Too many streams are open.", headers={"retry-after": "5"})
     if after is not None and after[0] > await api.store.log_end():
         raise Problem(410, "This event id is of another log. Read the timeline, and open the stream without the id.")
-    return EventStream(api, key.client, customer, after, request.headers.get("authorization"))
+    return EventStream(api, key.client, customer, after, request)
 
 
 def _after(request: Request) -> Place | None:
@@ -74,14 +78,15 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, api: Api, client: str, customer: UUID, after: Place | None, authorization: str | None) -> None:
+    def __init__(self, api: Api, client: str, customer: UUID, after: Place | None, request: Request) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._api = api
         self._client = client
         self._customer = customer
         self._after = after
-        self._authorization = authorization
+        self._authorization = request.headers.get("authorization")
+        self._address = request.client.host if request.client else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the stream (ASGI)."""
@@ -158,10 +163,10 @@ class EventStream(Response):
     async def _allowed(self) -> bool:
         """Return whether the API key is still valid: a stream must not outlive it."""
         try:
-            await self._api.access.check(self._authorization, "timeline:read")
-        except (Unauthenticated, Forbidden):
+            await self._api.access.check(self._authorization, _SCOPE, address=self._address)
+        except (Unauthenticated, Forbidden, NotAllowed):
             return False
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, IssuerAway):
             return True  # unknown now; checked again at the next heartbeat
         return True
 

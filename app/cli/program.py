@@ -24,7 +24,7 @@ COMMANDS = {
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
     "audit": "Show who did what, check that nobody changed it since, and make the key that signs its anchors.",
-    "keys": "Create, list and revoke API keys.",
+    "keys": "Create, list, rotate and revoke API keys.",
     "secrets": "Make, wrap and list the keys that encrypt secrets and personal data in the database.",
     "dead-letters": "Show, replay and discard dead letters: records that could not be processed, each with its reason.",
     "gaps": "List gaps: records that Kafka deleted before they were read.",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 from urllib.parse import quote
-from uuid import UUID
 
 from app.embedded.firstrun import secrets_folder, write_secret
-from app.http.access import SCOPES, fingerprint, mint
+from app.http.scopes import SCOPES
+from app.http.tokens import Kind, fault_of, fingerprint, id_of, mint
 from sql import EventStore
 from sql.sealing import Seal
 
@@ -51,19 +51,20 @@ def key_file(data: Path) -> Path:
     return data.absolute() / KEY_FILE
 
 
-async def ensure_key(service_dsn: str, data: Path) -> None:
-    """Ensure that `key_file` holds a valid API key with all scopes, including those added by an upgrade."""
+async def ensure_key(service_dsn: str, data: Path, kind: Kind = "live") -> None:
+    """Ensure that `key_file` holds a valid API key of this kind with all scopes, including those added by an upgrade."""
     file = key_file(data)
     async with await EventStore.open(service_dsn, Seal([]), pool=1) as store:
-        if file.exists() and await _is_good(file.read_text().strip(), store):
+        if file.exists() and await _is_good(file.read_text().strip(), kind, store):
             return
-        id, token, hash = mint()
+        id, token, hash = mint(kind)
         await store.create_api_key(id, "threadline up", CLIENT, sorted(SCOPES), hash)
     write_secret(file, token + "\n")
 
 
-async def _is_good(token: str, store: EventStore) -> bool:
-    _, id, secret = token.split("_")
-    row = await store.api_key(UUID(id))
-    sound = row is not None and row["revoked_at"] is None and bytes(row["hash"]) == fingerprint(secret)
+async def _is_good(token: str, kind: Kind, store: EventStore) -> bool:
+    if fault_of(token, kind) is not None:
+        return False
+    row = await store.api_key(id_of(token))
+    sound = row is not None and row["revoked_at"] is None and bytes(row["hash"]) == fingerprint(token)
     return sound and row is not None and SCOPES.keys() <= set(row["scopes"])

@@ -65,7 +65,7 @@ class Supervisor:
         self._publish()
         await self._migrate()
         await self._make_topics()
-        await sample.ensure_key(_secret(self.settings.postgres.dsn), self.data)
+        await sample.ensure_key(_secret(self.settings.postgres.dsn), self.data, self.settings.api.keys)
         ours = programs(self.settings)
         await _together(*(self._begin(program) for program in ours))
         await _together(*(program.ready() for program in ours))

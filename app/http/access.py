@@ -1,40 +1,21 @@
-"""Authenticates API keys: who calls, for which client, with which scopes.
-
-A key is `tl_<id>_<secret>`: the id finds its row, the secret is compared with the stored hash. The secret is 256 random bits,
-so one round of SHA-256 suffices. Slow, salted hashes (bcrypt, Argon2) protect passwords that people choose; here they would
-only let callers exhaust the service.
-"""
+"""Authenticates API keys: who calls, for which client, with which scopes. `app.http.tokens` has the form of a key."""
 
 import hmac
-import re
-import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Any, Protocol
-from uuid import UUID, uuid4
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, Literal, Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.clients.ttl_cache import TtlCache
+from app.http.issued import Invalid, Tokens
 from app.http.rates import Rates
+from app.http.scopes import granted
+from app.http.tokens import Kind, fault_of, fingerprint, id_of
 
-SCOPES: dict[str, str] = {
-    "timeline:read": "read customers, interactions and their streams",
-    "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
-    "clients:write": "change the client's configuration and its accounts",
-    "messages:read": "read the client's messages, and why one waits",
-    "messages:write": "send, cancel and release messages",
-    "recipients:read": "read recipients' consents and profiles",
-    "recipients:write": "opt recipients out and in, and change their profiles",
-    "callbacks:read": "read the state and the deliveries of the client's callback",
-    "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
-    "dead-letters:read": "read the client's dead letters; their records and full reasons with timeline:read too",
-    "dead-letters:write": "replay and discard the client's dead letters",
-    "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
-    "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
-    "metrics:read": "read /metrics, where it needs a key",
-}
+Network = IPv4Network | IPv6Network
 
 #: Seconds for which a key's row is cached, and so for which a revoked key may still work. The documented limit is a minute.
 TTL = 30.0
@@ -44,8 +25,6 @@ UNKNOWN_TTL = 5.0
 REMEMBERED = 4096
 #: Look-ups per second, and their burst, of keys that are not cached: each is a query, and callers can invent ids.
 LOOK_UPS, LOOK_UPS_BURST = 50, 200
-
-_TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})", re.ASCII)
 
 
 class Unauthenticated(Exception):
@@ -64,49 +43,33 @@ class Forbidden(Exception):
     """The key is valid but lacks a scope, whose name is the message."""
 
 
+class NotAllowed(Exception):
+    """The credential is valid, but not from the caller's address, or it acts for no client. The message may go to the caller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A verified key: its id, its name, its client and its scopes."""
+    """A verified credential: its id, its name, its client and its scopes."""
 
     id: UUID
     name: str
     client: str
     scopes: frozenset[str]
+    #: Whether it is an API key, or a token of an issuer, which has its subject as its name.
+    kind: Literal["key", "token"] = "key"
 
     @property
     def actor(self) -> str:
         """The name of this key in the audit log."""
-        return f"key:{self.name}"
+        return f"{self.kind}:{self.name}"
 
 
 class Keys(Protocol):
     """The part of the store that is used here."""
 
     async def api_key(self, id: UUID) -> Mapping[str, Any] | None:
-        """Return the row (id, name, client_id, scopes, hash, revoked_at, expires_at) of a key, or None."""
+        """Return the row (id, name, client_id, scopes, roles, networks, hash, revoked_at, expires_at) of a key, or None."""
         ...
-
-
-def mint() -> tuple[UUID, str, bytes]:
-    """Make a new key: its id, the token to show once, and the hash to store."""
-    id, secret = uuid4(), secrets.token_hex(32)
-    return id, f"tl_{id.hex}_{secret}", fingerprint(secret)
-
-
-def fingerprint(secret: str) -> bytes:
-    """Return the hash of a secret that is stored: 32 bytes."""
-    return sha256(secret.encode()).digest()
-
-
-def unknown_scopes(scopes: Sequence[str]) -> list[str]:
-    """Return the scopes that do not exist."""
-    return [scope for scope in scopes if scope not in SCOPES]
-
-
-def parts_of(token: str) -> tuple[UUID, str] | None:
-    """Return the id and secret of a token, or None if it has not the form of a key."""
-    match = _TOKEN.fullmatch(token)
-    return (UUID(match[1]), match[2]) if match else None
 
 
 def bearer(authorization: str | None) -> str:
@@ -124,10 +87,15 @@ class Access:
         self,
         keys: Keys,
         *,
+        kind: Kind = "live",
+        tokens: Tokens | None = None,
         ttl: float = TTL,
         remembered: int = REMEMBERED,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        #: The kind of keys that are valid here: those of the other kind are refused.
+        self.kind: Kind = kind
+        self._tokens = tokens
         nothing_ttl = min(ttl, UNKNOWN_TTL)
         self._look_ups = Rates(LOOK_UPS, LOOK_UPS_BURST, now=now)
         #: The last use of each key since the last call of `take_used`.
@@ -147,27 +115,58 @@ class Access:
     async def check(self, authorization: str | None, scope: str | None, *, address: str = "") -> Key:
         """Return the key of an `Authorization` header. It must have `scope`, unless that is None.
 
-        `address` is the caller's, by which look-ups of unknown keys are limited. Raises Unauthenticated, Forbidden,
-        TooManyUnknown, or what the store raises while it is unreachable.
+        `address` is the caller's, by which look-ups of unknown keys are limited, and which must be in the key's networks, if it
+        has any. Raises Unauthenticated, Forbidden, NotAllowed, TooManyUnknown, or what the store raises while it is unreachable.
         """
-        match = _TOKEN.fullmatch(bearer(authorization))
-        row = await self._row(UUID(match[1]), address) if match else None
+        token = bearer(authorization)
+        if self._tokens is not None and not token.startswith("tl_"):
+            return _scoped(await self._issued(self._tokens, token), scope)
+        if (fault := fault_of(token, self.kind)) is not None:
+            raise Unauthenticated(fault)
+        row = await self._row(id_of(token), address)
         # Compare even without a row, so that the response time does not reveal which ids exist.
-        expected = bytes(row["hash"]) if row else bytes(32)
-        same = hmac.compare_digest(fingerprint(match[2] if match else ""), expected)
+        same = hmac.compare_digest(fingerprint(token), bytes(row["hash"]) if row else bytes(32))
         if row is None or not same or row["revoked_at"] is not None:
             raise Unauthenticated("This API key is not known, or was revoked.")
         now = datetime.now(UTC)
         if row["expires_at"] is not None and row["expires_at"] <= now:
             raise Unauthenticated(f"This API key expired at {row['expires_at']:%Y-%m-%dT%H:%M:%SZ}.")
-        key = Key(row["id"], row["name"], row["client_id"], frozenset(row["scopes"]))
-        if scope is not None and scope not in key.scopes:
-            raise Forbidden(scope)
-        self._used[key.id] = now
+        if row["networks"] and not _within(address, row["networks"]):
+            raise NotAllowed("This API key may not be used from this address.")
+        key = Key(row["id"], row["name"], row["client_id"], granted(row["scopes"], row["roles"]))
+        self._used[_scoped(key, scope).id] = now
         return key
+
+    async def _issued(self, tokens: Tokens, token: str) -> Key:
+        """Return the credential that a token of the issuer is. Raises Unauthenticated, NotAllowed, IssuerAway."""
+        try:
+            issued = await tokens.check(token)
+        except Invalid as error:
+            raise Unauthenticated(str(error)) from error
+        if issued.client is None:
+            raise NotAllowed("This token names no client, so it may see nothing.")
+        id = uuid5(NAMESPACE_URL, f"{issued.issuer}\x1f{issued.subject}")
+        return Key(id, issued.subject, issued.client, issued.scopes, "token")
 
     async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
         # A key that was valid before is looked up regardless of the limit.
         if self._rows.last(id) is None and not (taken := self._look_ups.take(address)).passes:
             raise TooManyUnknown(taken.wait)
         return await self._rows.get(id)
+
+
+def _scoped(key: Key, scope: str | None) -> Key:
+    """Return the credential. Raises Forbidden if it lacks the scope."""
+    if scope is not None and scope not in key.scopes:
+        raise Forbidden(scope)
+    return key
+
+
+def _within(address: str, networks: Iterable[Network]) -> bool:
+    """Return whether an address is in one of the networks; no address, and a socket's path, are in none."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return any((mapped or ip) in network for network in networks)

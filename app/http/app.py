@@ -19,10 +19,13 @@ from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
 from app.http import door, monitor, problems, secured, tracing
-from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
+from app.http.access import Forbidden, NotAllowed, TooManyUnknown, Unauthenticated
 from app.http.health import HttpHealth
+from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
+from app.http.permits import ENVELOPES, ROUTES, checked
+from app.http.scopes import ALL_CLIENTS
 from app.kafka.holding import hold_back
 from app.keys import seal_of
 from app.settings import Settings
@@ -35,7 +38,7 @@ from webhooks.counters import Counters
 from webhooks.spans import trace_of
 
 #: The scope that an API key needs to post envelopes.
-SCOPE = "webhooks:write"
+SCOPE = ROUTES[ENVELOPES].scope
 #: Seconds that looking up a key may take.
 PATIENCE = 2.0
 #: Seconds between two writes of when keys were last used.
@@ -65,7 +68,7 @@ class Http:
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
-            routes=[*self.health.routes(), *routes],
+            routes=checked([*self.health.routes(), *routes]),
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
             lifespan=self._lifespan,
         )
@@ -144,13 +147,18 @@ class Http:
             await store.close()
             telemetry.shut_down()
 
-    async def _authenticate(self, authorization: str) -> str:
+    async def _authenticate(self, authorization: str, address: str) -> str:
         """Return the client whose API key may post envelopes. Raises the exceptions of `webhooks.admit.Authenticate`."""
         if self.api is None:
             raise KeysUnavailable("not started yet")
         try:
             async with asyncio.timeout(PATIENCE):
-                return (await self.api.access.check(authorization, SCOPE)).client
+                key = await self.api.access.check(authorization, SCOPE, address=address)
+            if key.client == ALL_CLIENTS:
+                raise Unscoped("An envelope needs an API key of one client: this one acts for all.")
+            return key.client
+        except NotAllowed as error:
+            raise Unscoped(str(error)) from None
         except Unauthenticated as error:
             self.api.audit.refused(401, "", "")
             raise Unauthorized(str(error)) from None
@@ -158,6 +166,8 @@ class Http:
             self.api.audit.refused(403, "", "")
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
+            raise KeysUnavailable(str(error)) from None
+        except IssuerAway as error:
             raise KeysUnavailable(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise KeysUnavailable(f"the API keys cannot be read: {type(error).__name__}") from None

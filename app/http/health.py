@@ -16,6 +16,7 @@ from starlette.routing import Route
 from app.api.service import admit
 from app.exposition import exposed
 from app.http.metrics import HttpMetrics
+from app.http.permits import need_of
 from app.settings import Settings
 from app.settings.reloading import Reloading
 from webhooks.aggregate import Door
@@ -81,7 +82,7 @@ class HttpHealth:
 
     async def metrics(self, request: Request) -> Response:
         """Serve the metrics if the setting `api.metrics` or the request's key allows it. Raises Problem."""
-        await admit(request, self.settings, self.settings.api.metrics, "metrics:read")
+        await admit(request, self.settings, self.settings.api.metrics, need_of("GET", "/metrics").scope)
         return exposed(self._metrics.registry, request)
 
     def open_routes(self) -> list[Route]:

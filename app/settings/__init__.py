@@ -16,6 +16,7 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.settings.auditing import Audit
+from app.settings.identity import Identity
 from app.settings.keys import Kms, Secrets, Transit
 from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     door: Door = Door()
     blobs: Blobs = Blobs()
     api: Api = Api()
+    identity: Identity = Identity()
     worker: Worker = Worker()
     sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()

@@ -219,6 +219,11 @@ class Api(Section):
         description="who may read /openapi.json, /asyncapi.json and /docs: everybody, or any API key; if not set, open while the process listens "
         "on loopback only, else key",
     )
+    keys: Literal["live", "test"] = Field(
+        default="live",
+        description="the kind of API keys that are made and accepted here, `tl_live_…` or `tl_test_…`: set test where nothing is real, so "
+        "that no key of one system works in the other",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=1,

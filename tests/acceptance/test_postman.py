@@ -12,7 +12,7 @@ import pytest
 
 from app.api.openapi.bundle import document
 from app.api.openapi.postman import collection
-from app.http.access import SCOPES
+from app.http.scopes import SCOPES
 from tests.acceptance import node
 from tests.support import traffic
 from tests.support.keys import KEY

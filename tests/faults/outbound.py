@@ -19,7 +19,7 @@ import psycopg
 from rich.console import Console
 
 from app.embedded import ports
-from app.http.access import mint
+from app.http.tokens import mint
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle
 from tests.faults.moody import Moody

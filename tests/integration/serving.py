@@ -17,7 +17,7 @@ from app import api
 from app.blobs import blobs_of
 from app.embedded.ports import free
 from app.http import problems
-from app.http.access import mint
+from app.http.tokens import mint
 from app.settings import Settings
 from schemas.events import Error, Event, Handle
 from sql import EventStore

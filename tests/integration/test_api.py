@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from app.http.access import mint
+from app.http.tokens import mint
 from app.linking import linked
 from schemas.events import Handle
 from sql import EventStore

@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.embedded import ports
-from app.http.access import mint
 from app.http.app import Http
+from app.http.tokens import mint
 from app.settings import Api, Door, Kafka, Postgres, Settings
 from sql import EventStore
 from tests.conftest import Dsns

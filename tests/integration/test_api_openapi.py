@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
 from app.api import openapi
-from app.http.access import SCOPES, mint
 from app.http.app import Http
+from app.http.scopes import SCOPES
+from app.http.tokens import mint
 from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
 from tests.conftest import Dsns

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import httpx
 import psycopg
@@ -17,6 +16,7 @@ from app.api import stream
 from app.api.cursors import Place
 from app.api.tailer import POLL, Tailer
 from app.http.access import Access
+from app.http.tokens import id_of
 from schemas.events import Handle
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -285,7 +285,7 @@ async def test_stream_does_not_outlive_its_key(
     http.headers["authorization"] = f"Bearer {token}"
     async with follow(http, await served.path()) as reader:
         await begun(reader)
-        await served.store.revoke_api_key(UUID(token.split("_")[1]))
+        await served.store.revoke_api_key(id_of(token))
         await reader.ends()
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters import interpret
 from adapters.contract import Request
 from app.cli.support.http_file import read_request
-from app.http.access import SCOPES
+from app.http.scopes import SCOPES
 from app.sending.consent import consent_event, learned
 from schemas.events import Error, Event, Handle
 from sql import EventStore

@@ -17,8 +17,8 @@ import pytest_asyncio
 
 from app.embedded import ports
 from app.embedded.process import Child
-from app.http.access import mint
 from app.http.listening.descriptors import claim
+from app.http.tokens import mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.test_door_keep import values

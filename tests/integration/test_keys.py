@@ -1,14 +1,17 @@
 """`threadline keys` and `threadline timeline` on a real database: what they print, and what they leave behind."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
 from app.embedded import sample
-from app.http.access import Access, Forbidden, Unauthenticated, fingerprint, mint
+from app.http.access import Access, Forbidden, NotAllowed, Unauthenticated
+from app.http.scopes import ROLES
+from app.http.tokens import fingerprint, id_of, mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import On, threadline
@@ -30,11 +33,11 @@ async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: D
     made = await threadline("keys", "create", "the shop's BFF", "--client", "shop", **where)
     assert made.code == 0
     token = made.out.strip()
-    _, id, secret = token.split("_")
-    assert str(UUID(id)) in made.err and secret not in made.err
+    id, secret = id_of(token), token.removeprefix("tl_live_")
+    assert str(id) in made.err and secret not in made.err
     key = await Access(store).check(f"Bearer {token}", "timeline:read")
     assert (key.id, key.name, key.client, key.scopes) == (
-        UUID(id),
+        id,
         "the shop's BFF",
         "shop",
         frozenset({"timeline:read"}),
@@ -42,14 +45,14 @@ async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: D
     with pytest.raises(Forbidden):
         await Access(store).check(f"Bearer {token}", "webhooks:write")
 
-    row = await store.api_key(UUID(id))
-    assert row is not None and row["hash"] == fingerprint(secret)
+    row = await store.api_key(id)
+    assert row is not None and row["hash"] == fingerprint(token)
     listed = await threadline("keys", "list", **where)
     assert listed.code == 0
-    assert str(UUID(id)) in listed.out and "the shop's BFF" in listed.out and "timeline:read" in listed.out
-    assert secret not in listed.out and fingerprint(secret).hex() not in listed.out
+    assert str(id) in listed.out and "the shop's BFF" in listed.out and "timeline:read" in listed.out
+    assert secret not in listed.out and fingerprint(token).hex() not in listed.out
 
-    revoked = await threadline("keys", "revoke", str(UUID(id)), **where)
+    revoked = await threadline("keys", "revoke", str(id), **where)
     assert revoked.code == 0
     with pytest.raises(Unauthenticated):
         await Access(store).check(f"Bearer {token}", "timeline:read")
@@ -61,8 +64,8 @@ async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsn
     token = (await threadline("keys", "create", "leaked", **where)).out.strip()
     revoked = await threadline("keys", "revoke", token, **where)
     assert revoked.code == 0
-    assert token.split("_")[2] not in revoked.out + revoked.err
-    row = await store.api_key(UUID(token.split("_")[1]))
+    assert token not in revoked.out + revoked.err
+    row = await store.api_key(id_of(token))
     assert row is not None and row["revoked_at"] is not None
 
 
@@ -119,3 +122,38 @@ async def test_an_upgrade_gives_the_samples_key_its_new_scopes(
     assert (await Access(store).check(f"Bearer {fresh}", "messages:write")).client == "default"
     await sample.ensure_key(postgres_dsn.service, tmp_path)
     assert sample.key_file(tmp_path).read_text().strip() == fresh
+
+
+async def test_a_key_with_roles_and_networks_is_rotated_with_grace(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path
+) -> None:
+    """The new key may do what the old one may, from the same networks, and lives as long; the old one works for the grace, and is
+    not rotated twice."""
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
+    options = ("--role", "clerk", "--network", "10.0.0.0/8", "--expires", "90d", "--client", "shop")
+    old = (await threadline("keys", "create", "till", *options, **where)).out.strip()
+    rotated = await threadline("keys", "rotate", str(id_of(old)), "--grace", "2h", **where)
+    assert rotated.code == 0
+    new = rotated.out.strip()
+    assert new != old and str(id_of(new)) in rotated.err and new not in rotated.err
+    access = Access(store)
+    for token in (old, new):
+        key = await access.check(f"Bearer {token}", "messages:write", address="10.1.2.3")
+        assert (key.name, key.client, key.scopes) == ("till", "shop", ROLES["clerk"].scopes)
+        with pytest.raises(NotAllowed):
+            await access.check(f"Bearer {token}", "messages:write", address="192.0.2.1")
+    rows = {row["id"]: row for row in await store.api_keys()}
+    left = rows[id_of(old)]["expires_at"] - datetime.now(UTC)
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+    lived = rows[id_of(new)]["expires_at"] - rows[id_of(new)]["created_at"]
+    assert timedelta(days=89) < lived <= timedelta(days=90)
+    again = await threadline("keys", "rotate", old, **where)
+    assert (again.code, again.out) == (1, "")
+    assert (await threadline("keys", "rotate", new, "--grace", "0s", **where)).code == 0
+    with pytest.raises(Unauthenticated, match="expired"):
+        await Access(store).check(f"Bearer {new}", "messages:write", address="10.1.2.3")
+    listed = (await threadline("keys", "list", **where)).out
+    assert "clerk" in listed and "10.0.0.0/8" in listed and f"replaced by {id_of(new)}" in listed
+    for wrong in (("--role", "boss"), ("--network", "10.0.0.1/8"), ("--expires", "soon")):
+        assert (await threadline("keys", "create", "x", *wrong, **where)).code == 2
+    assert (await threadline("keys", "rotate", old, "--grace", "a while", **where)).code == 2

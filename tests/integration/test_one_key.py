@@ -15,7 +15,7 @@ import pytest_asyncio
 from agents.health import WorkerHealth
 from agents.outbound import Intake, prepare
 from app.clients.configured import Clients
-from app.http.access import mint
+from app.http.tokens import mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store

@@ -11,7 +11,7 @@ import orjson
 import psycopg
 import pytest
 
-from app.http.access import mint
+from app.http.tokens import mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.reloaded import Process, running, section

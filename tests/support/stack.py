@@ -15,7 +15,7 @@ from app.embedded import ports
 from app.embedded.kafka import Kafka
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
-from app.http.access import mint
+from app.http.tokens import mint
 from app.kafka import ensure_topics
 from app.settings import Settings
 from sql import EventStore

@@ -14,7 +14,8 @@ import yaml
 
 from app.api.message import STATES as MESSAGE_STATES
 from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
-from app.http.access import SCOPES
+from app.http.permits import ROUTES
+from app.http.scopes import SCOPES
 from app.sending.explain import KINDS
 from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
@@ -57,6 +58,7 @@ def document() -> dict[str, Any]:
             merged |= components
     for name, values in _ENUMERATIONS.items():
         built["components"]["schemas"][name]["enum"] = list(values)
+    _secure(built["paths"])
     for item in built["paths"].values():
         for operation in item.values():
             if "security" in operation:  # every API key has a rate limit
@@ -66,6 +68,15 @@ def document() -> dict[str, Any]:
     limit["schema"] |= {"maximum": LIMIT_MAX, "default": LIMIT}
     bundled: dict[str, Any] = _bundled(built)
     return bundled
+
+
+def _secure(paths: dict[str, Any]) -> None:
+    """Give each operation whose file does not describe its security what the table of routes says."""
+    for name, need in ROUTES.items():
+        method, _, path = name.partition(" ")
+        operation = paths.get(path.replace(":path}", "}"), {}).get(method.lower(), {})
+        if operation and need.scope is not None:
+            operation.setdefault("security", [{"key": [need.scope]}, {"token": [need.scope]}])
 
 
 def _scopes() -> str:

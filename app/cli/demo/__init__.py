@@ -22,7 +22,7 @@ from app.cli.up import FAILURES
 from app.embedded import addresses, firstrun, running
 from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
-from app.http.access import mint
+from app.http.tokens import mint
 from app.settings import Settings
 from app.settings.loading import load
 

@@ -4,7 +4,8 @@ import hmac
 import os
 from pathlib import Path
 
-from app.http.access import fingerprint, parts_of
+from app.http.scopes import ALL_CLIENTS
+from app.http.tokens import fault_of, fingerprint, id_of
 from sql import EventStore
 
 #: The variable with the API key, and the client id where neither the key nor an option names one.
@@ -20,13 +21,14 @@ async def client_of(store: EventStore, given: str | None) -> str:
     token = _token()
     if token is None:
         return given or DEFAULT
-    parts = parts_of(token)
-    row = await store.api_key(parts[0]) if parts else None
-    if parts is None or row is None or not hmac.compare_digest(fingerprint(parts[1]), bytes(row["hash"])):
+    row = None if fault_of(token) else await store.api_key(id_of(token))
+    if row is None or not hmac.compare_digest(fingerprint(token), bytes(row["hash"])):
         raise SystemExit(f"{VARIABLE} is not a key of this system, so the client is not known. Unset it.")
     if row["revoked_at"] is not None:
         raise SystemExit(f"The key in {VARIABLE} was revoked.")
     client: str = row["client_id"]
+    if client == ALL_CLIENTS:
+        return given or DEFAULT
     if given is not None and given != client:
         raise SystemExit(f"{VARIABLE} is a key of client {client}, not of {given}: unset it, or leave {given} out.")
     return client

@@ -1,12 +1,17 @@
 """API keys: what is good, what is refused, and for how long an answer is believed."""
 
 import asyncio
+import string
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.http.access import (
     LOOK_UPS_BURST,
@@ -14,13 +19,13 @@ from app.http.access import (
     UNKNOWN_TTL,
     Access,
     Forbidden,
+    NotAllowed,
     TooManyUnknown,
     Unauthenticated,
     bearer,
-    fingerprint,
-    mint,
-    unknown_scopes,
 )
+from app.http.scopes import ROLES, SCOPES, unknown_scopes
+from app.http.tokens import fault_of, fingerprint, id_of, mint
 
 
 class Rows:
@@ -40,6 +45,8 @@ class Rows:
             "name": "test",
             "client_id": client,
             "scopes": list(scopes),
+            "roles": [],
+            "networks": [],
             "hash": hash,
             "revoked_at": None,
             "expires_at": None,
@@ -83,11 +90,13 @@ async def test_key_without_the_scope_is_forbidden() -> None:
 
 
 async def test_other_secret_of_a_known_id_is_refused() -> None:
-    """The id alone opens nothing."""
+    """The row that another id leads to opens nothing: the hash decides."""
     rows = Rows()
     id, _ = rows.add("timeline:read")
+    other, token, _ = mint()
+    rows.rows[other] = rows.rows[id]
     with pytest.raises(Unauthenticated):
-        await Access(rows).check(f"Bearer tl_{id.hex}_{'0' * 64}", "timeline:read")
+        await Access(rows).check(f"Bearer {token}", "timeline:read")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +110,13 @@ async def test_other_secret_of_a_known_id_is_refused() -> None:
         "Bearer tl_",
         "Bearer tl_xyz_abc",
         "Bearer " + "a" * 9000,
-        "Bearer tl_\u0660" + "0" * 31 + "_" + "0" * 64,
-        "tl_" + "0" * 32 + "_" + "0" * 64,
+        "Bearer tl_live_\u0660" + "0" * 48,
+        "Bearer tl_live_" + "0" * 49,
+        "Bearer tl_" + "0" * 32 + "_" + "0" * 64,
+        "Bearer " + mint()[1][:-1],
+        "Bearer " + mint()[1].swapcase(),
+        "Bearer " + mint("test")[1],
+        mint()[1],
     ],
 )
 async def test_what_is_no_key_is_refused_without_a_look_at_the_store(header: str | None) -> None:
@@ -192,18 +206,16 @@ async def test_rows_remembered_are_bounded() -> None:
 
 
 def test_hash_is_not_the_secret() -> None:
-    """What is stored is the secret's SHA-256, from which no key can be made."""
+    """What is stored are SHA-256 of the key, from which no key can be made; the id is no part of the hash."""
     id, token, hash = mint()
-    secret = token.rpartition("_")[2]
-    assert token == f"tl_{id.hex}_{secret}"
-    assert hash == fingerprint(secret)
-    assert len(hash) == 32
-    assert secret.encode() not in hash
+    assert id == id_of(token) and hash == fingerprint(token) == sha256(token.encode()).digest()
+    assert id.bytes not in hash and token.encode() not in hash
 
 
 def test_two_keys_share_nothing() -> None:
     """Every key has an id and a secret of its own."""
-    assert len({part for _ in range(100) for part in mint()[1].split("_")[1:]}) == 200
+    made = [mint() for _ in range(100)]
+    assert len({id for id, _, _ in made} | {token for _, token, _ in made} | {hash for _, _, hash in made}) == 300
 
 
 def test_bearer_is_read_in_any_case() -> None:
@@ -264,3 +276,62 @@ async def test_made_up_keys_cost_few_queries_and_shut_nobody_out() -> None:
     await access.check(good, "timeline:read", address="10.0.0.1")
     with pytest.raises(Unauthenticated):
         await access.check(f"Bearer {mint()[1]}", "timeline:read", address="10.0.0.2")
+
+
+@given(st.integers(0, 56), st.sampled_from(string.ascii_letters + string.digits + "_"))
+def test_one_wrong_character_of_a_key_is_refused_by_its_form(place: int, other: str) -> None:
+    """Whichever it is: a checksum of 32 bits finds every error of one character."""
+    token = mint()[1]
+    wrong = token[:place] + other + token[place + 1 :]
+    assert (fault_of(wrong, "live") is None) == (wrong == token)
+
+
+def test_a_key_of_the_other_kind_or_of_the_former_form_is_refused_with_the_reason() -> None:
+    """The holder learns what to do."""
+    assert "test key" in (fault_of(mint("test")[1], "live") or "")
+    assert "threadline keys create" in (fault_of(f"tl_{'0' * 32}_{'a' * 64}") or "")
+
+
+@pytest.mark.parametrize(
+    ("address", "passes"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8::7", True),
+        ("11.1.2.3", False),
+        ("2001:db9::7", False),
+        ("", False),
+        ("a socket", False),
+    ],
+)
+async def test_a_key_with_networks_is_good_from_these_only(address: str, passes: bool) -> None:
+    """An address of version 4 counts also where it is written as one of version 6; no address is in no network."""
+    rows = Rows()
+    id, header = rows.add("timeline:read")
+    rows.rows[id]["networks"] = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
+    access = Access(rows)
+    if passes:
+        assert (await access.check(header, "timeline:read", address=address)).id == id
+    else:
+        with pytest.raises(NotAllowed):
+            await access.check(header, "timeline:read", address=address)
+        assert access.take_used() == {}
+
+
+async def test_a_role_grants_its_scopes_and_no_other() -> None:
+    """Beside the scopes that the key has itself; a role that does not exist grants nothing."""
+    rows = Rows()
+    id, header = rows.add("metrics:read")
+    rows.rows[id]["roles"] = ["clerk", "of old"]
+    key = await Access(rows).check(header, "messages:write")
+    assert key.scopes == ROLES["clerk"].scopes | {"metrics:read"}
+    with pytest.raises(Forbidden, match="clients:write"):
+        await Access(rows).check(header, "clients:write")
+
+
+def test_roles_hold_scopes_that_exist_and_no_role_sees_other_clients() -> None:
+    """An administrator has all scopes of a client; the dead letters of all clients need the scope by itself."""
+    assert all(role.scopes <= SCOPES.keys() for role in ROLES.values())
+    assert ROLES["administrator"].scopes == SCOPES.keys() - {"dead-letters:all"}
+    assert all("dead-letters:all" not in role.scopes for role in ROLES.values())
+    assert "timeline:read" not in ROLES["operator"].scopes

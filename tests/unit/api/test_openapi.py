@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from app.api.openapi import SCALAR, SCALAR_SHA256, document
-from app.http.access import SCOPES
 from app.http.app import Http
+from app.http.scopes import SCOPES
 from app.settings import Kafka, Postgres, Settings
 from webhooks.recognise import DOOR
 
@@ -139,11 +139,11 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
             if status[0] in "45" and path != "/readyz":
                 assert list(content) == ["application/problem+json"], (path, status)
         if path.startswith("/api/"):
-            assert operation["security"] == [{"key": ["timeline:read"]}]
+            assert operation["security"] == [{"key": ["timeline:read"]}, {"token": ["timeline:read"]}]
             assert {"401", "403", "404", "500", "503"} <= operation["responses"].keys()
         if path.startswith("/v1/"):
-            ((scope,),) = (need["key"] for need in operation["security"])
-            assert scope in SCOPES
+            key, token = operation["security"]
+            assert key["key"] == token["token"] and set(key["key"]) <= SCOPES.keys()
             assert {"400", "401", "403", "500", "503"} <= operation["responses"].keys()
 
 

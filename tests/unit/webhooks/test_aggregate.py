@@ -271,7 +271,7 @@ async def test_keys_in_doubt_are_bounded_by_caller() -> None:
     """Keys that take long to look up: who has brought too many of them waits, another is served."""
     wait = asyncio.Event()
 
-    async def authenticate(authorization: str) -> str:
+    async def authenticate(authorization: str, _: str) -> str:
         await wait.wait()
         return "globex"
 
@@ -312,7 +312,7 @@ async def test_envelope_by_signature() -> None:
 async def test_envelope_by_key() -> None:
     """An API key with the scope admits an envelope too, for the key's client; the key is not kept."""
 
-    async def authenticate(authorization: str) -> str:
+    async def authenticate(authorization: str, _: str) -> str:
         if authorization == "Bearer good":
             return "globex"
         if authorization == "Bearer unknown":
@@ -351,7 +351,7 @@ async def test_envelope_by_key() -> None:
 async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str, status: int, says: str) -> None:
     """Who has shown an API key hears what is wrong; who has not hears nothing; the log has nothing of what came."""
 
-    async def authenticate(authorization: str) -> str:
+    async def authenticate(authorization: str, _: str) -> str:
         if authorization == "Bearer good":
             return "globex"
         if authorization == "Bearer other":
@@ -380,7 +380,7 @@ async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str,
 async def test_a_good_envelope_between_bad_ones() -> None:
     """Is kept with them: a bad one holds up no other."""
 
-    async def authenticate(authorization: str) -> str:
+    async def authenticate(authorization: str, _: str) -> str:
         return "globex"
 
     async with a_door(authenticate) as door:
@@ -394,7 +394,7 @@ async def test_a_good_envelope_between_bad_ones() -> None:
 async def test_a_key_opens_no_providers_source() -> None:
     """An API key admits envelopes only: a provider's request must be signed by the provider."""
 
-    async def authenticate(authorization: str) -> str:
+    async def authenticate(authorization: str, _: str) -> str:
         return "globex"
 
     async with a_door(authenticate) as door:

@@ -1,0 +1,88 @@
+"""The scopes, which say what a caller may do, and the roles, which are sets of them. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: What each scope allows: a noun, and a verb on it.
+SCOPES: dict[str, str] = {
+    "timeline:read": "read customers, interactions and their streams",
+    "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
+    "clients:write": "change the client's configuration and its accounts",
+    "messages:read": "read the client's messages, and why one waits",
+    "messages:write": "send, cancel and release messages",
+    "recipients:read": "read recipients' consents and profiles",
+    "recipients:write": "opt recipients out and in, and change their profiles",
+    "callbacks:read": "read the state and the deliveries of the client's callback",
+    "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
+    "dead-letters:read": "read the client's dead letters; their records and full reasons with timeline:read too",
+    "dead-letters:write": "replay and discard the client's dead letters",
+    "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
+    "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
+    "metrics:read": "read /metrics, where it needs a key",
+}
+
+#: The client of a credential that acts for all clients: each request names one in the header `Threadline-Client`.
+ALL_CLIENTS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named set of scopes, and who has it."""
+
+    words: str
+    scopes: frozenset[str]
+
+
+def _role(words: str, *scopes: str) -> Role:
+    return Role(words, frozenset(scopes))
+
+
+#: The roles. A credential with a role has the scopes that the role has in the running version.
+ROLES: dict[str, Role] = {
+    "clerk": _role(
+        "answers customers: reads timelines, sends messages, records opt-outs",
+        "timeline:read",
+        "messages:read",
+        "messages:write",
+        "recipients:read",
+        "recipients:write",
+    ),
+    "operator": _role(
+        "keeps the service running, without access to what customers write",
+        "clients:read",
+        "messages:read",
+        "callbacks:read",
+        "callbacks:write",
+        "dead-letters:read",
+        "dead-letters:write",
+        "metrics:read",
+    ),
+    "developer": _role(
+        "connects a service: sends messages, posts envelopes, reads configuration and callbacks",
+        "clients:read",
+        "messages:read",
+        "messages:write",
+        "callbacks:read",
+        "callbacks:write",
+        "dead-letters:read",
+        "webhooks:write",
+    ),
+    "privacy-officer": _role(
+        "answers people who ask about their data: reads timelines, reads and changes consents",
+        "timeline:read",
+        "messages:read",
+        "recipients:read",
+        "recipients:write",
+    ),
+    "administrator": _role("everything within a client", *(SCOPES.keys() - {"dead-letters:all"})),
+}
+
+
+def unknown_scopes(scopes: Iterable[str]) -> list[str]:
+    """Return the scopes that do not exist."""
+    return [scope for scope in scopes if scope not in SCOPES]
+
+
+def granted(scopes: Iterable[str], roles: Iterable[str]) -> frozenset[str]:
+    """Return all scopes of a credential with these scopes and roles. A role that does not exist (any more) grants nothing."""
+    return frozenset(scopes).union(*(ROLES[role].scopes for role in roles if role in ROLES))
