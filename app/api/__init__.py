@@ -1,6 +1,7 @@
 """The API's routes. The application that serves them sets `app.state.api = Api.of(store, settings, blobs)`."""
 
 import psycopg
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +27,9 @@ from app.api import (
 from app.api.routing import route
 from app.api.service import Api, answer_fields
 from app.http.problems import problem
+from sql.sealing import NoKey, Tampered
+
+log = structlog.get_logger()
 
 __all__ = ["HANDLERS", "Api", "answer_fields", "routes"]
 
@@ -77,6 +81,16 @@ async def _away(_: Request, error: Exception) -> Response:
     return problem(503, detail="The store cannot be read now.", headers={"retry-after": "1"})
 
 
+async def _locked(_: Request, error: Exception) -> Response:
+    log.error("the store cannot be read by the keys of the settings", error=str(error))
+    return problem(503, detail="The store cannot be read now.", headers={"retry-after": "60"})
+
+
 #: For `Starlette(exception_handlers=…)`, beside those of `app.http.problems`: PostgreSQL is away, or all connections
-#: are busy.
-HANDLERS: dict[type[Exception], ExceptionHandler] = {psycopg.OperationalError: _away, psycopg.InterfaceError: _away}
+#: are busy; or the key that encrypted is missing.
+HANDLERS: dict[type[Exception], ExceptionHandler] = {
+    psycopg.OperationalError: _away,
+    psycopg.InterfaceError: _away,
+    NoKey: _locked,
+    Tampered: _locked,
+}

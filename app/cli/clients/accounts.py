@@ -79,11 +79,12 @@ def remove_account(client: ClientId, name: Name) -> int:
 
 
 def reseal() -> int:
-    """Encrypt all accounts under the first key of the settings, so that the older keys can be removed."""
+    """Encrypt all accounts, and what finds the clients' addresses, under the first key of the settings, so that the older keys can be removed."""
 
     async def write(changes: Changes) -> int:
+        accounts, peppers = await changes.reseal(), await changes.store.reseal_peppers()
         return print_note(
-            f"{await changes.reseal()} accounts were encrypted under the first key; the others already are."
+            f"{accounts} accounts and {peppers} peppers were encrypted under the first key; the others already are."
         )
 
     return run(write)

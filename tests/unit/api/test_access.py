@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_network
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,7 @@ async def test_other_secret_of_a_known_id_is_refused() -> None:
         "Bearer " + mint("test")[1],
         mint()[1],
     ],
+    ids=count(),
 )
 async def test_what_is_no_key_is_refused_without_a_look_at_the_store(header: str | None) -> None:
     """Garbage costs no query."""

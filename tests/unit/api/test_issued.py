@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ async def test_without_an_issuer_no_token_is_accepted(issuer: Issuer) -> None:
         {"headers": {"crit": ["exp"]}},
         {"more": "x" * MOST},
     ],
-    ids=str,
+    ids=count(),
 )
 async def test_a_token_that_is_wrong_in_one_thing_is_refused(issuer: Issuer, changed: dict[str, Any]) -> None:
     """Wrong audience, issuer, time, key, algorithm, a header that brings a key, or too large."""
