@@ -24,11 +24,11 @@ Send it a webhook:
     -H 'Content-Type: application/json' \\
     -d '{{"source": "sample", "eventType": "message.received", "data": {{"channel": "sms", "from": "{phone}", "content": {{"text": "Hello, is this on?"}}}}}}'
 
-Read the timeline:
+Find the customer, and read the timeline by the customerId that the answer has:
 
-  customer=$(curl -sS '{url}/api/customers?handle={quoted}' \\
-    -H "Authorization: Bearer $(cat '{key}')" | grep -o '"customerId":"[^"]*' | cut -d'"' -f4)
-  curl -sS {url}/api/customers/$customer/interactions \\
+  curl -sS '{url}/api/customers?handle={quoted}' \\
+    -H "Authorization: Bearer $(cat '{key}')"
+  curl -sS {url}/api/customers/CUSTOMER_ID/interactions \\
     -H "Authorization: Bearer $(cat '{key}')"
 
 Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}

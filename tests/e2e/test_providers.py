@@ -18,7 +18,9 @@ from app.implied import with_implied
 from app.simulator import SIMULATED, webhooks_of
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
+from schemas.events import Event
 from tests.fixtures import accounts
+from tests.support.links import known_handles, logged_id
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
@@ -41,19 +43,21 @@ async def stack(servers_folder: Path) -> AsyncIterator[Stack]:
 async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> None:
     """Some webhooks twice, some late: all are taken, none is a dead letter or unknown, and each provider's facts are in
     the log exactly once, under the ids that the adapter gives them, and so is what follows from them for consent."""
-    expected: dict[str, set[str]] = {}
-    played = await asyncio.gather(*(play(name, stack, expected) for name in TELLING))
+    stated: list[Event] = []
+    played = await asyncio.gather(*(play(name, stack, stated) for name in TELLING))
     for name, counts in zip(TELLING, played, strict=True):
         assert counts["acknowledged"] == counts["webhooks"] + counts["doubled"] > 0, name
         assert not counts["given up"] and not counts["tried again"], name
     assert sum(counts["doubled"] for counts in played) > 50
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as connection:
-        found = await logged(connection)
         for _ in range(300):
+            found, known = await logged(connection), await known_handles(connection)
+            expected: dict[str, set[str]] = {}
+            for event in stated:
+                expected.setdefault(event.source, set()).add(logged_id(event, known))
             if found == expected:
                 break
             await asyncio.sleep(0.2)
-            found = await logged(connection)
         letters = await (await connection.execute("SELECT source, reason FROM threadline.dead_letters")).fetchall()
     assert letters == []
     assert {name: ids ^ found.get(name, set()) for name, ids in expected.items() if ids != found.get(name)} == {}
@@ -62,7 +66,7 @@ async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> Non
     assert ready["unknown"] == {}
 
 
-async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counter[str]:
+async def play(name: str, stack: Stack, stated: list[Event]) -> Counter[str]:
     """Play one provider; `expected` gets the ids of the facts that it reports."""
     url = f"{stack.url}/webhooks/aggregate/{name}"
     plan = Plan(url, url, Faults(duplicates=0.2, shuffle=1.0), failing=0.2, inbound=0.3, seed=7)
@@ -78,8 +82,7 @@ async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counte
         request = Request(signed.method, signed.url, headers, signed.body, datetime.now(UTC), name)
         found = interpret(request, name)
         assert not found.unprocessable
-        for event in with_implied(found.events):
-            expected.setdefault(event.source, set()).add(event.source_event_id)
+        stated.extend(with_implied(found.events))
         put(at, post, attempt)
 
     server.posting.put = note  # type: ignore[method-assign]

@@ -118,8 +118,9 @@ def alive(pid: int) -> bool:
 
 
 def samples(result: str) -> list[str]:
-    """The `curl` commands in the output, as a person would copy them."""
-    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", result, re.MULTILINE)
+    """The sample's commands in the output: one that posts, and the two that read."""
+    post, *read = re.findall(r"^  (curl (?:.*\\\n)*.*)$", result, re.MULTILINE)
+    return [post, "\n\n".join(read)]
 
 
 def shell(command: str) -> str:
@@ -138,8 +139,11 @@ def readable_by_others(folder: Path) -> set[str]:
 
 
 def interactions(command: str) -> list[dict[str, Any]]:
-    """The timeline that the sample's second command prints."""
-    found: list[dict[str, Any]] = json.loads(shell(command)).get("interactions", [])
+    """The timeline that the sample's last command prints, with the id that the one before it gives."""
+    find, read = command.split("\n\n")
+    if not (customer := json.loads(shell(find)).get("customerId")):
+        return []
+    found: list[dict[str, Any]] = json.loads(shell(read.replace("CUSTOMER_ID", customer))).get("interactions", [])
     return found
 
 

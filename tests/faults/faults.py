@@ -29,6 +29,7 @@ from app.embedded.kafka import Kafka
 from app.embedded.postgres import Postgres
 from app.implied import with_implied
 from app.kafka import client_args
+from schemas.events import Event
 from sql import EventStore
 from sql.migrate import migrate
 from tests.faults.posting import Provider
@@ -36,6 +37,7 @@ from tests.faults.providers import SOURCES, Signed, Webhook, played
 from tests.support import traffic
 from tests.support.keys import SEAL
 from tests.support.lag import measure_lag
+from tests.support.links import known_handles, logged_id
 from tests.support.stack import Stack
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
@@ -107,30 +109,45 @@ async def verify(stack: Stack, posts: Sequence[Webhook], acknowledged: set[int],
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
         logged = await (await db.execute(LOGGED)).fetchall()
         live: dict[str, Any] = dict(await (await db.execute(INTERACTIONS)).fetchall())
+        known = await known_handles(db)
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
     received = {(source, event): at for source, event, at, _ in logged}
     now = datetime.now(UTC)
     expected = [event for n in sorted(acknowledged) for event in facts_of(posts[n], now)]
-    keys = {(event.source, event.source_event_id) for event in expected}
+    named = [((event.source, logged_id(event, known)), event) for event in expected]
+    keys = {key for key, _ in named}
     outcome.events = len(logged)
     outcome.lost = len(keys - received.keys())
     outcome.doubled = sum(first - 1 for *_, first in logged) + len(received.keys() - keys)
-    clean = await clean_run(stack, [e for e in expected if (e.source, e.source_event_id) in received], received)
+    clean = await clean_run(stack, [(event, received[key]) for key, event in named if key in received])
     outcome.regressed = sum(live.get(key) != clean.get(key) for key in live.keys() | clean.keys())
 
 
-async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, datetime]) -> dict[str, Any]:
+async def clean_run(stack: Stack, events: Sequence[tuple[Event, datetime]]) -> dict[str, Any]:
     """Return the interactions that these events make in an empty database, each appended once, in order.
 
-    The times of receipt are those of the log, as they stand in for times that the provider does not give.
+    The times of receipt are those of the log, as they stand in for times that the provider does not give. So are the random ids
+    of handles.
     """
     await stack.postgres.execute("copy_database", template="template1", name="clean")
     dsn = stack.postgres.dsn("owner", "clean")
     await migrate(dsn)
+    async with (
+        await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as live,
+        await psycopg.AsyncConnection.connect(dsn) as clean,
+    ):
+        for table in ("peppers", "handles"):
+            for row in await (await live.execute(f"SELECT to_jsonb(t)::text FROM threadline.{table} AS t")).fetchall():
+                await clean.execute(
+                    f"INSERT INTO threadline.{table} SELECT * FROM jsonb_populate_record(NULL::threadline.{table}, %s::jsonb)",
+                    row,
+                )
+        await clean.execute(
+            "INSERT INTO threadline.assignments SELECT id, customer_id, client_id FROM threadline.handles"
+        )
     store = await EventStore.open(dsn, SEAL, pool=1)
     for start in range(0, len(events), 500):
-        rows = [(e, "default", received[e.source, e.source_event_id], None) for e in events[start : start + 500]]
-        await store.append(rows, [], [])
+        await store.append([(event, "default", at, None) for event, at in events[start : start + 500]], [], [])
     await store.close()
     async with await psycopg.AsyncConnection.connect(dsn) as db:
         return dict(await (await db.execute(INTERACTIONS)).fetchall())

@@ -12,7 +12,7 @@ from app.api.callbacks import callbacks_of
 from app.settings import Settings
 from tests.conftest import Dsns
 from tests.integration.callbacks import Office, Receiver, receiving, verified
-from tests.integration.command_line import On, threadline
+from tests.integration.command_line import On, command, on_store, threadline
 from tests.integration.serving import NOON, Served, event, serving
 from tests.integration.test_api_openapi import check
 from tests.support.relaying import relaying
@@ -169,8 +169,11 @@ async def test_scopes_and_clients_are_kept_apart(served: Served) -> None:
     assert response.status_code == 401
 
 
-async def test_without_a_key_to_seal_with_no_secret_is_made(postgres_dsn: Dsns, tmp_path: Path) -> None:
+async def test_without_a_key_to_seal_with_no_secret_is_made(
+    postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """503, and the caller learns nothing else."""
+    monkeypatch.delenv("THREADLINE_SECRETS__KEYS")
     async with serving(postgres_dsn.service, Settings(data=tmp_path)) as api:
         token = await api.key("callbacks:write")
         await configure(api, URL)
@@ -213,7 +216,8 @@ async def test_the_command_line(served: Served, postgres_dsn: Dsns, tmp_path: Pa
     assert (enabled.code, enabled.out) == (0, "") and "1 deliveries" in enabled.err
     again = await threadline("callbacks", "replay", "default", "--since", "2026-01-01T00:00:00Z", **where)
     assert again.code == 0 and "1 deliveries" in again.err
-    keyless = await threadline("callbacks", "rotate", "default", **where)
+    none = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_SECRETS__KEYS": "[]"}
+    keyless = await command("callbacks", "rotate", "default", environment=none)
     assert (keyless.code, keyless.out) == (1, "") and "openssl rand" in keyless.err
     for arguments, code in (
         (("show", "nobody"), 1),

@@ -125,6 +125,7 @@ async def write(dsn: str, lane: int, count: int, committed: list[str]) -> None:
             name = f"{lane}-{number}"
             parameters = {
                 "events": json(events_of([(received(name), "shop", NOON, None)])), "kept": False, "block": None,
+                "handles": json(b"[]"), "own": [None], "other": [None],
             }  # fmt: skip
             async with db.transaction(force_rollback=rng.random() < 0.2) as transaction:
                 await db.execute(statement("writing"))

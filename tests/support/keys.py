@@ -2,11 +2,12 @@
 
 import base64
 import json
-import secrets
+from hashlib import sha256
 
-from sql.sealing import KEY_BYTES, Seal
+from sql.sealing import Seal
 
-_KEY = secrets.token_bytes(KEY_BYTES)
+#: The same in all processes of a test.
+_KEY = sha256(b"the key of Threadline's tests").digest()
 #: As in `secrets.keys`.
 KEY = base64.b64encode(_KEY).decode()
 SEAL = Seal([_KEY])

@@ -43,6 +43,7 @@ USES: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "topics": (),
     "rebuild": (),
+    "retention": (),
     "restored": ("hold",),
 }
 #: Those that start what they lack, rather than end with the advice to start it.
