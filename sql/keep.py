@@ -85,7 +85,7 @@ class Keeping(Pooled):
     async def rotate_api_key(self, old: UUID, id: UUID, hash: bytes, grace: timedelta) -> dict[str, Any] | None:
         """Add a key that replaces a valid one, which ends after the grace. Return `name`, `client_id`, `expires_at` and
         `old_expires_at`; None if there is no such key, or it was revoked, expired or replaced."""
-        rows = await self._run("rotate_api_key", {"old": old, "id": id, "hash": hash, "grace": grace})
+        rows = await self._run("rotate_api_key", {"old": old, "id": id, "hash": hash, "grace": grace} | noted())
         return rows[0] if rows else None
 
     async def revoke_api_key(self, id: UUID) -> bool:

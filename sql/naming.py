@@ -11,6 +11,7 @@ from sql.messages import Reference
 from sql.parameters import always_written, json
 from sql.pool import Pooled
 from sql.rows import Row
+from sql.sealing import NoKey, Tampered
 
 #: Most peppers kept in memory.
 MOST = 10_000
@@ -52,10 +53,24 @@ class Naming(Pooled):
             )
         )
 
+    async def locked_clients(self, clients: Iterable[str]) -> list[str]:
+        """Return those of the clients whose pepper cannot be decrypted, so that nothing of theirs can be written."""
+        found = []
+        for client in sorted(clients):
+            try:
+                await self._peppers_of({client})
+            except (NoKey, Tampered):
+                found.append(client)
+        return found
+
+    async def sealed_peppers(self) -> list[dict[str, Any]]:
+        """Return the clients' peppers as they are encrypted: `client_id` and `sealed`."""
+        return await self._rows("all_peppers")
+
     async def reseal_peppers(self) -> int:
         """Encrypt the peppers of all clients with the first key; return how many were encrypted with another."""
         done = 0
-        for row in await self._rows("all_peppers"):
+        for row in await self.sealed_peppers():
             again = self._seal.renewed(row["sealed"], CONTEXT.format(row["client_id"]))
             if again is not None:
                 done += len(await self._run("reseal_pepper", row | {"again": again}))

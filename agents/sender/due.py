@@ -11,6 +11,8 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+import structlog
+
 from agents.failures import until_done
 from agents.health import WorkerHealth
 from agents.sender.calls import Call, Carry, make
@@ -25,6 +27,8 @@ from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
 from app.settings import Sending
 from sql import EventStore
+
+log = structlog.get_logger()
 
 #: Seconds between claims while nothing happens; and seconds for which finished calls gather before a claim, since to
 #: claim twenty messages costs little more than to claim one.
@@ -88,6 +92,11 @@ class Due:
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each row; record an attempt for each call, then make the calls."""
+        # What came of a call could not be written for these. They are looked at again after their lease.
+        clients = {row["client_id"] for row in rows}
+        for client in await until_done("database", lambda: self.store.locked_clients(clients), self.health):
+            log.error("nothing is sent for a client: its pepper cannot be decrypted by secrets.keys", client=client)
+            rows = [row for row in rows if row["client_id"] != client]
         lanes: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             lanes.setdefault(str(row["lane"]), []).append(row)

@@ -59,7 +59,7 @@ def audited(method: str, path: str, answer: Answer) -> Answer:
             return response  # without the record, and its reason in a general form
         subject = request.scope["state"].get("subject", request.path_params.get("id", ""))
         asked = origin()
-        entry = Entry(asked.actor, action, key.client, str(subject), {}, key.id, asked.address, asked.request_id)
+        entry = Entry(asked.actor, action, key.client, str(subject), {}, asked.key_id, asked.address, asked.request_id)
         try:
             await api_of(request).audit.enter(entry)
         except NotWritten as error:

@@ -27,7 +27,7 @@ async def replay_one(request: Request) -> Response:
     again = flag_in(await members_of(request, ("again",), optional=True), "again")
     row = await letter_of(request, key)
     store = api_of(request).store
-    if not await store.replay_dead_letters([row["id"]], key.actor, key.id, again=again):
+    if not await store.replay_dead_letters([row["id"]], key.actor, key.audited_id, again=again):
         row = await letter_of(request, key)
         if state_of(row) == "discarded":
             raise Problem(409, "It was discarded.", state="discarded")
@@ -43,7 +43,9 @@ async def discard_one(request: Request) -> Response:
     body = await members_of(request, ("reason", "removeRecord"))
     why, remove = _why(body), flag_in(body, "removeRecord")
     row = await letter_of(request, key)
-    discarded = await api_of(request).store.discard_dead_letters([row["id"]], why, key.actor, key.id, remove=remove)
+    discarded = await api_of(request).store.discard_dead_letters(
+        [row["id"]], why, key.actor, key.audited_id, remove=remove
+    )
     row = await letter_of(request, key)
     if not discarded and state_of(row) == "replayed":
         raise Problem(409, "It was replayed, so it is not discarded: see its outcome.", state="replayed")
@@ -62,7 +64,7 @@ async def replay_many(request: Request) -> Response:
     if bulk.dry:
         return _written({"replayed": len(whole), "notKept": len(rows) - len(whole), "next": following})
     # The oldest first, as they came.
-    done = await api_of(request).store.replay_dead_letters(whole[::-1], key.actor, key.id, again=lost)
+    done = await api_of(request).store.replay_dead_letters(whole[::-1], key.actor, key.audited_id, again=lost)
     return _written({"replayed": len(done), "notKept": len(rows) - len(whole), "next": following})
 
 
@@ -75,7 +77,7 @@ async def discard_many(request: Request) -> Response:
     if bulk.dry:
         return _written({"discarded": len(rows), "next": following})
     ids = [row["id"] for row in rows]
-    done = await api_of(request).store.discard_dead_letters(ids, why, key.actor, key.id, remove=remove)
+    done = await api_of(request).store.discard_dead_letters(ids, why, key.actor, key.audited_id, remove=remove)
     return _written({"discarded": len(done), "next": following})
 
 

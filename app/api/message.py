@@ -51,7 +51,8 @@ async def explained(request: Request) -> Response:
     read(request, ())
     row, now = await _row(request, key), datetime.now(UTC)
     waits = await api_of(request).store.waits(key.client, row["message_id"])
-    assert waits is not None  # messages are not deleted
+    if waits is None:  # removed meanwhile, as old enough
+        raise _unknown()
     reasons = explain(row, waits, await _decision(api_of(request), row, waits, now), now)
     body = {
         "messageId": row["message_id"],

@@ -57,7 +57,7 @@ async def put_consent(request: Request) -> Response:
     if state not in STATES:
         raise refusal("state", f"state is one of: {', '.join(STATES)}.")
     now = datetime.now(UTC)
-    event = consent_event(handle, channel, state, f"key {key.id}", now, str(uuid4()))
+    event = consent_event(handle, channel, state, key.basis, now, str(uuid4()))
     about(request, event.source_event_id)
     store = api_of(request).store
     await store.append([(event, key.client, now, None)])

@@ -32,6 +32,8 @@ REALM = "threadline"
 #: The header in which a request names its client, where the credential acts for all.
 CLIENT_HEADER = "Threadline-Client"
 
+#: A client's id.
+_CLIENT = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 #: A request's id of the caller that is kept in the audit.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
@@ -119,7 +121,7 @@ def _for_one(key: Key, named: str | None) -> Key:
         if named is not None and named != key.client:
             raise Problem(403, f"This API key acts for another client than the one that {CLIENT_HEADER} names.")
         return key
-    if not named or named == ALL_CLIENTS:
+    if not named or named == ALL_CLIENTS or not _CLIENT.fullmatch(named):
         words = f"This API key acts for all clients: name one in the header {CLIENT_HEADER}."
         raise Problem(400, words, parameter=CLIENT_HEADER)
     return replace(key, client=named)
@@ -142,6 +144,7 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         api_of(request).audit.refused(401, address, "")
         raise Problem(401, str(error), headers={"www-authenticate": f'Bearer realm="{REALM}"{code}'}) from error
     except NotAllowed as error:
+        api_of(request).audit.refused(403, address, _id_in(header))
         raise Problem(403, str(error)) from error
     except Forbidden as error:
         challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
@@ -149,7 +152,7 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         api_of(request).audit.refused(403, address, _id_in(header))
         raise Problem(403, detail, scope=scope, headers={"www-authenticate": challenge}) from error
     request.scope.setdefault("state", {})["key"] = key
-    ORIGIN.set(Origin(key.actor, key.id, address or None, _request_id(request)))
+    ORIGIN.set(Origin(key.actor, key.audited_id, address or None, _request_id(request)))
     return key
 
 

@@ -107,6 +107,17 @@ class Auditing:
             self._lose(len(self._waiting))
             self._waiting.clear()
 
+    async def _write_each(self, entries: Sequence[Entry]) -> None:
+        """Write entries of which one cannot be written, each by itself; lose those that fail."""
+        for entry in entries:
+            try:
+                await self._store.record_audit([entry])
+            except Exception as error:
+                log.error("audit_entry_refused", error=type(error).__name__, action=entry.action)
+                self._lose(1)
+            else:
+                self.written += 1
+
     async def _write(self) -> bool:
         """Write some of the entries that wait, required ones first; return whether the database took them."""
         required = [self._required.popleft() for _ in range(min(len(self._required), AT_ONCE))]
@@ -128,7 +139,7 @@ class Auditing:
                     done.set_exception(NotWritten())
             if isinstance(error, DATA_ERRORS) or not isinstance(error, psycopg.Error | OSError):
                 # It would fail for ever, and hold up all others.
-                self._lose(len(queued))
+                await self._write_each(queued)
                 return True
             self._waiting.extendleft(reversed(queued))
             log.warning("audit_not_written", error=type(error).__name__, waiting=self.waiting)

@@ -63,6 +63,16 @@ class Key:
         """The name of this key in the audit log."""
         return f"{self.kind}:{self.name}"
 
+    @property
+    def audited_id(self) -> UUID | None:
+        """The id of the API key, for the audit; None for a token, which is named by its subject."""
+        return self.id if self.kind == "key" else None
+
+    @property
+    def basis(self) -> str:
+        """Who it is, as what a consent rests on."""
+        return f"key {self.id}" if self.kind == "key" else self.actor
+
 
 class Keys(Protocol):
     """The part of the store that is used here."""

@@ -158,12 +158,13 @@ class Http:
                 raise Unscoped("An envelope needs an API key of one client: this one acts for all.")
             return key.client
         except NotAllowed as error:
+            self.api.audit.refused(403, address, "")
             raise Unscoped(str(error)) from None
         except Unauthenticated as error:
-            self.api.audit.refused(401, "", "")
+            self.api.audit.refused(401, address, "")
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
-            self.api.audit.refused(403, "", "")
+            self.api.audit.refused(403, address, "")
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
             raise KeysUnavailable(str(error)) from None

@@ -84,7 +84,7 @@ class Tokens:
         if not (subject := str(claims["sub"])).isprintable() or not subject:
             raise Invalid("This token's subject (sub) is empty, or has characters that cannot be printed.")
         client = _at(claims, identity.client_claim)
-        if not isinstance(client, str) or not client.isprintable() or client == ALL_CLIENTS:
+        if not isinstance(client, str) or not client.isprintable() or len(client) > 128 or client == ALL_CLIENTS:
             client = None
         scopes = [word for word in _words(_at(claims, identity.scope_claim)) if word in SCOPES]
         roles = [word for word in _words(_at(claims, identity.roles_claim)) if word in ROLES]

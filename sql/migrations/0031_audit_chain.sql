@@ -88,7 +88,9 @@ BEGIN
         SELECT unnest(int8multirange(int8range(h.after, h.upto, '(]')) - h.holes + h.late) AS span
         FROM audit_heads AS h WHERE h.batch = ANY (old)
     )
-    DELETE FROM audit AS a USING spans AS s WHERE a.position >= lower(s.span) AND a.position < upper(s.span);
+    DELETE FROM audit AS a USING spans AS s
+    -- Also by the entry's own time, which the service cannot state.
+    WHERE a.position >= lower(s.span) AND a.position < upper(s.span) AND a.at < oldest;
     GET DIAGNOSTICS removed = ROW_COUNT;
     UPDATE audit_heads AS h SET forgotten_at = now(), leaves = NULL WHERE h.batch = ANY (old);
     INSERT INTO audit (actor, client_id, action, subject, detail)

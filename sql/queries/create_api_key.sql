@@ -8,7 +8,7 @@ noted AS (
     INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
     SELECT
         %(by_actor)s, client_id, 'key.create', id::text,
-        jsonb_build_object('scopes', scopes, 'roles', roles, 'expiresAt', expires_at),
+        jsonb_build_object('scopes', scopes, 'roles', roles, 'networks', networks, 'expiresAt', expires_at),
         %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
     FROM added
 )

@@ -10,8 +10,19 @@ WITH old AS (
     FROM old
     WHERE k.id = old.id
     RETURNING k.expires_at
+), added AS (
+    INSERT INTO api_keys (id, name, client_id, scopes, roles, networks, hash, expires_at)
+    SELECT %(id)s, name, client_id, scopes, roles, networks, %(hash)b, now() + (old.expires_at - created_at)
+    FROM old
+    RETURNING id, name, client_id, scopes, roles, networks, expires_at
+), noted AS (
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
+    SELECT
+        %(by_actor)s, client_id, 'key.create', id::text,
+        jsonb_build_object(
+            'scopes', scopes, 'roles', roles, 'networks', networks, 'expiresAt', expires_at, 'replaces', %(old)s::uuid
+        ),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text
+    FROM added
 )
-INSERT INTO api_keys (id, name, client_id, scopes, roles, networks, hash, expires_at)
-SELECT %(id)s, name, client_id, scopes, roles, networks, %(hash)b, now() + (old.expires_at - created_at)
-FROM old
-RETURNING name, client_id, expires_at, (SELECT expires_at FROM ended) AS old_expires_at
+SELECT name, client_id, expires_at, (SELECT expires_at FROM ended) AS old_expires_at FROM added

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from app.auditing.anchors import Anchor, line_of, new_key, private_key, public_text
+from app.http.tokens import id_of, mint
 from app.settings import Audit, Settings
 from sql import Bad, DeadLetter, EventStore
 from sql.audited import Entry
@@ -198,3 +199,27 @@ async def test_verify_compares_the_audit_with_anchors_in_files(postgres_dsn: Dsn
         bad = await threadline(*options, public, "--json", **where)
         assert bad.code == 1 and orjson.loads(bad.out)["findings"] == ["entry 2 of batch 1 was altered"]
         assert await found(store, [anchor]) == ["entry 2 of batch 1 was altered"]
+
+
+async def test_a_rotated_key_is_in_the_audit(postgres_dsn: Dsns, where: On) -> None:
+    """The new key has an entry of its own, which names the one that it replaces."""
+    old = (await threadline("keys", "create", "bff", **where)).out.strip()
+    assert (await threadline("keys", "rotate", str(id_of(old)), "--grace", "2h", **where)).code == 0
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        newest, oldest = await store.audit_listed(action="key.create")
+    assert (oldest["subject"], newest["detail"]["replaces"]) == (str(id_of(old)), str(id_of(old)))
+
+
+async def test_a_key_from_a_foreign_network_and_a_client_of_any_length(postgres_dsn: Dsns) -> None:
+    """The first is a refusal that is counted; the second is refused before it reaches the audit."""
+    async with serving(postgres_dsn.service, Settings()) as served:
+        id, token, hash = mint()
+        await served.store.create_api_key(id, "far", "default", ["timeline:read"], hash, networks=["10.9.9.0/24"])
+        path, header = "/api/customers?handle=%2B15551234567", {"authorization": f"Bearer {token}"}
+        assert (await served.http.get(path, headers=header)).status_code == 403
+        assert sum(served.api.audit._refusals.values()) == 1
+        everywhere = await served.key("timeline:read", client="*")
+        for name in ("x" * 129, "x" * 6000, "*", ""):
+            named = {"authorization": f"Bearer {everywhere}", "threadline-client": name}
+            assert (await served.http.get(path, headers=named)).status_code == 400
+        assert served.api.audit.lost == 0

@@ -12,7 +12,7 @@ import pytest
 from schemas.events import Event, Handle
 from sql import EventStore, Row
 from sql.sealing import KEY_BYTES, NoKey, Seal
-from sql.statements import MIGRATIONS
+from sql.statements import MIGRATIONS, statement
 from tests.conftest import Dsns
 from tests.integration.test_customers import mail, message, phone
 from tests.integration.test_rebuild import read
@@ -120,7 +120,7 @@ async def test_without_the_key_nothing_is_found_or_written(postgres_dsn: Dsns) -
         await store.append([sent(1, phone(1))])
     for seal, words in (
         (Seal([secrets.token_bytes(KEY_BYTES)]), "put it back into secrets.keys"),
-        (Seal([]), "threadline secrets create"),
+        (Seal([]), "secrets.keys"),
     ):
         async with await EventStore.open(postgres_dsn.service, seal, pool=1) as store:
             with pytest.raises(NoKey, match=words):
@@ -161,3 +161,29 @@ async def test_a_database_with_events_of_before_is_refused(postgres_dsn: Dsns) -
         with pytest.raises(psycopg.errors.RaiseException, match="cannot be carried over") as raised:
             await db.execute(guard)
     assert "empty database" in (raised.value.diag.message_hint or "")
+
+
+async def test_nothing_is_sent_for_a_client_whose_outcomes_could_not_be_written(postgres_dsn: Dsns) -> None:
+    """The sender asks before it calls a provider: another client's pepper under a key that is gone stops that client only."""
+    gone = Seal([secrets.token_bytes(KEY_BYTES)])
+    async with await EventStore.open(postgres_dsn.service, gone, pool=1) as store:
+        await store.append([sent(1, phone(1), "locked")])
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        assert await store.locked_clients({"locked", "shop", "new"}) == ["locked"]
+        assert (await store.append([sent(2, phone(1), "shop")])).appended == 1
+
+
+async def test_a_rebuild_waits_for_handles_too(postgres_dsn: Dsns) -> None:
+    """A profile makes a handle and no event: while the rebuilt tables are swapped in, it waits, so that its assignment is in them."""
+    async with (
+        await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store,
+        await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db,
+    ):
+        await store.set_profile("default", phone(1), zone="Europe/Lisbon")
+        await db.execute(statement("rebuild_close"))
+        setting = asyncio.create_task(store.set_profile("default", phone(2), zone="Europe/Lisbon"))
+        done, _ = await asyncio.wait([setting], timeout=0.5)
+        assert not done
+        await db.rollback()
+        await setting
+        assert len(await store.customer_of("default", "phone", phone(2).value)) == 1

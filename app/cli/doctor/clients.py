@@ -1,6 +1,6 @@
 """The checks of `threadline doctor` on the clients' configurations, accounts and callbacks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore
+from sql.handles import CONTEXT
 from sql.sealing import NoKey, Seal, Tampered
 
 
@@ -28,7 +29,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with await EventStore.open(settings.postgres.dsn.get_secret_value(), seal, pool=1) as store:
             configured, accounts = await store.clients(), await store.accounts()
-            callbacks = await store.sealed_secrets()
+            callbacks, peppers = await store.sealed_secrets(), await store.sealed_peppers()
             resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()
     except psycopg.Error:  # the check of PostgreSQL reports it
         return
@@ -43,6 +44,8 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
             yield _webhooks(row["client_id"], account, settings)
     async for finding in _callbacks(callbacks, seal):
         yield finding
+    if unreadable := _peppers(peppers, seal):
+        yield unreadable
     for row in configured:
         try:
             if row["document"] is not None:
@@ -86,3 +89,21 @@ async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterat
             todo = f"put its key back into secrets.keys, or: threadline callbacks rotate {row['client_id']}"
             found = f"version {row['version']} of its callback's secret does not open, so nothing is delivered: {error}"
             yield Finding(f"Client {row['client_id']}", "wrong", found, todo)
+
+
+def _peppers(rows: Sequence[Mapping[str, Any]], seal: Seal) -> Finding | None:
+    """Return whether the clients' peppers, by which their customers' addresses are found, can be decrypted, and by which key."""
+    locked, older = [], 0
+    for row in rows:
+        try:
+            older += seal.renewed(row["sealed"], CONTEXT.format(row["client_id"])) is not None
+        except (NoKey, Tampered) as error:
+            locked.append(f"{row['client_id']}: {error}")
+    if locked:
+        found = f"{len(locked)} of {len(rows)} cannot be decrypted, so nothing of these clients is written or sent: {locked[0]}"
+        return Finding("Clients' peppers", "wrong", found, "put the key back into secrets.keys (docs/keys.md)")
+    if older:
+        return Finding(
+            "Clients' peppers", "look", f"{older} of {len(rows)} need an older key", "threadline clients reseal"
+        )
+    return None

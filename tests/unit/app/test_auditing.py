@@ -180,3 +180,20 @@ async def test_what_was_being_written_when_the_process_ends_is_written_after_all
     store.error = None
     await auditing.finish()
     assert [entry.subject for entry in store.entries] == ["c1"]
+
+
+async def test_an_entry_that_cannot_be_stored_takes_no_other_along() -> None:
+    """Entries of one statement are of many callers: only the refused one is lost."""
+
+    class Picky(Store):
+        async def record_audit(self, entries: Sequence[Entry]) -> None:
+            if any(len(entry.client_id) > 128 for entry in entries):
+                raise psycopg.errors.ProgramLimitExceeded("too long for an index")
+            await super().record_audit(entries)
+
+    auditing = Auditing(store := Picky(), Audit())
+    for entry in (read("1"), Entry("key:bff", "timeline.read", "x" * 6000, "2"), read("3")):
+        await auditing.enter(entry)
+    assert await auditing._write()
+    assert [entry.subject for entry in store.entries] == ["1", "3"]
+    assert (auditing.written, auditing.lost, auditing.waiting) == (2, 1, 0)
