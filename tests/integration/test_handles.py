@@ -120,7 +120,7 @@ async def test_without_the_key_nothing_is_found_or_written(postgres_dsn: Dsns) -
         await store.append([sent(1, phone(1))])
     for seal, words in (
         (Seal([secrets.token_bytes(KEY_BYTES)]), "put it back into secrets.keys"),
-        (Seal([]), "secrets.keys"),
+        (Seal([]), "secrets"),
     ):
         async with await EventStore.open(postgres_dsn.service, seal, pool=1) as store:
             with pytest.raises(NoKey, match=words):
