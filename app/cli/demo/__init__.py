@@ -91,6 +91,8 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
     display = Display()
     with running.lock(settings.data):
         firstrun.configure(settings.data)
+        if not load().secrets.given:
+            firstrun.make_key(settings.data)
         supervisor = Supervisor(load(), display)
         try:
             with display:
