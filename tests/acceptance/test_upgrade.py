@@ -13,10 +13,9 @@ from app.embedded import ports
 from tests.acceptance.loading import Load, loaded_sources, note
 from tests.support.stack import ROOT, Stack
 
-#: What is upgraded from while no release has a tag: the last state of the tree that lacks migrations 0023 to 0025. Without SendGrid's
-#: webhooks: it read their `sg_message_id` whole, of which the ending is no longer read, so that a message whose webhooks
-#: both revisions read is two interactions (docs/upgrade.md).
-BEFORE = "94fac185"
+#: What is upgraded from while no release has a tag: the first state of the tree with migration 0028, which cannot be reached from
+#: before it (docs/upgrade.md).
+BEFORE = "f650bda8"
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -91,6 +90,6 @@ async def test_rolling_upgrade_under_load(open_folder: Path) -> None:
                 figures = await load.end()
         # uvicorn ends itself by the signal that it got, once its requests are finished.
         assert (door.exit_code, worker.exit_code) == (-signal.SIGTERM, 0)
-        assert older_schema < newer_schema
+        assert older_schema <= newer_schema  # the same as long as no migration has followed
         assert load.provider.refused == 0
     note("upgrade", figures | {"from": revision})
