@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 
 #: Shorter texts occur by chance. Up to `WHOLE` characters a text counts where it stands by itself: "Error 1" of a fixture is also
 #: the beginning of aiokafka's "[Error 15] GroupCoordinatorNotAvailableError".
-SHORTEST, WHOLE = 3, 8
+SHORTEST, WHOLE = 4, 8
 
 
 def at(value: Any, path: tuple[str, ...]) -> Iterator[str]:

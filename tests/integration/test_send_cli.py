@@ -66,7 +66,7 @@ async def test_what_is_refused_is_said(line: Line, postgres_dsn: Dsns) -> None:
     refused = await line("send", "--to", "+15551234567", "--channel", "rcs", "Hello")
     assert refused.code == 1 and "$.channel" in refused.err
     wrong = await line("send", "--to", "+15551234567", "Hello", THREADLINE_API_KEY="tl_wrong")
-    assert wrong.code == 1 and "not known" in wrong.err
+    assert wrong.code == 1 and "not an API key" in wrong.err
     away = await line("send", "--to", "+15551234567", "Hello", THREADLINE_API_URL="http://127.0.0.1:1")
     assert away.code == 1 and "threadline doctor" in away.err
     assert await count(postgres_dsn) == 0
