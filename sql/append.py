@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 
 from sql.blocks import pack
 from sql.errors import REPEAT
+from sql.handles import only
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.naming import Naming
 from sql.parameters import array_of, events_of, json
@@ -68,20 +69,25 @@ class Appending(Naming):
         assert counts is not None
         appended = int(counts["appended"])
         if counts["repeated"]:
-            appended += await self._append_differing(rows, counts["repeated"], counts["block"], replays)
+            appended += await self._append_differing(rows, named, counts["repeated"], counts["block"], replays)
         return Appended(appended, len(rows) - appended)
 
     async def _append_differing(
-        self, all_rows: Sequence[Row], places: Sequence[int], block: int | None, replays: Sequence[Replayed]
+        self,
+        all_rows: Sequence[Row],
+        all_named: dict[str, Any],
+        places: Sequence[int],
+        block: int | None,
+        replays: Sequence[Replayed],
     ) -> int:
         """Append those of the repeated events, which stand at these places, that differ from the log; return how many."""
-        rows = [all_rows[place] for place in places]
-        differing = await self._rows("differing", {"events": json(events_of(rows)), **await self._named(rows)})
+        rows, named = [all_rows[place] for place in places], only(all_named, places)
+        differing = await self._rows("differing", {"events": json(events_of(rows)), **named})
         if not differing:
             return 0
-        varied = [rows[one["place"]] for one in differing]
-        again = events_of(varied, [(one["variant"], one["joined"]) for one in differing])
-        named = await self._named(varied)
+        varied = [one["place"] for one in differing]
+        again = events_of([rows[place] for place in varied], [(one["variant"], one["joined"]) for one in differing])
+        named = only(named, varied)
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             cursor = await _write(connection, again, named, True, block=block, varied=True)
@@ -171,7 +177,7 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
         for name in LINKING if left is None or left["pairs_left"] else ():
             await connection.execute(statement(name), span, prepare=True)
     if recorded["relating"]:
-        # Before the fold: whoever waits for the lock must not hold interactions that its holder waits for.
+        # Before the fold: a transaction that waits for the lock must not hold interactions that the lock's holder waits for.
         await connection.execute(statement("customers_lock"), span, prepare=True)
     await connection.execute(statement("project"), span, prepare=True)
     if recorded["relating"]:

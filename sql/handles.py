@@ -55,12 +55,11 @@ class Places:
         return self.owned.setdefault(owned, len(self.owned) + 1)
 
 
-def placed(rows: Sequence[Row]) -> tuple[Places, dict[str, Any]]:
-    """Return the handles of a batch of events, and the parameters `own` and `other`: for each event the number of its handle,
-    and of the one that it is linked with."""
-    places = Places()
+def placed(rows: Sequence[Row], places: Places) -> dict[str, Any]:
+    """Number the handles of a batch of events, and return the parameters `own` and `other`: for each event the number of its
+    handle, and of the one that it is linked with."""
     pairs = [_pair(row[0], row[1], places) for row in rows]
-    return places, {"own": [own for own, _ in pairs], "other": [other for _, other in pairs]}
+    return {"own": [own for own, _ in pairs], "other": [other for _, other in pairs]}
 
 
 def only(named: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:

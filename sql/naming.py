@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from schemas.events import Handle
-from sql.handles import CONTEXT, Owned, digest_of, listed, new_pepper, owned_by, placed
+from sql.handles import CONTEXT, Owned, Places, digest_of, listed, new_pepper, owned_by, placed
 from sql.messages import Reference
 from sql.parameters import always_written, json
 from sql.pool import Pooled
@@ -21,9 +21,11 @@ class Naming(Pooled):
     """The part of the store that finds handles. Its methods raise sql.sealing.NoKey where no key is configured, or not the one
     that encrypted a pepper, and Tampered where a pepper was changed."""
 
-    async def _named(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Return the parameters `handles`, `own` and `other` of a batch of events."""
-        places, parameters = placed(rows)
+    async def _named(self, rows: Sequence[Row], places: Places | None = None) -> dict[str, Any]:
+        """Return the parameters `handles`, `own` and `other` of a batch of events. `places`: other handles, which are listed
+        too."""
+        places = places or Places()
+        parameters = placed(rows, places)
         return parameters | {"handles": await self._listed(places.owned)}
 
     async def _listed(self, owned: Collection[Owned]) -> Jsonb:

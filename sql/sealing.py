@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES = 32
 #: What to do where there is no key.
 MAKE_ONE = (
-    "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32 (or threadline secrets create), and give it to both programs "
-    'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
+    "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32 (or threadline secrets "
+    'create), and give it to both programs and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
     "(threadline up makes one on its own.)"
 )
 _ID, _NONCE, _TAG = 8, 12, 16

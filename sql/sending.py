@@ -61,10 +61,10 @@ class SendingStore(Appending):
         places = Places()
         placed = [each._replace(handles=_dialled(each, places)) for each in messages]
         rows: list[Row] = [(each.event, each.client_id, each.received_at, None) for each in messages]
-        named = await self._named(rows)
+        named = await self._named(rows, places)
         parameters = {
             "messages": json(orjson.dumps([each[_COLUMNS:] for each in placed])),
-            "handles": await self._listed(places.owned),
+            "handles": named["handles"],
             "lanes": json(orjson.dumps([*lanes.values()])),
         }
 

@@ -16,7 +16,7 @@ from app.api.accepting import Accepting
 from app.api.tailer import Tailer
 from app.auditing.entering import Auditing
 from app.clients.configured import Clients
-from app.http.access import Access, Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated
+from app.http.access import Access, Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated, bearer
 from app.http.issued import Tokens
 from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
@@ -36,9 +36,6 @@ CLIENT_HEADER = "Threadline-Client"
 _CLIENT = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 #: A request's id of the caller that is kept in the audit.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-#: Answers may hold personal data, so no cache may store them, and no browser may guess another content type.
-SECURE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 @dataclass(slots=True)
@@ -164,14 +161,14 @@ def _request_id(request: Request) -> str:
 
 def _id_in(header: str | None) -> str:
     """Return the id of the API key in a header that was checked; nothing of a token of an issuer."""
-    token = (header or "").partition(" ")[2].strip()
+    token = bearer(header)
     return str(id_of(token)) if fault_of(token) is None else ""
 
 
 def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that every answer of the API has beside the route's own, for a request's ASGI scope."""
+    """Return the headers of an answer that the API's rate limit makes, for a request's ASGI scope."""
     fields: dict[str, str] = scope.get("state", {}).get("fields", {})
-    return SECURE | fields
+    return fields
 
 
 async def admit(request: Request, settings: Settings, opened: str | None, scope: str | None) -> None:

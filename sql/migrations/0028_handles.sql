@@ -12,7 +12,6 @@ END
 $$;
 
 DROP VIEW customers;
-DROP FUNCTION assign_customers(uuid[]), component(uuid), is_shared(uuid), own_changes(jsonb, text, uuid);
 DROP TABLE handle_links, handles;
 
 -- Each client's pepper, 32 random bytes, encrypted with the keys of the settings (`sql.sealing`).
@@ -109,7 +108,7 @@ END;
 DROP FUNCTION handle_id(text, text);
 
 -- As in 0024, by a handle's platform in place of its value.
-CREATE FUNCTION is_shared(handle uuid) RETURNS boolean
+CREATE OR REPLACE FUNCTION is_shared(handle uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -143,37 +142,9 @@ BEGIN
 END
 $$;
 
--- As in 0024.
-CREATE FUNCTION component(start uuid) RETURNS uuid[]
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-    found uuid[] := ARRAY[start];
-    next uuid[] := ARRAY[start];
-BEGIN
-    IF is_shared(start) THEN
-        RETURN found;
-    END IF;
-    LOOP
-        SELECT array_agg(id) INTO next
-        FROM (
-            SELECT DISTINCT l.other_id AS id
-            FROM unnest(next) AS f (id)
-            JOIN handle_links AS l ON l.handle_id = f.id
-            WHERE l.other_id <> ALL (found) AND NOT is_shared(l.other_id)
-            LIMIT most_handles() + 1 - cardinality(found)
-        ) AS further;
-        EXIT WHEN next IS NULL;
-        found := found || next;
-        EXIT WHEN cardinality(found) > most_handles();
-    END LOOP;
-    RETURN found;
-END
-$$;
-
 -- Gives the customers of handles that got new links, and of all that were one with them: the least of the customers that the
 -- handles of the component are by themselves, or each its own where the component is too large. As in 0024 otherwise.
-CREATE FUNCTION assign_customers(changed uuid[]) RETURNS void
+CREATE OR REPLACE FUNCTION assign_customers(changed uuid[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -254,7 +225,7 @@ END
 $$;
 
 -- As in 0025.
-CREATE FUNCTION own_changes(changes jsonb, direction text, handle uuid) RETURNS jsonb
+CREATE OR REPLACE FUNCTION own_changes(changes jsonb, direction text, handle uuid) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT jsonb_object_agg(what, value)
@@ -281,15 +252,8 @@ AS $$
     ) AS own
 $$;
 
-REVOKE ALL ON FUNCTION
-    echoed_message(text, text, text, uuid, text), is_shared(uuid), component(uuid), assign_customers(uuid[]),
-    own_changes(jsonb, text, uuid)
-FROM public;
-GRANT EXECUTE ON FUNCTION
-    echoed_message(text, text, text, uuid, text), is_shared(uuid), component(uuid), assign_customers(uuid[]),
-    own_changes(jsonb, text, uuid)
-TO threadline_service;
-GRANT EXECUTE ON FUNCTION is_shared(uuid), component(uuid), own_changes(jsonb, text, uuid) TO threadline_reader;
+REVOKE ALL ON FUNCTION echoed_message(text, text, text, uuid, text) FROM public;
+GRANT EXECUTE ON FUNCTION echoed_message(text, text, text, uuid, text) TO threadline_service;
 GRANT SELECT, INSERT, UPDATE (sealed) ON peppers TO threadline_service;
 GRANT SELECT, INSERT, UPDATE (kind) ON handles TO threadline_service;
 GRANT SELECT, INSERT, UPDATE ON assignments TO threadline_service;

@@ -6,7 +6,8 @@ WITH whose AS MATERIALIZED (
     -- All are there: `append` made those that were new.
     SELECT array_agg(k.id ORDER BY number) AS ids
     FROM jsonb_array_elements(%(handles)s) WITH ORDINALITY AS listed (h, number)
-    JOIN handles AS k ON k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')
+    -- An array by place: a row that is gone meanwhile leaves its place empty.
+    LEFT JOIN handles AS k ON k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')
 ),
 again AS MATERIALIZED (
     SELECT

@@ -48,7 +48,7 @@ VALUES = st.lists(st.one_of(st.none(), st.text(max_size=4), st.integers(-3, 3), 
 
 @given(VALUES, VALUES)
 def test_different_values_have_different_bytes(some: list[str | int | None], others: list[str | int | None]) -> None:
-    """Whatever moves from one column to the next; text and numbers are told apart by their columns."""
+    """Whatever moves from one column to the next; the column says whether it is a text or a number."""
 
     def kept(values: list[str | int | None]) -> list[bytes | None]:
         return [
