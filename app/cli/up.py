@@ -50,7 +50,7 @@ def up(
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
                 display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
-            if not load().secrets.given and firstrun.make_key(data):
+            if firstrun.ensure_key(data, load()):
                 display.text(f"Made {data / KEYS_FILE}: what secrets and personal data are encrypted with. Back it up")
             return asyncio.run(_run(Supervisor(load(), display), prepare))
     except running.AlreadyRunning as error:

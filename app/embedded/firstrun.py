@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from app.settings import KEYS_FILE
+from app.settings import KEYS_FILE, Settings
 from sql.sealing import new_key
 
 TEMPLATE = Path(__file__).with_name("threadline.toml")
@@ -46,6 +46,11 @@ def make_key(data: Path) -> bool:
     secrets_folder(data)
     write_secret(file, new_key() + "\n")
     return True
+
+
+def ensure_key(data: Path, settings: Settings) -> bool:
+    """Create the key unless the settings give one or it exists. Returns whether it was created."""
+    return not settings.secrets.given and make_key(data)
 
 
 def secrets_folder(data: Path) -> Path:

@@ -91,8 +91,7 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
     display = Display()
     with running.lock(settings.data):
         firstrun.configure(settings.data)
-        if not load().secrets.given:
-            firstrun.make_key(settings.data)
+        firstrun.ensure_key(settings.data, load())
         supervisor = Supervisor(load(), display)
         try:
             with display:
