@@ -67,6 +67,7 @@ EVENT_TYPES: dict[str, str] = {
     "HandleUnlinked": "handle.unlinked",
     "CustomersMerged": "customers.merged",
     "CustomersSplit": "customers.split",
+    "CustomerChangeUndone": "customer_change.undone",
     "CustomerErased": "customer.erased",
     "ProviderEventReceived": "provider_event.received",
 }

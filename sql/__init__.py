@@ -3,7 +3,9 @@
 from sql.audit import AuditStore
 from sql.clients import ClientsStore
 from sql.consents import Consenting
+from sql.customers import CustomersStore
 from sql.dead_letters import DeadLettersStore, Filter
+from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
@@ -22,6 +24,8 @@ __all__ = [
     "Appended",
     "Bad",
     "DeadLetter",
+    "Deciding",
+    "Decision",
     "EventStore",
     "Filter",
     "InFlight",
@@ -29,6 +33,7 @@ __all__ = [
     "KeyTaken",
     "NewMessage",
     "Reference",
+    "Refused",
     "Replayed",
     "Row",
     "Settled",
@@ -47,6 +52,8 @@ class EventStore(
     ClientsStore,
     AuditStore,
     Consenting,
+    CustomersStore,
+    DecisionsStore,
     RelayStore,
     DeliveryStore,
     GapsStore,

@@ -14,6 +14,7 @@ from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.naming import Naming
 from sql.parameters import array_of, events_of, json
 from sql.pool import Connection
+from sql.relating import RELATING, relate
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.statements import statement
 
@@ -126,9 +127,9 @@ class Appending(Naming):
 
 
 def _links(rows: Sequence[Row]) -> bool:
-    """Return whether any event has both the provider's id and our id of a message, or links handles."""
+    """Return whether any event has both the provider's id and our id of a message, or relates handles."""
     return any(
-        row[0].type == "HandleLinked"
+        row[0].type in RELATING
         or (
             row[0].provider_message_id is not None
             and (row[0].message_id is not None or row[0].echoed_message_id is not None)
@@ -182,14 +183,6 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
     await connection.execute(statement("project"), span, prepare=True)
     if recorded["relating"]:
         await relate(connection, span)
-
-
-async def relate(connection: Connection, span: dict[str, Any]) -> None:
-    """Join the handles that a range of the log links to customers."""
-    cursor = await connection.execute(statement("relate_handles"), span, prepare=True)
-    row = await cursor.fetchone()
-    if row is not None and row["changed"] is not None:
-        await connection.execute(statement("assign_customers"), row, prepare=True)
 
 
 #: The statements that link a range of the log, in order.

@@ -8,7 +8,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from sql.append import LINKING, relate
+from sql.append import LINKING
+from sql.relating import relate
 from sql.statements import statement
 
 #: Events folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.

@@ -47,6 +47,7 @@ WITHOUT_END = {
     "interaction_links": "computed from the log",
     "handles": "the key of addresses to the log: without a row, what the log says of that handle can be tied to nobody",
     "assignments": "computed from the log",
+    "customer_changes": "computed from the log",
     "peppers": "one row a client",
     "handle_links": "computed from the log",
     "consents": "an opt-out must outlive everything",

@@ -11,13 +11,7 @@ WITH changed AS (
 ),
 asked AS MATERIALIZED (
     SELECT
-        coalesce(
-            (
-                SELECT own.customer_id FROM handles AS h JOIN assignments AS own ON own.handle_id = h.id
-                WHERE h.customer_id = given.id
-            ),
-            given.id
-        ) AS customer_id,
+        present_customer(NULL, given.id) AS customer_id,
         array_agg(given.id) AS ids
     FROM unnest(%(customers)s::uuid[]) AS given (id)
     GROUP BY 1
@@ -26,7 +20,7 @@ SELECT a.customer_id, asked.ids AS asked_for, c.xid AS change_xid, c.position AS
 \ir shown.sql
 FROM changed AS c
 JOIN interactions AS i ON i.id = c.id AND i.client_id = c.client_id
-JOIN assignments AS a ON a.handle_id = i.handle_id
+JOIN assignments AS a ON a.handle_id = i.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
 JOIN asked ON asked.customer_id = a.customer_id
 \ir address.sql
 ORDER BY c.xid, c.position

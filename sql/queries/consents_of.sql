@@ -14,9 +14,14 @@ FROM (
         UNION
         SELECT one.handle_id
         FROM assignments AS one
-        WHERE one.customer_id = (SELECT own.customer_id FROM assignments AS own WHERE own.handle_id = asked.handle_id)
+        WHERE one.customer_id = (
+                SELECT own.customer_id FROM assignments AS own
+                WHERE own.handle_id = asked.handle_id AND own.valid_to = 'infinity'
+            )
+            -- Not at a handle that somebody else has by now.
+            AND one.valid_to = 'infinity'
         UNION
-        SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = asked.handle_id
+        SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = asked.handle_id AND l.refused_by IS NULL
     ) AS person
     JOIN consents AS c ON c.handle_id = person.id
     WHERE c.opted_out_at IS NOT NULL OR c.handle_id = asked.handle_id

@@ -2,7 +2,7 @@
 SELECT a.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change_position,
 \ir shown.sql
 FROM assignments AS a
-JOIN interactions AS i ON i.handle_id = a.handle_id
+JOIN interactions AS i ON a.handle_id = i.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
 \ir address.sql
 WHERE a.customer_id =
 \ir customer_id.sql

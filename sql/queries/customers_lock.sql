@@ -5,7 +5,7 @@ FROM (
     SELECT DISTINCT hashtext(client_id) AS key
     FROM (
 \ir chunk.sql
-        AND type = 'HandleLinked'
+        AND type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')
     ) AS stated
     ORDER BY key
     OFFSET 0

@@ -1,8 +1,8 @@
--- A customer's handles, by its id or by the id of one that was joined to it.
-SELECT h.id, a.customer_id, h.kind, h.value
+-- A customer's handles, those it had in the past too, by its id or by the id of one that was merged into it.
+SELECT DISTINCT ON (h.kind, h.value, h.id) h.id, a.customer_id, h.kind, h.value
 FROM assignments AS a
 JOIN handles AS h ON h.id = a.handle_id
 WHERE a.customer_id =
 \ir customer_id.sql
     AND a.client_id = %(client_id)s
-ORDER BY h.kind, h.value
+ORDER BY h.kind, h.value, h.id

@@ -18,10 +18,10 @@ made AS (
     RETURNING id, customer_id, client_id, digest
 ),
 assigned AS (
-    INSERT INTO assignments (handle_id, customer_id, client_id)
-    SELECT id, customer_id, client_id FROM made
+    INSERT INTO assignments (id, handle_id, own_id, customer_id, client_id)
+    SELECT id, id, customer_id, customer_id, client_id FROM made
     ORDER BY id
-    ON CONFLICT (handle_id) DO NOTHING
+    ON CONFLICT (id) DO NOTHING
 ),
 whose AS MATERIALIZED (
     SELECT array_agg(coalesce(n.id, m.id) ORDER BY n.number) AS ids

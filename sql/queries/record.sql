@@ -1,5 +1,5 @@
 -- Appends the new events of a batch, for `project` to fold. Returns the columns of `repeats`, and whether some events have
--- both ids of a message that are not linked yet, and whether some link handles.
+-- both ids of a message that are not linked yet, and whether some link handles or decide on customers.
 \ir incoming.sql
 SELECT
 \ir repeats.sql
@@ -17,5 +17,5 @@ SELECT
         ) AS known
         WHERE theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in
     ) AS unlinked,
-    EXISTS (SELECT FROM fresh WHERE type = 'HandleLinked') AS relating,
+    EXISTS (SELECT FROM fresh WHERE type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')) AS relating,
     pg_current_xact_id()::text::bigint AS xid

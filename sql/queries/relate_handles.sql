@@ -1,22 +1,42 @@
--- Keeps the pairs of handles that a range of the log links. Returns the handles that got a new link (see `assign_customers`).
--- Addresses that many people have by their kind are never linked.
-WITH stated AS MATERIALIZED (
-    SELECT DISTINCT e.client_id, e.handle_id AS one, e.related_id AS other
-    FROM (
+-- Keeps the pairs of handles that a range of the log links, each with the time at which it was first stated. Returns the
+-- assignments that got a new link (see `assign_customers`), and whether the range has decisions on customers. Addresses that many
+-- people have by their kind are never linked.
+WITH relating AS MATERIALIZED (
 \ir chunk.sql
-        AND type = 'HandleLinked' AND handle_id <> related_id
-    ) AS e
+    AND type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')
+),
+stated AS MATERIALIZED (
+    SELECT
+        e.client_id, e.handle_id AS one, e.related_id AS other,
+        min(least(coalesce(e.occurred_at, e.received_at), e.received_at)) AS since
+    FROM relating AS e
     JOIN handles AS h ON h.id = e.handle_id
     JOIN handles AS o ON o.id = e.related_id
-    WHERE NOT ARRAY[h.kind, o.kind] && ARRAY['alphanumeric', 'short_code', 'other']
+    WHERE e.type = 'HandleLinked' AND e.handle_id <> e.related_id
+        AND NOT ARRAY[h.kind, o.kind] && ARRAY['alphanumeric', 'short_code', 'other']
+    GROUP BY e.client_id, e.handle_id, e.related_id
+),
+pairs AS (
+    SELECT one, other, client_id, min(since) AS since
+    FROM (
+        SELECT one, other, client_id, since FROM stated
+        UNION ALL
+        SELECT other, one, client_id, since FROM stated
+    ) AS both_ways
+    GROUP BY one, other, client_id
 ),
 linked AS (
-    INSERT INTO handle_links (handle_id, other_id, client_id)
-    SELECT one, other, client_id FROM stated
-    UNION
-    SELECT other, one, client_id FROM stated
+    INSERT INTO handle_links AS l (handle_id, other_id, client_id, since)
+    SELECT one, other, client_id, since FROM pairs
     ORDER BY 1, 2
-    ON CONFLICT (handle_id, other_id) DO NOTHING
-    RETURNING handle_id
+    ON CONFLICT (handle_id, other_id) DO UPDATE SET since = excluded.since WHERE l.since > excluded.since
+    RETURNING handle_id, since
 )
-SELECT array_agg(DISTINCT handle_id) AS changed FROM linked
+SELECT
+    (
+        -- A handle that no assignment names yet is its own (see `assign_customers`).
+        SELECT array_agg(DISTINCT coalesce(a.id, l.handle_id))
+        FROM linked AS l
+        LEFT JOIN assignments AS a ON a.handle_id = l.handle_id
+    ) AS changed,
+    EXISTS (SELECT FROM relating WHERE type <> 'HandleLinked') AS deciding

@@ -18,12 +18,22 @@ SELECT
 \ir stated.sql
     AS payload, p.trace, p.interaction_id,
     coalesce(
-        (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = i.handle_id),
-        (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = p.handle_id)
+        (
+            SELECT a.customer_id FROM assignments AS a
+            WHERE a.handle_id = i.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
+        ),
+        (
+            SELECT a.customer_id FROM assignments AS a
+            WHERE a.handle_id = p.handle_id
+                AND least(coalesce(p.occurred_at, p.received_at), p.received_at) >= a.valid_from
+                AND least(coalesce(p.occurred_at, p.received_at), p.received_at) < a.valid_to
+        ),
+        -- Of a decision: the customer of those that moved.
+        (SELECT a.customer_id FROM customer_changes AS t JOIN assignments AS a ON a.id = t.ones[1] WHERE t.event_id = p.id)
     ) AS customer_id
 FROM page AS p
 LEFT JOIN LATERAL (
-    SELECT o.message_id, o.handle_id FROM interactions AS o WHERE o.id = p.interaction_id AND o.client_id = p.client_id
+    SELECT o.message_id, o.handle_id, o."timestamp" FROM interactions AS o WHERE o.id = p.interaction_id AND o.client_id = p.client_id
 ) AS i ON true
 LEFT JOIN handles AS h ON h.id = p.handle_id
 LEFT JOIN handles AS r ON r.id = p.related_id

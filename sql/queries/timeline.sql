@@ -1,4 +1,4 @@
--- A page of a customer's interactions, newest first: the newest of each handle, merged.
+-- A page of a customer's interactions, newest first: the newest of each handle while it was the customer's, merged.
 SELECT page.*, a.customer_id
 FROM assignments AS a
 CROSS JOIN LATERAL (
@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (
 \ir shown.sql
     FROM interactions AS i
 \ir address.sql
-    WHERE i.handle_id = a.handle_id
+    WHERE i.handle_id = a.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
         AND (i."timestamp", i.id) < (
             coalesce(%(before_timestamp)s::timestamptz, 'infinity'),
             coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

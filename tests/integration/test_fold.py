@@ -23,13 +23,13 @@ START = datetime(2026, 11, 21, tzinfo=UTC)
 INTERACTIONS = "SELECT to_jsonb(i) - 'last_change' FROM threadline.interactions i ORDER BY id, client_id"
 EXACT = "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id"
 LINKS = "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference"
-ASSIGNMENTS = "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY handle_id"
+ASSIGNMENTS = "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY id"
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
 #: The ids of handles stay, since they are random.
 EMPTY = (
     "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.assignments, "
     "threadline.handle_links, threadline.consents; "
-    "INSERT INTO threadline.assignments SELECT id, customer_id, client_id FROM threadline.handles"
+    "INSERT INTO threadline.assignments (id, handle_id, own_id, customer_id, client_id) SELECT id, id, customer_id, customer_id, client_id FROM threadline.handles"
 )
 
 handles = st.sampled_from(

@@ -26,7 +26,7 @@ PHONE = "+15550000001"
 TABLES = {
     "interactions": "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id",
     "links": "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference",
-    "assignments": "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY handle_id",
+    "assignments": "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY id",
     "consents": "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel",
 }
 

@@ -1,0 +1,1 @@
+"""Customers for the API and the command line: what is shown of them, and the handles that callers name."""

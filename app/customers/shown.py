@@ -1,0 +1,125 @@
+"""Shows customers, and what a decision on them moves, for the API and the command line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from app.clients.shown_recipients import consent
+from sql import Decision, EventStore
+from sql.customers import Side
+
+#: The words of a decision's kind.
+KINDS = {"merge": "merged", "split": "split", "cut": "unlinked"}
+
+
+async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[str, Any] | None:
+    """Return a customer by its id, or by that of one that was merged into it; None if the client has none."""
+    side = await store.customer_assignments(client, customer)
+    if side is None:
+        return None
+    ids = side.ids
+    changes = await store.customer_changes_of(client, ids)
+    return {
+        "customerId": side.customer_id,
+        "handles": [assignment(row) for row in side.assignments],
+        **await belongings(store, side.assignments),
+        "linksNotApplied": [
+            {
+                "handle": {"kind": row["of_kind"], "value": row["of_value"]},
+                "other": {"kind": row["kind"], "value": row["value"]},
+                "otherCustomerId": row["other_customer_id"],
+                "refusedBy": row["refused_by"],
+            }
+            for row in await store.unapplied_links(client, side.customer_id)
+        ],
+        "changes": [change(row) for row in changes],
+    }
+
+
+async def belongings(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what belongs to some assignments: interactions by channel, messages that wait, consents, and how many of the present
+    handles are opted out of anything."""
+    ids = [row["id"] for row in assignments]
+    counts = await store.customer_interactions(ids)
+    consents = await store.customer_consents(ids)
+    present = {row["handle_id"] for row in assignments if row["valid_to"] is None}
+    out = {row["handle_id"] for row in consents if row["opted_out"]}
+    return {
+        "interactions": {row["channel"] or "other": row["interactions"] for row in counts},
+        "waitingMessages": sum(row["waiting"] for row in counts),
+        "consents": [{"handleId": row["handle_id"], **consent(row)} for row in consents],
+        "optedOut": {"handles": len(out & present), "of": len(present)},
+    }
+
+
+async def decision_json(store: EventStore, decision: Decision, *, preview: bool = False) -> dict[str, Any]:
+    """Return a decision: what moves and what stays. `preview`: it was only looked at, so the
+    id of a new customer is not known yet."""
+    moves, stays = decision.moves, decision.stays
+    known = {moves.customer_id, stays.customer_id}
+    return {
+        "eventId": decision.event_id,
+        "customerId": None if preview and decision.becomes not in known else decision.becomes,
+        "from": moves.customer_id,
+        "moves": await _part(store, moves.assignments),
+        "stays": await _part(store, stays.assignments) | {"customerId": stays.customer_id},
+    }
+
+
+async def conflicts_json(store: EventStore, client: str, limit: int) -> list[dict[str, Any]]:
+    """Return the links that contradict a split, newest first."""
+    return [
+        {
+            "since": row["since"],
+            "refusedBy": row["refused_by"],
+            "one": {"customerId": row["customer_id"], "handle": {"kind": row["kind"], "value": row["value"]}},
+            "other": {
+                "customerId": row["other_customer_id"],
+                "handle": {"kind": row["other_kind"], "value": row["other_value"]},
+            },
+        }
+        for row in await store.customer_conflicts(client, limit)
+    ]
+
+
+def assignment(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a handle of a customer. `validFrom`, `validTo`: while it was the customer's; null: without an end."""
+    return {
+        "handleId": row["handle_id"],
+        "kind": row["kind"],
+        "value": row["value"],
+        "validFrom": row["valid_from"],
+        "validTo": row["valid_to"],
+    }
+
+
+def change(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a decision on a customer."""
+    return {
+        "eventId": row["event_id"],
+        "kind": KINDS[row["kind"]],
+        "at": row["at"],
+        "customerId": row["other_id"],
+        "otherCustomerId": row["one_id"],
+        "undoneBy": row["undone_by"],
+        "evidence": row["evidence"],
+        "cause": row["cause"],
+    }
+
+
+def handle_ids(side: Side, named: Iterable[UUID | tuple[str, str]]) -> list[UUID]:
+    """Return the ids of the customer's handles that are named by their ids, or by kind and value. Raises LookupError for one that
+    is not the customer's, without its value."""
+    known: dict[UUID | tuple[str, str], UUID] = {}
+    for row in side.assignments:
+        known[row["kind"], row["value"]] = known[row["handle_id"]] = row["handle_id"]
+    found = []
+    for one in named:
+        if one not in known:
+            raise LookupError("one of the handles is not this customer's")
+        found.append(known[one])
+    return found
+
+
+async def _part(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"handles": [assignment(row) for row in assignments], **await belongings(store, assignments)}

@@ -1,0 +1,46 @@
+"""Reads customers: their assignments, what belongs to these, and the decisions on them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sql.pool import Pooled
+
+
+class Side(NamedTuple):
+    """A customer, and those of its assignments that are asked for."""
+
+    customer_id: UUID
+    assignments: list[dict[str, Any]]
+
+    @property
+    def ids(self) -> list[UUID]:
+        """The assignments' ids; the first one stands for the customer."""
+        return [row["id"] for row in sorted(self.assignments, key=lambda row: row["own_id"] != self.customer_id)]
+
+
+class CustomersStore(Pooled):
+    """The store's part that reads customers."""
+
+    async def customer_assignments(self, client_id: str, customer: UUID) -> Side | None:
+        """Return a customer's assignments by its id or by that of one that was merged into it; None if there is none."""
+        rows = await self._rows("customer_assignments", {"client_id": client_id, "customers": [customer]})
+        return Side(rows[0]["customer_id"], rows) if rows else None
+
+    async def customer_interactions(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """Return how many interactions some assignments have: `channel`, `interactions`, `waiting` (not sent yet)."""
+        return await self._rows("customer_interactions", {"ids": list(ids)})
+
+    async def customer_consents(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+        """Return the consents at some assignments' handles: `handle_id`, `channel`, `opted_out`, and the times of both."""
+        return await self._rows("customer_consents", {"ids": list(ids)})
+
+    async def customer_changes_of(self, client_id: str, ids: Sequence[UUID], limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest decisions on some assignments: `event_id`, `kind`, `at`, `undone_by`, `one_id`, `other_id`,
+        `evidence`, `cause`."""
+        return await self._rows("customer_changes_of", {"client_id": client_id, "ids": list(ids), "limit": limit})
+
+    async def customer_conflicts(self, client_id: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the links that contradict a split, newest first: `since`, `refused_by`, and for each side kind, value and
+        customer."""
+        return await self._rows("customer_conflicts", {"client_id": client_id, "limit": limit})

@@ -1,0 +1,223 @@
+"""Appends decisions on customers: merge, split, another holder of a handle, undo.
+
+A decision is an event that names assignments of handles. It moves assignments, never interactions; what it leads to is computed
+by `sql.deciding`. Reading and appending are one transaction under the client's lock, so that two decisions cannot cross.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from schemas.events import Event, Handle
+from sql.append import Appending, T
+from sql.customers import Side
+from sql.parameters import clean
+from sql.pool import Connection
+from sql.statements import statement
+
+#: Most handles of one customer (the function `most_handles` of the database), and as many as no person is likely to have.
+MOST, MANY = 1000, 50
+#: What makes decisions.
+SOURCE = "threadline"
+
+
+class Refused(Exception):
+    """The decision cannot be made; the message says why, for people. `code`: not_found, conflict or too_many."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Who decides: `kind` is `operator` or `client_api`, `actor` their name, `cause` the reason in words (None: none given)."""
+
+    kind: str
+    actor: str
+    cause: str | None = None
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The members of an event's payload."""
+        named = {"evidence": {"kind": self.kind, "actor": clean(self.actor)[:256]}}
+        return named | ({"cause": clean(self.cause)[:1024]} if self.cause else {})
+
+
+class Decision(NamedTuple):
+    """A decision: the customer of those that move and of those that stay, before it; the customer of those that move after it;
+    and its event (None: there was nothing to decide, or it was only looked at)."""
+
+    moves: Side
+    stays: Side
+    becomes: UUID
+    event_id: UUID | None
+
+
+class DecisionsStore(Appending):
+    """The store's part that decides on customers. All methods raise Refused; with `only_look` a decision is not made."""
+
+    async def merge_customers(
+        self, client_id: str, into: UUID, customer: UUID, by: Deciding, *, only_look: bool = False
+    ) -> Decision:
+        """Merge a customer into another, whose id stays. Splits between the two are set aside. Two that are one already are left
+        as they are."""
+
+        async def decide(connection: Connection) -> Decision:
+            sides = await _sides(connection, client_id, [into, customer])
+            stays, moves = sides[into], sides[customer]
+            if stays.customer_id == moves.customer_id:
+                return Decision(Side(moves.customer_id, []), stays, stays.customer_id, None)
+            if len(stays.assignments) + len(moves.assignments) > MOST:
+                raise Refused("too_many", f"A customer has at most {MOST} handles.")
+            apart = {"client_id": client_id, "ones": moves.ids, "others": stays.ids}
+            overrides = [row["event_id"] for row in await _all(connection, "splits_between", apart)]
+            payload = {
+                "customerId": stays.customer_id,
+                "customerIds": [moves.customer_id],
+                "moved": moves.ids,
+                "kept": stays.ids,
+                "overrides": overrides,
+            }
+            made = Decision(moves, stays, stays.customer_id, None)
+            return await self._made(connection, client_id, "CustomersMerged", payload, by, made, only_look)
+
+        return await self._deciding(client_id, decide)
+
+    async def split_customer(
+        self, client_id: str, customer: UUID, handles: Sequence[UUID], by: Deciding, *, only_look: bool = False
+    ) -> Decision:
+        """Make a new customer of some of a customer's handles. The others keep the id; no link joins the two again."""
+
+        async def decide(connection: Connection) -> Decision:
+            whole = (await _sides(connection, client_id, [customer]))[customer]
+            wanted = set(handles)
+            if strange := wanted - {row["handle_id"] for row in whole.assignments}:
+                raise Refused("conflict", f"{len(strange)} of the handles are not this customer's.")
+            moves = Side(whole.customer_id, [row for row in whole.assignments if row["handle_id"] in wanted])
+            stays = Side(whole.customer_id, [row for row in whole.assignments if row["handle_id"] not in wanted])
+            if not moves.assignments or not stays.assignments:
+                raise Refused("conflict", "A split leaves at least one handle on each side.")
+            new = uuid4()
+            payload = {
+                "customerId": whole.customer_id,
+                "customerIds": [new],
+                "moved": moves.ids,
+                "kept": stays.ids,
+            }
+            return await self._made(
+                connection, client_id, "CustomersSplit", payload, by, Decision(moves, stays, new, None), only_look
+            )
+
+        return await self._deciding(client_id, decide)
+
+    async def unlink_handle(
+        self,
+        client_id: str,
+        customer: UUID,
+        handle_id: UUID,
+        valid_from: datetime,
+        by: Deciding,
+        *,
+        only_look: bool = False,
+    ) -> Decision:
+        """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner."""
+
+        async def decide(connection: Connection) -> Decision:
+            whole = (await _sides(connection, client_id, [customer]))[customer]
+            ends = [row for row in whole.assignments if row["handle_id"] == handle_id and row["valid_to"] is None]
+            if not ends:
+                raise Refused("conflict", "The handle is not this customer's now.")
+            if ends[0]["valid_from"] is not None and ends[0]["valid_from"] >= valid_from:
+                raise Refused(
+                    "conflict", f"The customer has the handle only since {ends[0]['valid_from'].isoformat()}."
+                )
+            new, assignment = uuid4(), uuid4()
+            payload = {
+                "customerId": whole.customer_id,
+                "customerIds": [new],
+                "moved": [assignment],
+                "kept": [ends[0]["id"]],
+                "validFrom": valid_from.astimezone(UTC),
+            }
+            made = Decision(Side(whole.customer_id, ends), whole, new, None)
+            handle = Handle(ends[0]["kind"], ends[0]["value"])
+            return await self._made(connection, client_id, "HandleUnlinked", payload, by, made, only_look, handle)
+
+        return await self._deciding(client_id, decide)
+
+    async def undo_customer_change(self, client_id: str, event_id: UUID, by: Deciding) -> UUID:
+        """Undo a merge, a split or an unlinking by its event, also after later ones; return the event of the undoing."""
+
+        async def decide(connection: Connection) -> UUID:
+            found = await _all(connection, "customer_change", {"client_id": client_id, "event_id": event_id})
+            if not found:
+                raise Refused("not_found", "There is no merge, split or unlinking with this event id.")
+            if found[0]["undone_by"] is not None:
+                raise Refused("conflict", "It was undone before.")
+            ids = [id for id in (found[0]["other_id"], found[0]["one_id"]) if id is not None]
+            payload = {"undoes": event_id, "customerIds": ids}
+            return await self._append_decision(connection, client_id, "CustomerChangeUndone", payload, by, None)
+
+        return await self._deciding(client_id, decide)
+
+    async def _deciding(self, client_id: str, decide: Callable[[Connection], Awaitable[T]]) -> T:
+        # Now, since within the transaction it could wait for a connection that another one waits for.
+        await self._peppers_of({client_id})
+
+        async def work(connection: Connection) -> T:
+            await connection.execute(statement("customers_lock_one"), {"client_id": client_id}, prepare=True)
+            return await decide(connection)
+
+        return await self.transact(work)
+
+    async def _made(
+        self,
+        connection: Connection,
+        client_id: str,
+        type: str,
+        payload: dict[str, Any],
+        by: Deciding,
+        decision: Decision,
+        only_look: bool,
+        handle: Handle | None = None,
+    ) -> Decision:
+        if only_look:
+            return decision
+        return decision._replace(event_id=await self._append_decision(connection, client_id, type, payload, by, handle))
+
+    async def _append_decision(
+        self,
+        connection: Connection,
+        client_id: str,
+        type: str,
+        payload: Mapping[str, Any],
+        by: Deciding,
+        handle: Handle | None,
+    ) -> UUID:
+        event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle, payload={**payload, **by.payload})
+        row = (event, client_id, datetime.now(UTC), None)
+        await self.write(connection, [row], await self._named([row]))
+        found = await _all(
+            connection, "event_of", {"client_id": client_id, "source": SOURCE, "id": event.source_event_id}
+        )
+        id: UUID = found[0]["id"]
+        return id
+
+
+async def _sides(connection: Connection, client_id: str, customers: list[UUID]) -> dict[UUID, Side]:
+    rows = await _all(connection, "customer_assignments", {"client_id": client_id, "customers": customers})
+    sides: dict[UUID, Side] = {}
+    for row in rows:
+        sides.setdefault(row["asked"], Side(row["customer_id"], [])).assignments.append(row)
+    if missing := [str(id) for id in customers if id not in sides]:
+        raise Refused("not_found", f"There is no customer with the id {missing[0]}.")
+    return sides
+
+
+async def _all(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(statement(name), parameters, prepare=True)
+    return await cursor.fetchall()
