@@ -8,6 +8,7 @@ from uuid import UUID
 ACTIONS: dict[str, str] = {
     # Reads of personal data
     "customer.read": "a customer's id: the customer was looked up by a handle",
+    "customer.conflicts": "empty: links that contradict a split were listed",
     "timeline.read": "a customer's id: a page of the timeline",
     "timeline.stream": "a customer's id: a stream of the timeline was opened",
     "interaction.read": "an interaction's id",
@@ -27,6 +28,10 @@ ACTIONS: dict[str, str] = {
     "callback.replay": "callback: deliveries wait again",
     "recipient.set": "the kind of the handle: the time zone was set; the handle itself is not noted",
     "consent.set": "the id of the event that changed the consent",
+    "customer.merge": "a customer's id, after the merge, or of one for which it was looked at",
+    "customer.split": "a customer's id: the new one, or that for which it was looked at",
+    "customer.unlink": "a customer's id: the new one, or that for which it was looked at",
+    "customer.undo": "the id of the event that was undone",
     "key.create": "an API key's id",
     "key.revoke": "an API key's id",
     "message.cancel": "a message's id",

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.audited import about
-from app.api.bodies import PRIVATE, answer
+from app.api.bodies import PRIVATE, answer, write
 from app.api.customers import customer_id, searched_handle
 from app.api.parameters import read, refusal
 from app.api.service import api_of, caller
@@ -51,7 +51,6 @@ async def _shown(request: Request, client: str, customer: UUID) -> Response:
     present = found["customerId"]
     about(request, str(present))
     if present != customer:
-        body = answer(request, {"customerId": present}, status=301)
-        body.headers.update({"location": f"/v1/customers/{present}", **PRIVATE})
-        return body
+        headers = {"location": f"/v1/customers/{present}", **PRIVATE}
+        return Response(write({"customerId": present}), 301, headers, "application/json")
     return answer(request, found)

@@ -11,21 +11,14 @@ from app.api.parameters import page, read, refusal
 from app.api.service import Api, api_of, caller
 from app.http.access import Key
 from app.http.problems import Problem
+from schemas.events import Handle
 from schemas.typed_handles import searched, typed
 
 
 async def find(request: Request) -> Response:
     """Return the customer who has a handle. Raises Problem."""
     key = caller(request)
-    text = read(request, ("handle",)).get("handle")
-    if text is None:
-        raise refusal(
-            "handle", "Which customer? Give a handle: ?handle=%2B15551234567, ana@example.com, or kind:value."
-        )
-    try:
-        handle = searched(text)
-    except ValueError as error:
-        raise refusal("handle", f"handle: {error}.") from error
+    handle = searched_handle(read(request, ("handle",)).get("handle"))
     rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
     if not rows:
         raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
@@ -79,6 +72,18 @@ async def timeline(request: Request) -> Response:
             "next": wanted.cursor(shown[-1]["timestamp"], shown[-1]["id"]) if more else None,
         },
     )
+
+
+def searched_handle(text: str | None) -> Handle:
+    """Return the handle that a caller names. Raises Problem."""
+    if text is None:
+        raise refusal(
+            "handle", "Which customer? Give a handle: ?handle=%2B15551234567, ana@example.com, or kind:value."
+        )
+    try:
+        return searched(text)
+    except ValueError as error:
+        raise refusal("handle", f"handle: {error}.") from error
 
 
 def customer_id(request: Request) -> UUID:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 #: What each scope allows: a noun, and a verb on it.
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
+    "customers:write": "merge, link, split and unlink customers, and undo that",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
     "messages:read": "read the client's messages, and why one waits",
@@ -40,8 +41,9 @@ def _role(words: str, *scopes: str) -> Role:
 #: The roles. A credential with a role has the scopes that the role has in the running version.
 ROLES: dict[str, Role] = {
     "clerk": _role(
-        "answers customers: reads timelines, sends messages, records opt-outs",
+        "answers customers: reads timelines, sends messages, records opt-outs, merges and splits customers",
         "timeline:read",
+        "customers:write",
         "messages:read",
         "messages:write",
         "recipients:read",
@@ -68,8 +70,9 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines, reads and changes consents",
+        "answers people who ask about their data: reads timelines, reads and changes consents, merges and splits customers",
         "timeline:read",
+        "customers:write",
         "messages:read",
         "recipients:read",
         "recipients:write",
