@@ -20,6 +20,7 @@ COMMANDS = {
     "send": "Send a message, or a file of messages.",
     "messages": "Show the state of messages, explain why one waits, cancel or release them.",
     "timeline": "Print one customer's timeline.",
+    "customers": "Show customers with all their handles; merge, split and unlink them, and undo that.",
     "recipients": "Show and change recipients: consent by channel, and time zone.",
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",

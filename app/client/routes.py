@@ -279,6 +279,59 @@ class ChangedMessage(TypedDict):
     links: MessageLinks
 
 
+class Merge(TypedDict):
+    """The document Merge."""
+
+    customerId: CustomerIdOf
+    cause: NotRequired[Cause]
+    preview: NotRequired[Preview]
+
+
+class Link(TypedDict):
+    """The document Link."""
+
+    handle: str
+    cause: NotRequired[Cause]
+    preview: NotRequired[Preview]
+
+
+class Split(TypedDict):
+    """The document Split."""
+
+    handles: list[str]
+    cause: NotRequired[Cause]
+    preview: NotRequired[Preview]
+
+
+class Unlink(TypedDict):
+    """The document Unlink."""
+
+    handle: str
+    validFrom: str
+    cause: NotRequired[Cause]
+    preview: NotRequired[Preview]
+
+
+class Undo(TypedDict):
+    """The document Undo."""
+
+    cause: NotRequired[Cause]
+    preview: NotRequired[Preview]
+
+
+class Undone(TypedDict):
+    """The document Undone."""
+
+    eventId: str
+    undoes: str
+
+
+class Conflicts(TypedDict):
+    """The document Conflicts."""
+
+    conflicts: list[dict[str, Any]]
+
+
 class Clients(TypedDict):
     """The document Clients."""
 
@@ -553,6 +606,29 @@ class Attempt(TypedDict):
     error: Error | None
 
 
+class Belongings(TypedDict):
+    """The document Belongings."""
+
+    handles: list[Assigned]
+    interactions: dict[str, Any]
+    waitingMessages: int
+    consents: list[dict[str, Any]]
+    optedOut: dict[str, Any]
+
+
+class CustomerChange(TypedDict):
+    """The document CustomerChange."""
+
+    eventId: str
+    kind: Literal["merged", "split", "unlinked"]
+    at: str
+    customerId: str | None
+    otherCustomerId: str | None
+    undoneBy: str | None
+    evidence: dict[str, Any] | None
+    cause: str | None
+
+
 class Consent(TypedDict):
     """A recipient's consent on one channel. An opt-out of one list or group at a provider is not shown: the provider keeps it."""
 
@@ -589,6 +665,16 @@ class Problem(TypedDict):
     path: NotRequired[str]
 
 
+class Assigned(TypedDict):
+    """The document Assigned."""
+
+    handleId: str
+    kind: str
+    value: str | None
+    validFrom: str | None
+    validTo: str | None
+
+
 Channel: TypeAlias = "Literal['sms', 'email', 'push', 'voice', 'whatsapp', 'rcs', 'chat', 'iot']"
 
 Direction: TypeAlias = "Literal['inbound', 'outbound']"
@@ -610,9 +696,20 @@ Replay: TypeAlias = "dict[str, Any]"
 
 MessageRequests: TypeAlias = "MessageRequest | list[MessageRequest] | dict[str, Any]"
 
+
+class CustomerRecord(Belongings):
+    """The document CustomerRecord."""
+
+    customerId: CustomerIdOf
+    linksNotApplied: list[dict[str, Any]]
+    changes: list[CustomerChange]
+
+
+Decision: TypeAlias = "dict[str, Any]"
+
 ConsentChannel: TypeAlias = "Channel | Literal['*']"
 
-DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'customer.erased', 'provider_event.received']"
+DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'customer_change.undone', 'customer.erased', 'provider_event.received']"
 
 MessageState: TypeAlias = (
     "Literal['queued', 'held', 'sending', 'retrying', 'unanswered', 'sent', 'failed', 'expired', 'cancelled']"
@@ -620,9 +717,15 @@ MessageState: TypeAlias = (
 
 MessageLinks: TypeAlias = "dict[str, Any]"
 
+CustomerIdOf: TypeAlias = "str"
+
+Cause: TypeAlias = "str | None"
+
+Preview: TypeAlias = "bool"
+
 HandleKind: TypeAlias = "Literal['phone', 'email', 'user_id', 'whatsapp_user_id', 'chat_id', 'device_token', 'device_id', 'short_code', 'alphanumeric', 'sip', 'other']"
 
-EventType: TypeAlias = "Literal['MessageRequested', 'MessageHeld', 'MessageCancelled', 'MessageExpired', 'MessageQueued', 'UserMessageSent', 'MessageDelayed', 'MessageDelivered', 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageRead', 'MessageOpened', 'MessageClicked', 'MessageComplained', 'RecipientUnsubscribed', 'RecipientSubscribed', 'MessageReceived', 'MessageEdited', 'MessageDeleted', 'CallStarted', 'CallCompleted', 'CallFailed', 'CallRecorded', 'InteractionProcessing', 'InteractionCompleted', 'HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerErased', 'ProviderEventReceived']"
+EventType: TypeAlias = "Literal['MessageRequested', 'MessageHeld', 'MessageCancelled', 'MessageExpired', 'MessageQueued', 'UserMessageSent', 'MessageDelayed', 'MessageDelivered', 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageRead', 'MessageOpened', 'MessageClicked', 'MessageComplained', 'RecipientUnsubscribed', 'RecipientSubscribed', 'MessageReceived', 'MessageEdited', 'MessageDeleted', 'CallStarted', 'CallCompleted', 'CallFailed', 'CallRecorded', 'InteractionProcessing', 'InteractionCompleted', 'HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone', 'CustomerErased', 'ProviderEventReceived']"
 
 Reason: TypeAlias = "Literal['invalid_address', 'unreachable', 'blocked', 'spam', 'opted_out', 'content', 'rate', 'expired', 'account', 'unknown']"
 
@@ -846,6 +949,46 @@ def cancel_message(id: str) -> Call[ChangedMessage]:
 def release_message(id: str, body: dict[str, Any]) -> Call[ChangedMessage]:
     """Release a message: POST /v1/messages/{id}/release."""
     return Call("POST", f"/v1/messages/{part(id)}/release", body=body)
+
+
+def find_customer_record(*, handle: str) -> Call[CustomerRecord]:
+    """Find the customer who has a handle now: GET /v1/customers."""
+    return Call("GET", "/v1/customers", query={"handle": handle})
+
+
+def read_customer(id: str) -> Call[CustomerRecord]:
+    """Read a customer: GET /v1/customers/{id}."""
+    return Call("GET", f"/v1/customers/{part(id)}")
+
+
+def merge_customers(id: str, body: Merge) -> Call[Decision]:
+    """Merge another customer into this one: POST /v1/customers/{id}/merge."""
+    return Call("POST", f"/v1/customers/{part(id)}/merge", body=body)
+
+
+def link_handle(id: str, body: Link) -> Call[Decision]:
+    """Link a handle: merge the customer who has it into this one: POST /v1/customers/{id}/link."""
+    return Call("POST", f"/v1/customers/{part(id)}/link", body=body)
+
+
+def split_customer(id: str, body: Split) -> Call[Decision]:
+    """Make a new customer of some of the handles: POST /v1/customers/{id}/split."""
+    return Call("POST", f"/v1/customers/{part(id)}/split", body=body)
+
+
+def unlink_handle(id: str, body: Unlink) -> Call[Decision]:
+    """Give a handle to a new customer from a time on: POST /v1/customers/{id}/unlink."""
+    return Call("POST", f"/v1/customers/{part(id)}/unlink", body=body)
+
+
+def undo_customer_change(id: str, body: Undo) -> Call[Undone]:
+    """Undo a merge, a split or an unlinking: POST /v1/customer-changes/{id}/undo."""
+    return Call("POST", f"/v1/customer-changes/{part(id)}/undo", body=body)
+
+
+def list_customer_conflicts(*, limit: int | None = None) -> Call[Conflicts]:
+    """List links that contradict a split: GET /v1/customer-conflicts."""
+    return Call("GET", "/v1/customer-conflicts", query={"limit": limit})
 
 
 def list_clients() -> Call[Clients]:

@@ -64,7 +64,7 @@ def test_what_a_report_must_have_is_said() -> None:
     (sent,) = described("message.sent")
     assert sent["required"] == "`messageId`; one of `userId`, `handle`, `to`"
     (merged,) = described("CustomersMerged")
-    assert merged["required"] == "`customerId`, `customerIds`"
+    assert merged["required"] == "`customerId`, `customerIds`, `moved`, `kept`, `evidence`"
 
 
 def test_one_type_is_shown_in_full_and_an_unknown_one_refused() -> None:

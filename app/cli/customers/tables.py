@@ -1,0 +1,54 @@
+"""Prints customers, and what a decision on them moves."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from app.cli.support.terminal import add_row, minute, printable, table
+from schemas.typed_handles import typed
+
+
+def print_customer(found: dict[str, Any]) -> None:
+    """Print a customer of `app.customers.shown`."""
+    console = Console()
+    out = found["optedOut"]
+    counts = ", ".join(f"{channel} {number}" for channel, number in found["interactions"].items()) or "none"
+    console.print(Text(f"customer {found['customerId']}"))
+    console.print(Text(f"interactions: {counts}; waiting to be sent: {found['waitingMessages']}"))
+    console.print(Text(f"opted out on {out['handles']} of {out['of']} handles"))
+    console.print(_handles(found["handles"]))
+    if found["linksNotApplied"]:
+        links = table("link that does not apply", "of", "because")
+        for one in found["linksNotApplied"]:
+            why = "it contradicts a split" if one["refusedBy"] else "several people share a handle, or too many handles"
+            add_row(links, handle_words(one["other"]), handle_words(one["handle"]), why)
+        console.print(links)
+    if found["changes"]:
+        changes = table("decided", "what", "by", "event", whole=("event",))
+        for one in found["changes"]:
+            what = one["kind"] + (" (undone)" if one["undoneBy"] else "")
+            add_row(changes, minute(one["at"]), what, (one["evidence"] or {}).get("actor"), one["eventId"])
+        console.print(changes)
+
+
+def print_parts(decision: dict[str, Any]) -> None:
+    """Print what a decision moves and what stays."""
+    console = Console()
+    for name, part in (("moves", decision["moves"]), ("stays", decision["stays"])):
+        counts = ", ".join(f"{channel} {number}" for channel, number in part["interactions"].items()) or "none"
+        console.print(Text(f"{name}: interactions {counts}; waiting to be sent {part['waitingMessages']}"))
+        console.print(_handles(part["handles"]))
+    console.print(Text("Consents stay with their handles; messages on their way go to the addresses that they have."))
+
+
+def _handles(rows: list[dict[str, Any]]) -> Any:
+    shown = table("handle", "from", "until")
+    for one in rows:
+        add_row(shown, handle_words(one), minute(one["validFrom"]), minute(one["validTo"]))
+    return shown
+
+
+def handle_words(one: dict[str, Any]) -> str:
+    """Return a handle as it is typed."""
+    return printable(typed(one["kind"], one["value"]))

@@ -1,0 +1,108 @@
+"""/v1/customers and `threadline customers` on a real database: what they show, decide, refuse and redirect."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import orjson
+import pytest_asyncio
+
+from schemas.events import Handle
+from tests.conftest import Dsns
+from tests.integration.command_line import command, on_store
+from tests.integration.serving import ANA, Served, event, serving
+
+BOB = Handle("email", "bob@example.com")
+
+
+@pytest_asyncio.fixture
+async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
+    """The API on a fresh database with two customers, asked with a key that may decide."""
+    async with serving(postgres_dsn.service) as api:
+        await api.append(event("MessageReceived", "SM1", handle=ANA), event("MessageReceived", "SM2", 1, handle=BOB))
+        await api.ask_as("timeline:read", "customers:write")
+        yield api
+
+
+async def test_merge_split_and_undo(served: Served) -> None:
+    """Each answers what moved; the merged id redirects; the record shows handles, opt-outs and who decided."""
+    one, other = await served.customer(), await served.customer(BOB)
+    looked = await served.http.post(f"/v1/customers/{one}/merge", json={"customerId": str(other), "preview": True})
+    assert looked.status_code == 200 and looked.json()["eventId"] is None
+    assert looked.json()["moves"]["interactions"] == {"sms": 1}
+    assert await served.customer(BOB) == other
+    made = await served.http.post(f"/v1/customers/{one}/merge", json={"customerId": str(other), "cause": "one person"})
+    assert made.status_code == 200 and made.json()["customerId"] == str(one)
+    moved = await served.http.get(f"/v1/customers/{other}")
+    assert (moved.status_code, moved.headers["location"]) == (301, f"/v1/customers/{one}")
+    assert moved.json() == {"customerId": str(one)}
+    shown = (await served.http.get("/v1/customers", params={"handle": "bob@example.com"})).json()
+    assert shown["customerId"] == str(one)
+    assert [(row["kind"], row["value"]) for row in sorted(shown["handles"], key=lambda row: row["kind"])] == [
+        ("email", "bob@example.com"),
+        ("phone", ANA.value),
+    ]
+    assert shown["interactions"] == {"sms": 2} and shown["optedOut"] == {"handles": 0, "of": 2}
+    (change,) = shown["changes"]
+    assert (change["kind"], change["cause"], change["evidence"]["kind"]) == ("merged", "one person", "client_api")
+    parted = await served.http.post(f"/v1/customers/{one}/split", json={"handles": ["bob@example.com"]})
+    assert parted.status_code == 200 and str(await served.customer(BOB)) == parted.json()["customerId"]
+    undone = await served.http.post(f"/v1/customer-changes/{parted.json()['eventId']}/undo", json={})
+    assert undone.status_code == 200 and await served.customer(BOB) == one
+    linked = await served.http.post(f"/v1/customers/{one}/link", json={"handle": "bob@example.com"})
+    assert linked.json()["eventId"] is None and linked.json()["moves"]["handles"] == []
+
+
+async def test_unlinking_and_what_is_refused(served: Served) -> None:
+    """A number passes on from a time; what does not fit is refused with the reason, and nothing changes."""
+    one = await served.customer()
+    passed = await served.http.post(
+        f"/v1/customers/{one}/unlink", json={"handle": ANA.value, "validFrom": "2026-02-03T13:00:00Z"}
+    )
+    assert passed.status_code == 200, passed.text
+    assert str(await served.customer()) == passed.json()["customerId"] != str(one)
+    record = (await served.http.get(f"/v1/customers/{one}")).json()
+    assert record["handles"][0]["validTo"] == "2026-02-03T13:00:00Z" and record["interactions"] == {"sms": 1}
+    for path, body, status in (
+        (f"/v1/customers/{one}/unlink", {"handle": ANA.value, "validFrom": "2026-02-03T13:00:00Z"}, 409),
+        (f"/v1/customers/{one}/unlink", {"handle": ANA.value, "validFrom": "tomorrow"}, 400),
+        (f"/v1/customers/{one}/split", {"handles": [ANA.value]}, 409),
+        (f"/v1/customers/{one}/split", {"handles": ["bob@example.com"]}, 409),
+        (f"/v1/customers/{one}/split", {"handles": []}, 400),
+        (f"/v1/customers/{one}/split", {"handles": [1]}, 400),
+        (f"/v1/customers/{one}/merge", {"customerId": str(uuid4())}, 404),
+        (f"/v1/customers/{one}/merge", {"customerId": "x"}, 400),
+        (f"/v1/customers/{one}/merge", {"customer": str(one)}, 400),
+        (f"/v1/customers/{one}/merge", {"customerId": str(one), "cause": "x" * 1025}, 400),
+        (f"/v1/customers/{uuid4()}/merge", {"customerId": str(one)}, 404),
+        (f"/v1/customers/{one}/link", {"handle": "+15559999999"}, 404),
+        (f"/v1/customer-changes/{uuid4()}/undo", {}, 404),
+    ):
+        answer = await served.http.post(path, json=body)
+        assert answer.status_code == status, (path, body, answer.text)
+        assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+async def test_the_command_line_decides_too(served: Served, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """The same decisions by commands; a preview changes nothing; a refusal says why with exit code 1."""
+    environment = on_store(postgres_dsn.service, tmp_path)
+    one, other = await served.customer(), await served.customer(BOB)
+    found = await command("customers", "find", BOB.value, environment=environment)
+    assert found.out.strip() == str(other)
+    looked = await command("customers", "merge", ANA.value, BOB.value, "--preview", environment=environment)
+    assert looked.code == 0 and "moves: interactions sms 1" in looked.out
+    assert await served.customer(BOB) == other
+    made = await command("customers", "merge", ANA.value, BOB.value, "--yes", "--cause", "one", environment=environment)
+    assert made.code == 0 and made.out.strip().endswith(str(one)) and "threadline customers undo" in made.err
+    shown = await command("customers", "show", str(other), environment=environment)
+    assert "merged into" in shown.err and "bob@example.com" in shown.out and "opted out on 0 of 2 handles" in shown.out
+    parted = await command("customers", "split", str(one), BOB.value, "--json", environment=environment)
+    event_id = orjson.loads(parted.out)["eventId"]
+    undone = await command("customers", "undo", event_id, environment=environment)
+    assert undone.code == 0 and await served.customer(BOB) == one
+    again = await command("customers", "undo", event_id, environment=environment)
+    assert again.code == 1 and "undone before" in again.err
+    none = await command("customers", "conflicts", environment=environment)
+    assert none.code == 0 and "No conflicts." in none.out
+    wrong = await command("customers", "split", str(one), "+15550001111", "--yes", environment=environment)
+    assert wrong.code == 1 and "not this customer's" in wrong.err
