@@ -3,6 +3,8 @@
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -40,13 +42,30 @@ async def issuer() -> AsyncIterator[Issuer]:
         yield made
 
 
+#: What requests have to say, by the end of their path.
+BODIES: dict[str, Any] = {
+    "discard": {"reason": "a test"},
+    "merge": {"customerId": str(uuid4())},
+    "link": {"handle": ANA.value},
+    "split": {"handles": [ANA.value]},
+    "unlink": {"handle": ANA.value, "validFrom": "2026-02-03T04:05:06Z"},
+    "undo": {},
+}
+
+
 async def paths_of(served: Served) -> dict[str, str]:
     """Return the path of each route, with the ids of what the client `default` has."""
     customer = await served.customer()
     timeline = (await served.http.get(f"/api/customers/{customer}/interactions")).json()
     interaction = timeline["interactions"][0]["interactionId"]
     message = (await served.http.post(URL, json=SMS)).json()["messageId"]
-    ids = {"/api/customers": str(customer), "/api/interactions": interaction, "/v1/messages": message}
+    ids = {
+        "/api/customers": str(customer),
+        "/v1/customers": str(customer),
+        "/v1/customer-changes": str(uuid4()),
+        "/api/interactions": interaction,
+        "/v1/messages": message,
+    }
     (letter_id,) = (await ids_of(served)).values()
     ids |= {"/v1/clients": "default", "/v1/dead-letters": letter_id}
     paths = {}
@@ -61,7 +80,7 @@ async def asked(served: Served, name: str, path: str, token: str | None) -> http
     """Return the answer to a request of a route with this credential."""
     served.http.headers.pop("authorization", None)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    body = {"reason": "a test"} if path.endswith("/discard") else None
+    body = BODIES.get(path.rpartition("/")[2]) if path.startswith(("/v1/customer", "/v1/dead-letters")) else None
     return await served.http.request(name.partition(" ")[0], path, headers=headers, json=body)
 
 

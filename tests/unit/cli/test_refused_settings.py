@@ -27,6 +27,7 @@ USES: dict[str, tuple[str, ...]] = {
     "send": ("--to", "+15551234567", "hello"),
     "messages": ("show", ID),
     "timeline": ("+15551234567",),
+    "customers": ("show", "+15551234567"),
     "recipients": ("show", "+15551234567"),
     "clients": ("set", "default", "--file", "client.json"),
     "callbacks": ("list",),
