@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sql.pool import Pooled
+from sql.opening import Opening
 
 
 class Side(NamedTuple):
@@ -19,12 +19,14 @@ class Side(NamedTuple):
         return [row["id"] for row in sorted(self.assignments, key=lambda row: row["own_id"] != self.customer_id)]
 
 
-class CustomersStore(Pooled):
+class CustomersStore(Opening):
     """The store's part that reads customers."""
 
     async def customer_assignments(self, client_id: str, customer: UUID) -> Side | None:
         """Return a customer's assignments by its id or by that of one that was merged into it; None if there is none."""
-        rows = await self._rows("customer_assignments", {"client_id": client_id, "customers": [customer]})
+        rows = await self._opened(
+            await self._rows("customer_assignments", {"client_id": client_id, "customers": [customer]})
+        )
         return Side(rows[0]["customer_id"], rows) if rows else None
 
     async def customer_interactions(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
@@ -43,4 +45,4 @@ class CustomersStore(Pooled):
     async def customer_conflicts(self, client_id: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return the links that contradict a split, newest first: `since`, `refused_by`, and for each side kind, value and
         customer."""
-        return await self._rows("customer_conflicts", {"client_id": client_id, "limit": limit})
+        return await self._opened(await self._rows("customer_conflicts", {"client_id": client_id, "limit": limit}))

@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 from schemas.events import Event, Handle
 from sql.append import Appending, T
 from sql.customers import Side
-from sql.parameters import clean
+from sql.parameters import clean, record_of
 from sql.pool import Connection
+from sql.sealed import Sealed
 from sql.statements import statement
 
 #: Most handles of one customer (the function `most_handles` of the database), and as many as no person is likely to have.
@@ -84,7 +85,7 @@ class DecisionsStore(Appending):
             made = Decision(moves, stays, stays.customer_id, None)
             return await self._made(connection, client_id, "CustomersMerged", payload, by, made, only_look)
 
-        return await self._deciding(client_id, decide)
+        return await self._shown(await self._deciding(client_id, decide))
 
     async def split_customer(
         self, client_id: str, customer: UUID, handles: Sequence[UUID], by: Deciding, *, only_look: bool = False
@@ -111,7 +112,7 @@ class DecisionsStore(Appending):
                 connection, client_id, "CustomersSplit", payload, by, Decision(moves, stays, new, None), only_look
             )
 
-        return await self._deciding(client_id, decide)
+        return await self._shown(await self._deciding(client_id, decide))
 
     async def unlink_handle(
         self,
@@ -143,10 +144,9 @@ class DecisionsStore(Appending):
                 "validFrom": valid_from.astimezone(UTC),
             }
             made = Decision(Side(whole.customer_id, ends), whole, new, None)
-            handle = Handle(ends[0]["kind"], ends[0]["value"])
-            return await self._made(connection, client_id, "HandleUnlinked", payload, by, made, only_look, handle)
+            return await self._made(connection, client_id, "HandleUnlinked", payload, by, made, only_look, ends[0])
 
-        return await self._deciding(client_id, decide)
+        return await self._shown(await self._deciding(client_id, decide))
 
     async def undo_customer_change(self, client_id: str, event_id: UUID, by: Deciding) -> UUID:
         """Undo a merge, a split or an unlinking by its event, also after later ones; return the event of the undoing."""
@@ -164,14 +164,19 @@ class DecisionsStore(Appending):
         return await self._deciding(client_id, decide)
 
     async def _deciding(self, client_id: str, decide: Callable[[Connection], Awaitable[T]]) -> T:
-        # Now, since within the transaction it could wait for a connection that another one waits for.
-        await self._peppers_of({client_id})
-
         async def work(connection: Connection) -> T:
             await connection.execute(statement("customers_lock_one"), {"client_id": client_id}, prepare=True)
             return await decide(connection)
 
         return await self.transact(work)
+
+    async def _shown(self, decision: Decision) -> Decision:
+        moves, stays = decision.moves, decision.stays
+        opened = await self._opened([*moves.assignments, *stays.assignments])
+        count = len(moves.assignments)
+        return decision._replace(
+            moves=moves._replace(assignments=opened[:count]), stays=stays._replace(assignments=opened[count:])
+        )
 
     async def _made(
         self,
@@ -182,11 +187,11 @@ class DecisionsStore(Appending):
         by: Deciding,
         decision: Decision,
         only_look: bool,
-        handle: Handle | None = None,
+        of: Mapping[str, Any] | None = None,
     ) -> Decision:
         if only_look:
             return decision
-        return decision._replace(event_id=await self._append_decision(connection, client_id, type, payload, by, handle))
+        return decision._replace(event_id=await self._append_decision(connection, client_id, type, payload, by, of))
 
     async def _append_decision(
         self,
@@ -195,11 +200,18 @@ class DecisionsStore(Appending):
         type: str,
         payload: Mapping[str, Any],
         by: Deciding,
-        handle: Handle | None,
+        of: Mapping[str, Any] | None,
     ) -> UUID:
-        event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle, payload={**payload, **by.payload})
-        row = (event, client_id, datetime.now(UTC), None)
-        await self.write(connection, [row], await self._named([row]))
+        # Nothing in it is personal, so that nothing has to be sealed. `of`: the assignment of the handle that it is about.
+        handle = Handle(of["kind"], "") if of else None
+        event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle)
+        made = clean({**payload, **by.payload})
+        now = datetime.now(UTC)
+        record = record_of(
+            event, client_id, now, None, of["handle_id"] if of else None, None, event.source_event_id, made, None
+        )
+        sealed = Sealed([record], [of["handle_id"]] if of else [])
+        await self.write(connection, [(event, client_id, now, None)], sealed)
         found = await _all(
             connection, "event_of", {"client_id": client_id, "source": SOURCE, "id": event.source_event_id}
         )

@@ -72,10 +72,10 @@ async def conflicts_json(store: EventStore, client: str, limit: int) -> list[dic
         {
             "since": row["since"],
             "refusedBy": row["refused_by"],
-            "one": {"customerId": row["customer_id"], "handle": {"kind": row["kind"], "value": row["value"]}},
+            "one": {"customerId": row["customer_id"], "handle": {"kind": row["of_kind"], "value": row["of_value"]}},
             "other": {
                 "customerId": row["other_customer_id"],
-                "handle": {"kind": row["other_kind"], "value": row["other_value"]},
+                "handle": {"kind": row["kind"], "value": row["value"]},
             },
         }
         for row in await store.customer_conflicts(client, limit)

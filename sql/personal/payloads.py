@@ -1,4 +1,4 @@
-"""Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas, and decrypts them.
+"""Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas.
 
 Each marked value becomes a text `sealed:` and base64, whatever it was before: a list or an object as a whole. A text and not an
 object, since it costs half the bytes in the row, and since the texts that schemas and queries expect stay texts. A value at a
@@ -12,8 +12,7 @@ two different values is least is another choice than for the plain texts, and th
 keys that the schema of `content` does not list are sealed too.
 """
 
-from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -24,10 +23,11 @@ from schemas.personal import Marks, marks_of
 from sql.errors import Unstorable
 from sql.parameters import clean
 from sql.personal.keys import HandleKey
-from sql.sealing import Tampered
 
 #: What a sealed text begins with.
 PREFIX = "sealed:"
+#: Texts of at most `SHORT` characters are sealed once a key, at most `FEW` of them.
+SHORT, FEW = 64, 4
 #: The property whose value is sealed key by key.
 JOINED = "content"
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
@@ -37,9 +37,9 @@ _UNNAMED = "*"
 #: Changes the value of a place.
 Each = Callable[[bytes, Any], Any]
 #: Changes the name of a key of `content` that the schema does not list; returns the changed name and the plain one.
-Name = Callable[[str], tuple[str, str]]
+Name = Callable[[str], tuple[Any, str]]
 #: The place of such a name.
-_NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
+NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
 
 
 class Plan:
@@ -59,6 +59,17 @@ class Plan:
         #: Whether anything is personal here.
         self.touched = marks.whole or any(True for _ in marks.paths())
 
+    def finds(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether anything in a payload is personal."""
+        found: list[bytes] = []
+
+        def name(key: str) -> tuple[str, str]:
+            found.append(NAMES)
+            return key, key
+
+        walk(self, payload, lambda place, _: found.append(place), name)
+        return bool(found)
+
     def unnamed(self, name: str) -> bytes:
         """Return the place of a value under a key that the schema does not list, by its name as the store writes it."""
         if not name.isprintable():
@@ -73,35 +84,24 @@ def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
 
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
     type, Unstorable for what JSON cannot hold."""
-    seal = key.seal
 
     def each(place: bytes, value: Any) -> str:
-        return PREFIX + b2a_base64(seal(_json(value), place), newline=False).decode()
+        return seal_value(value, place, key)
 
-    return walk(plan_of(type), payload, each, lambda name: (each(_NAMES, name), name))
+    return walk(plan_of(type), payload, each, lambda name: (each(NAMES, name), name))
 
 
-def open_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
-    """Return the payload that was sealed. Raises NoKey; Tampered, also where a personal value is not sealed; SchemaError for an
-    unknown type."""
-
-    def each(place: bytes, value: Any) -> Any:
-        if value.__class__ is not str or not value.startswith(PREFIX):
-            where = place.partition(b"*:")[
-                0
-            ].decode()  # without a name that the schema does not list, which may be personal
-            raise Tampered(f"{where} holds personal data that is not sealed")
-        try:
-            sealed = a2b_base64(value[len(PREFIX) :], strict_mode=True)
-        except (NotBase64, ValueError) as error:  # ValueError: not ASCII
-            raise Tampered("it is not base64") from error
-        return orjson.loads(key.open(sealed, place))
-
-    def name(sealed: str) -> tuple[str, str]:
-        plain = each(_NAMES, sealed)
-        return plain, plain
-
-    return walk(plan_of(type), payload, each, name)
+def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
+    """Return any value as a sealed text. Short texts of few places are sealed once a key: most events of a handle repeat its address
+    and ours. Raises Unstorable."""
+    if value.__class__ is not str or len(value) > SHORT:
+        return PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+    known = key.sealed.get((place, value))
+    if known is None:
+        known = PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+        if len(key.sealed) < FEW:
+            key.sealed[place, value] = known
+    return known
 
 
 @cache

@@ -2,8 +2,9 @@
 -- given.
 SELECT
     asked.id AS asked, a.customer_id, a.id, a.own_id, a.handle_id,
-    nullif(a.valid_from, '-infinity') AS valid_from, nullif(a.valid_to, 'infinity') AS valid_to, h.kind, h.value
+    nullif(a.valid_from, '-infinity') AS valid_from, nullif(a.valid_to, 'infinity') AS valid_to, h.kind,
+    h.sealed AS value
 FROM (SELECT given AS id, present_customer(%(client_id)s, given) AS now FROM unnest(%(customers)s::uuid[]) AS given) AS asked
 JOIN assignments AS a ON a.customer_id = asked.now AND a.client_id = %(client_id)s
-JOIN handles AS h ON h.id = a.handle_id
+JOIN handles AS h ON h.id = a.handle_id AND h.erased_at IS NULL
 ORDER BY a.id

@@ -1,8 +1,8 @@
--- A customer's handles, those it had in the past too, by its id or by the id of one that was merged into it.
-SELECT DISTINCT ON (h.kind, h.value, h.id) h.id, a.customer_id, h.kind, h.value
+-- A customer's handles that were not erased, those it had in the past too, by its id or by the id of one that was merged into it.
+SELECT DISTINCT ON (h.id) h.id, a.customer_id, h.kind, h.sealed AS value
 FROM assignments AS a
 JOIN handles AS h ON h.id = a.handle_id
 WHERE a.customer_id =
 \ir customer_id.sql
-    AND a.client_id = %(client_id)s
-ORDER BY h.kind, h.value, h.id
+    AND a.client_id = %(client_id)s AND h.erased_at IS NULL
+ORDER BY h.id

@@ -2,4 +2,4 @@
 INSERT INTO assignments (id, handle_id, own_id, customer_id, client_id)
 SELECT h.id, h.id, h.customer_id, h.customer_id, h.client_id
 FROM threadline.handles AS h
-WHERE NOT EXISTS (SELECT FROM assignments AS a WHERE a.id = h.id)
+WHERE h.kind <> 'nobody' AND NOT EXISTS (SELECT FROM assignments AS a WHERE a.id = h.id)

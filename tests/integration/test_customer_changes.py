@@ -24,7 +24,8 @@ async def opened(dsns: Dsns) -> EventStore:
 
 
 async def customer(store: EventStore, handle: Handle) -> UUID:
-    return (await store.customer_of("default", handle.kind, handle.value))[0]["customer_id"]
+    id: UUID = (await store.customer_of("default", handle.kind, handle.value))[0]["customer_id"]
+    return id
 
 
 async def ids(store: EventStore, *handles: Handle) -> list[UUID]:

@@ -1,0 +1,73 @@
+"""Seals messages to be sent: request and error under the handle of the recipient, each address under its own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from schemas.personal import REQUEST
+from sql.handles import NOBODY, UNDATED, Owned, owned_by
+from sql.messages import NewMessage, Settled
+from sql.opening import Opening
+from sql.personal.keys import HandleKey
+from sql.personal.payloads import seal_payload, seal_value
+from sql.sealed import CAUSE, DIALLED, Sealing, sealed_error
+
+
+class SealedMessages(NamedTuple):
+    """Messages as `accept` reads them, and the handles that they name or are sealed under."""
+
+    messages: Sequence[tuple[Any, ...]]
+    handles: Sequence[UUID]
+
+
+class SealingMessages(Sealing, Opening):
+    """The part of the store that seals messages."""
+
+    async def _sealed_messages(self, messages: Sequence[NewMessage]) -> SealedMessages:
+        """Return messages as they are stored. Raises Unstorable for a request that cannot be."""
+        whose = [[owned_by(each.client_id, handle) for _, handle in each.handles] for each in messages]
+        # A message without an address ends at once, and is nobody's.
+        recipients = [
+            owned[0] if owned else Owned(each.client_id, NOBODY, UNDATED)
+            for each, owned in zip(messages, whose, strict=True)
+        ]
+        known = await self._handles({*recipients, *(one for owned in whose for one in owned)})
+        keys = {one: await self._key(one, at) for one, at in known.items()}
+        sealed = []
+        for each, owned, recipient in zip(messages, whose, recipients, strict=True):
+            handles = [
+                (channel, f"{handle.kind}\x1f{seal_value(handle.value, DIALLED, keys[one])}", known[one].id)
+                for (channel, handle), one in zip(each.handles, owned, strict=True)
+            ]
+            key = keys[recipient]
+            request = seal_payload(REQUEST, each.request, key)
+            row = each._replace(request=request, error=sealed_error(each.error, key), handles=[])
+            sealed.append((*row[_FIRST:_HANDLES], handles, *row[_HANDLES + 1 :]))
+        return SealedMessages(sealed, [each.id for each in known.values()])
+
+    async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
+        """Return outcomes with their causes and the texts of their errors sealed under the recipients of their messages; those of an
+        erased one are left out."""
+        worded = [each.id for each in settled if each.cause is not None or each.error is not None]
+        if not worded:
+            return settled
+        rows = await self._rows("recipients", {"ids": worded})
+        nobodies = {Owned(row["client_id"], NOBODY, UNDATED) for row in rows if row["handle_id"] is None}
+        known = await self._handles(nobodies)
+        whose = {str(row["id"]): row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id for row in rows}
+        keys = await self._keys_by_id(set(whose.values()))
+        return [_outcome(each, keys.get(whose[each.id]) if each.id in whose else None) for each in settled]
+
+
+def _outcome(settled: Settled, key: HandleKey | None) -> Settled:
+    cause, error = settled.cause, settled.error
+    if key is None:
+        return replace(settled, cause=None, error=error and error | {"text": None})
+    return replace(
+        settled, cause=None if cause is None else seal_value(cause, CAUSE, key), error=sealed_error(error, key)
+    )
+
+
+#: The fields of a NewMessage before those that `accept` reads, and the place of `handles`.
+_FIRST, _HANDLES = NewMessage._fields.index("client_id"), NewMessage._fields.index("handles")
