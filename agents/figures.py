@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from app.exposition import buckets_of
+from sql.customers import MANY
 
 if TYPE_CHECKING:
     from agents.health import WorkerHealth
@@ -20,6 +21,11 @@ def figures_of(health: "WorkerHealth") -> Iterator[Any]:
     yield GaugeMetricFamily("threadline_worker_uptime_seconds", "Since start.", time.time() - health.started)
     for name in ("records", "events", "requests", "duplicates", "dead_letters", "retries"):
         yield CounterMetricFamily(f"threadline_worker_{name}", f"{name} so far.", health.counts[name])
+    yield CounterMetricFamily(
+        "threadline_worker_large_customers",
+        f"Batches that changed a customer with more than {MANY} handles.",
+        health.counts["large_customers"],
+    )
     unknown = CounterMetricFamily(
         "threadline_worker_unknown_events",
         "Provider events of an unknown kind, kept as received.",

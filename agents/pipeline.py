@@ -22,6 +22,7 @@ from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
 from sql import DeadLetter, EventStore, Row, references_of
+from sql.customers import MANY
 from webhooks.spans import trace_of
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,7 @@ class Pipeline:
         appended = await self.store.append(rows, raw, letters, replays_of(outcomes))
         self.health.counts["events"] += appended.appended
         self.health.counts["duplicates"] += appended.duplicates
+        self.health.counts["large_customers"] += appended.largest > MANY
         self.health.counts["dead_letters"] += len(letters)
 
     async def _append_alone(self, outcome: RecordOutcome, error: Exception) -> None:

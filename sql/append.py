@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import AsyncCursor
@@ -26,6 +26,14 @@ LARGE = 1 << 18
 _END = (1 << 63) - 1
 
 T = TypeVar("T")
+
+
+class Written(NamedTuple):
+    """The cursor whose row will have the number of events `appended`, and how many handles the largest customer has that they
+    changed."""
+
+    cursor: AsyncCursor[DictRow]
+    largest: int
 
 
 class Appending(SealingMessages):
@@ -52,27 +60,28 @@ class Appending(SealingMessages):
         block = await _block(raw) if raw else None
         letters = letters_of(dead) if dead else None
 
-        async def once() -> AsyncCursor[DictRow]:
+        async def once() -> Written:
             sealed = await self._sealed(rows)
             return await self.transact(lambda connection: work(connection, sealed))
 
-        async def work(connection: Connection, sealed: Sealed) -> AsyncCursor[DictRow]:
+        async def work(connection: Connection, sealed: Sealed) -> Written:
             if block:
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            cursor = await _write(connection, sealed, _links(rows), kept=bool(raw))
+            written = await _write(connection, sealed, _links(rows), kept=bool(raw))
             if replays:
-                await note_replays(connection, replays, await repeated_places(cursor))
-            return cursor
+                await note_replays(connection, replays, await repeated_places(written.cursor))
+            return written
 
         # Fetched only now: within the transaction it would be a round trip of its own.
-        counts = await (await self.afresh(once)).fetchone()
+        written = await self.afresh(once)
+        counts = await written.cursor.fetchone()
         assert counts is not None
         appended = int(counts["appended"])
         if places := counts["repeated"]:
             appended += await self.afresh(lambda: self._append_differing(rows, places, counts["block"], replays))
-        return Appended(appended, len(rows) - appended)
+        return Appended(appended, len(rows) - appended, written.largest)
 
     async def _append_differing(
         self, all_rows: Sequence[Row], places: Sequence[int], block: int | None, replays: Sequence[Replayed]
@@ -87,7 +96,7 @@ class Appending(SealingMessages):
         variants = [(one["variant"], one["joined"]) for one in differing]
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = await _write(connection, again, True, block=block, variants=variants)
+            cursor = (await _write(connection, again, True, block=block, variants=variants)).cursor
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -154,27 +163,28 @@ async def _write(
     kept: bool = False,
     block: int | None = None,
     variants: Sequence[tuple[str, bool]] = (),
-) -> AsyncCursor[DictRow]:
-    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this
+) -> Written:
+    """Append and project. `kept`: this
     transaction stored their raw records; else `block` is the block that holds them. `variants`: they are repeated events
     that differ, by these."""
     cursor = connection.cursor(binary=True)
     events = json(events_of(sealed.records, variants))
     parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
     await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
+    largest = 0
     if linking:
         recorded = await cursor.fetchone()
         assert recorded is not None
-        await _project(connection, recorded, bool(variants))
+        largest = await _project(connection, recorded, bool(variants))
         await cursor.scroll(-1)
-    return cursor
+    return Written(cursor, largest)
 
 
-async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> None:
+async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> int:
     """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
-    they link."""
+    they link. Return how many handles the largest customer has that this changed."""
     if not recorded["appended"]:
-        return
+        return 0
     xid = recorded["xid"]
     span = {"after_xid": xid, "after_position": 0, "upto_xid": xid, "upto_position": _END}
     if varied or recorded["unlinked"]:
@@ -188,8 +198,7 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
         # Before the fold: a transaction that waits for the lock must not hold interactions that the lock's holder waits for.
         await connection.execute(statement("customers_lock"), span, prepare=True)
     await connection.execute(statement("project"), span, prepare=True)
-    if recorded["relating"]:
-        await relate(connection, span)
+    return await relate(connection, span) if recorded["relating"] else 0
 
 
 #: The statements that link a range of the log, in order.

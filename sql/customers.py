@@ -6,6 +6,9 @@ from uuid import UUID
 
 from sql.opening import Opening
 
+#: Most handles of one customer (the function `most_handles` of the database), and as many as hardly any person has.
+MOST, MANY = 1000, 50
+
 
 class Side(NamedTuple):
     """A customer, and those of its assignments that are asked for."""

@@ -12,14 +12,12 @@ from uuid import UUID, uuid4
 
 from schemas.events import Event, Handle
 from sql.append import Appending, T
-from sql.customers import Side
+from sql.customers import MOST, Side
 from sql.parameters import clean, record_of
 from sql.pool import Connection
 from sql.sealed import Sealed
 from sql.statements import statement
 
-#: Most handles of one customer (the function `most_handles` of the database), and as many as no person is likely to have.
-MOST, MANY = 1000, 50
 #: What makes decisions.
 SOURCE = "threadline"
 

@@ -66,7 +66,9 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The numbers of new and of repeated events in a batch."""
+    """The numbers of new and of repeated events in a batch, and how many handles the largest customer has that they changed (0:
+    they changed none)."""
 
     appended: int
     duplicates: int
+    largest: int = 0

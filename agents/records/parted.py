@@ -9,6 +9,7 @@ from agents.health import WorkerHealth, worded
 from agents.records.letters import MOST_ITEMS, REASON, stub_of
 from agents.records.outcome import RecordOutcome
 from sql import DeadLetter, EventStore, Replayed, Row
+from sql.customers import MANY
 
 #: The most bytes of one transaction, or of dead letters published at once. A larger record goes alone.
 BYTES = 8 << 20
@@ -70,6 +71,7 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
         appended = await store.append(some, raw)
         health.counts["events"] += appended.appended
         health.counts["duplicates"] += appended.duplicates
+        health.counts["large_customers"] += appended.largest > MANY
         if outcome.replay is not None:
             outcome.replay.events += appended.appended
         kept.extend(some)

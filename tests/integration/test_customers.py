@@ -18,7 +18,7 @@ from app.sending.consent import consent_event, learned
 from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import EventStore, Row
-from sql.decisions import MOST
+from sql.customers import MOST
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.fixtures import accounts
