@@ -15,7 +15,7 @@ from schemas.numbering import canonical
 
 LINKED = "HandleLinked"
 #: The evidence of a link: one event stated both handles. The event's webhook is that of the link.
-EVIDENCE = "provider_states_both"
+EVIDENCE = {"kind": "provider_states_both"}
 #: Handles of one event that are linked, at most: a person has not more in one webhook.
 MOST = 16
 

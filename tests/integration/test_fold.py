@@ -214,7 +214,7 @@ async def test_only_its_writer_changes_a_message(postgres_dsn: Dsns, seed: int) 
     the same customer does, and so does what names nobody."""
     ana, stranger, chat = Handle("phone", "+15559999999"), Handle("phone", "+15550000001"), Handle("chat_id", "x:ana")
     link = Event("HandleLinked", "twilio", "l", handle=ana, payload={
-        "handles": [{"kind": one.kind, "value": one.value} for one in (chat, ana)], "evidence": "provider_states_both",
+        "handles": [{"kind": one.kind, "value": one.value} for one in (chat, ana)], "evidence": {"kind": "provider_states_both"},
     })  # fmt: skip
     rows = [
         by("MessageReceived", 1, ana, "pay Ana"), by("MessageEdited", 9, stranger, "pay Mallory"),

@@ -31,7 +31,7 @@ def test_a_link_names_both_and_its_evidence() -> None:
     assert link.occurred_at is None and link.provider_message_id is None
     assert link.payload == {
         "handles": [{"kind": "phone", "value": "+15551234567"}, {"kind": "whatsapp_user_id", "value": "US.1"}],
-        "evidence": "provider_states_both",
+        "evidence": {"kind": "provider_states_both"},
     }
     validate(link.type, link.payload)
     assert linked(told(NUMBER, handle=USER, id="2")) == [link]

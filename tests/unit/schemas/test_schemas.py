@@ -35,7 +35,7 @@ FITS: list[tuple[str, dict[str, Any]]] = [
         "HandleLinked",
         {
             "handles": [{"kind": "phone", "value": "+15551234567"}, {"kind": "whatsapp_user_id", "value": "US.1"}],
-            "evidence": "provider_states_both",
+            "evidence": {"kind": "provider_states_both"},
         },
     ),
 ]
@@ -67,7 +67,7 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("MessageFailed", {"error": {"reason": "bad luck"}}, "$.error.reason", "must be one of: invalid_address"),
     ("MessageDelivered", {"segments": -1}, "$.segments", "must be at least 0"),
     ("MessageDelivered", {f"k{i}": i for i in range(300)}, "$", "more than 256 keys"),
-    ("HandleLinked", {"evidence": "provider_states_both"}, "$.handles", "is required"),
+    ("HandleLinked", {"evidence": {"kind": "provider_states_both"}}, "$.handles", "is required"),
     ("MessageDelivered", [], "$", "must be an object, not a list"),
     ("MessageDelivered", None, "$", "must be an object, not null"),
     ("MessageDelivered", {1: 2}, "$", "cannot be written as JSON"),
