@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -92,6 +93,7 @@ async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place)
         "after_position": after[1],
         "upto_xid": upto[0],
         "upto_position": upto[1],
+        "since": datetime.min.replace(tzinfo=UTC),
     }
     if (await _one(connection, "linking", span))["linking"]:
         for name in LINKING:

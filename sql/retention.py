@@ -43,6 +43,7 @@ ENDED_ELSEWHERE = {
 #: Tables whose rows do not end, and why.
 WITHOUT_END = {
     "events": "the log, from which everything else is computed",
+    "event_ids": "what makes twice once, without a time window",
     "interactions": "computed from the log",
     "interaction_links": "computed from the log",
     "handles": "the key of addresses to the log: without a row, what the log says of that handle can be tied to nobody",

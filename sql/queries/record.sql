@@ -18,4 +18,4 @@ SELECT
         WHERE theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in
     ) AS unlinked,
     EXISTS (SELECT FROM fresh WHERE type = 'HandleLinked') AS relating,
-    pg_current_xact_id()::text::bigint AS xid
+    pg_current_xact_id()::text::bigint AS xid, now() AS recorded_at
