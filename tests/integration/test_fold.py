@@ -27,7 +27,7 @@ ASSIGNMENTS = "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY handle_
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
 #: The ids of handles stay, since they are random.
 EMPTY = (
-    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.assignments, "
+    "TRUNCATE threadline.events, threadline.event_ids, threadline.interactions, threadline.interaction_links, threadline.assignments, "
     "threadline.handle_links, threadline.consents; "
     "INSERT INTO threadline.assignments SELECT id, customer_id, client_id FROM threadline.handles"
 )
