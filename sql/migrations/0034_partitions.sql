@@ -146,3 +146,15 @@ GRANT EXECUTE ON FUNCTION ensure_event_partitions(integer) TO threadline_service
 GRANT SELECT, INSERT ON events, event_ids TO threadline_service;
 GRANT SELECT ON events_default, event_partitions TO threadline_service;
 GRANT SELECT ON events, event_ids, event_partitions TO threadline_reader;
+
+-- How far a rebuild has come: a row a part, of which 0 links and the others fold. A killed rebuild goes on from here.
+CREATE TABLE threadline_rebuild.progress (
+    xid bigint NOT NULL DEFAULT 0,
+    position bigint NOT NULL DEFAULT 0,
+    events bigint NOT NULL DEFAULT 0,
+    part smallint NOT NULL,
+    made_with text NOT NULL,
+    CONSTRAINT progress_pkey PRIMARY KEY (part)
+);
+
+COMMENT ON COLUMN threadline_rebuild.progress.made_with IS 'The digest of the statements that began it: others begin anew.';

@@ -107,7 +107,7 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list
     assert seen[0] == seen[1] == seen[2]
 
     before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)]
-    assert await rebuild(postgres_dsn.owner) == len(rows)
+    assert await rebuild(postgres_dsn.owner, processes=2) == len(rows)
     assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)] == before
 
 
