@@ -158,3 +158,23 @@ CREATE TABLE threadline_rebuild.progress (
 );
 
 COMMENT ON COLUMN threadline_rebuild.progress.made_with IS 'The digest of the statements that began it: others begin anew.';
+
+-- The files of archived months. A month is archived part by part; its partition is dropped when all parts were read back, and may be
+-- restored from them.
+CREATE TABLE archive_files (
+    month date NOT NULL,
+    events bigint NOT NULL,
+    last_xid bigint NOT NULL,
+    last_position bigint NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT now(),
+    verified_at timestamptz,
+    part integer NOT NULL,
+    file text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT archive_files_pkey PRIMARY KEY (month, part)
+);
+
+COMMENT ON COLUMN archive_files.digest IS 'SHA-256 of the rows as CSV, in the order of the log.';
+COMMENT ON COLUMN archive_files.last_position IS 'With last_xid the place in the log of its last event.';
+
+GRANT SELECT ON archive_files TO threadline_service, threadline_reader;
