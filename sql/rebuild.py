@@ -8,6 +8,7 @@ that a link moves to another part would else be passed over by both.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import date
 
 import psycopg
 from psycopg import AsyncConnection
@@ -33,11 +34,19 @@ from sql.folding import (
 )
 from sql.statements import statement
 
-__all__ = ["Progress", "RebuildError", "rebuild"]
+__all__ = ["MonthsMissing", "Progress", "RebuildError", "rebuild"]
 
 #: Tries to get the lock for the swap, each within a lock timeout, and seconds between them, in which transactions that waited
 #: behind us can run.
 TRIES, PATIENCE, PAUSE = 20, "2s", 2.0
+
+
+class MonthsMissing(RebuildError):
+    """Some `months` of the log are only in the archive."""
+
+    def __init__(self, months: Sequence[date]) -> None:
+        super().__init__(f"archived months must be restored first: {', '.join(f'{month:%Y-%m}' for month in months)}")
+        self.months = months
 
 
 async def rebuild(owner_dsn: str, progress: Progress = lambda what, done, total: None, processes: int = 1) -> int:
@@ -46,12 +55,16 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda what, done, total:
 
     Events may be appended meanwhile; writers wait only at the end, while the last events are folded and the tables
     swapped. A killed rebuild leaves the live tables unchanged; the next one goes on where it was, with as many parts as it had,
-    or begins anew where the schema or the statements are others by now. Raises RebuildError if another rebuild runs, or if
-    the lock for the swap is not available.
+    or begins anew where the schema or the statements are others by now. Raises MonthsMissing if
+    some of the log is only in the archive, RebuildError if another rebuild or archive runs, or if the lock for the swap is not
+    available.
     """
     async with await _connect(owner_dsn, PATIENCE) as connection:
         if not (await one(connection, "rebuild_lock"))["mine"]:
-            raise RebuildError("another rebuild (or a migration) of this database is under way")
+            raise RebuildError("another rebuild (or a migration, or an archive) of this database is under way")
+        months = await (await connection.execute(statement("archive_months"), {"after_months": 0})).fetchall()
+        if missing := [row["month"] for row in months if row["name"] is None]:
+            raise MonthsMissing(missing)
         try:
             await _begin(connection, processes)
         except psycopg.errors.LockNotAvailable as error:

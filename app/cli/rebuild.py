@@ -11,9 +11,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.cli.archive import opened
 from app.cli.migrate import owner_dsn
-from sql.rebuild import RebuildError
+from app.settings.loading import load
+from sql.archive import ArchiveError
+from sql.rebuild import MonthsMissing, RebuildError
 from sql.rebuild import rebuild as rebuild_from_log
+from webhooks.blobs import StoreMisconfigured
 
 #: Seconds between two lines of progress where standard output is not a terminal.
 EVERY = 5.0
@@ -27,14 +31,24 @@ def rebuild(
 ) -> int:
     """Rebuild the interactions from the event log, in a table beside the live one, then swap the two.
 
-    Events may keep coming. One that was killed goes on where it was. Exit code 1 where it fails; the live table is then
+    Months that are archived are brought back for it, and dropped again afterwards: the database needs the room for them. Events
+    may keep coming. One that was killed goes on where it was. Exit code 1 where it fails; the live table is then
     unchanged.
     """
     dsn, console, began = owner_dsn(), Console(), time.monotonic()
     work = draw_bar if console.is_terminal else print_lines
     try:
-        done = work(dsn, console, processes)
-    except (RebuildError, psycopg.Error) as error:
+        try:
+            done = work(dsn, console, processes)
+        except MonthsMissing as missing:
+            with opened(load()) as archive:
+                for month in missing.months:
+                    archive.restore(month)
+            done = work(dsn, console, processes)
+            with opened(load()) as archive:
+                for month in missing.months:
+                    archive.drop(month, attached=True)
+    except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error) as error:
         print(f"Not rebuilt; the timelines are unchanged: {error}", file=sys.stderr)
         return 1
     took = time.monotonic() - began

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import psycopg
 import pyarrow as pa
@@ -25,7 +25,7 @@ from sql.statements import statement
 PART, TRIES, PAUSE = 1_000_000, 20, 2.0
 
 #: Called after each step with its month and what was done, in words.
-Note = Callable[[date, str], None]
+Note = Callable[[date, str], object]
 _BEGINNING: dict[str, Any] = {"after_xid": 0, "after_position": 0, "limit": 0, "columns": []}
 
 
@@ -98,7 +98,7 @@ class Archive:
             for row in self._file_rows(month):
                 file = self._fetched(row)
                 into = self._statements(month, columns=columns_of(file))["copy_in"]
-                with self._db.cursor().copy(cast(LiteralString, into)) as copy:
+                with self._db.cursor().copy(into) as copy:
                     for rows in read(file):
                         copy.write(rows)
                 file.unlink()
@@ -115,13 +115,15 @@ class Archive:
             part += 1
             file = self._folder / "part"
             after = self._statements(month, after_xid=place[0], after_position=place[1], limit=PART)
-            with self._db.cursor().copy(cast(LiteralString, after["copy_out"])) as copy:
+            with self._db.cursor().copy(after["copy_out"]) as copy:
                 written = write((bytes(row) for row in copy), columns, file)
             if not written.events:
                 return
             name = f"{month:%Y-%m}/{part:05}.parquet"
             self._files.put(name, file)
-            self._db.execute(statement("archive_note"), {"month": month, "part": part, "file": name} | written._asdict())
+            self._db.execute(
+                statement("archive_note"), {"month": month, "part": part, "file": name} | written._asdict()
+            )
             self._note(month, f"wrote {name}: {written.events:,} events")
             place = written.last_xid, written.last_position
 
@@ -150,16 +152,18 @@ class Archive:
         since = datetime(month.year, month.month, 1, tzinfo=UTC)
         until = since.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
         row = self._db.execute(statement("archive_blocked"), {"since": since, "until": until}).fetchone()
-        return str(row["reason"]) if row else None
+        return row["reason"] if row else None
 
     def _file_rows(self, month: date) -> list[DictRow]:
         return self._db.execute(statement("archive_files"), {"month": month}).fetchall()
 
     def _statements(self, month: date, **parameters: Any) -> DictRow:
-        return self._db.execute(statement("archive_statements"), _BEGINNING | {"month": month} | parameters).fetchall()[0]
+        return self._db.execute(statement("archive_statements"), _BEGINNING | {"month": month} | parameters).fetchall()[
+            0
+        ]
 
     def _run(self, text: str) -> psycopg.Cursor[DictRow]:
-        return self._db.execute(cast(LiteralString, text))
+        return self._db.execute(text)
 
     def _locked(self, text: str) -> None:
         """Run a statement that needs a lock which readers and writers of the log hold too, for a moment each."""
@@ -169,5 +173,7 @@ class Archive:
                 return
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 if attempt == TRIES:
-                    raise ArchiveError("the log is in use all the time: the lock to drop a month was not available") from error
+                    raise ArchiveError(
+                        "the log is in use all the time: the lock to drop a month was not available"
+                    ) from error
                 time.sleep(PAUSE)
