@@ -18,7 +18,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
 from sql.archive import ArchiveError, Files
-from sql.archive.parquet import columns_of, digest_of, read, write
+from sql.archive.parquet import checksum_of, columns_of, digest_of, read, write
 from sql.statements import statement
 
 #: Events of one file, and tries to get the lock to detach a partition, with seconds between them.
@@ -141,7 +141,7 @@ class Archive:
         file = self._folder / "back"
         self._files.get(row["file"], file)
         try:
-            same = digest_of(file) == row["digest"]
+            same = checksum_of(file) == row["checksum"] and digest_of(file) == row["digest"]
         except (OSError, pa.ArrowException) as error:
             raise ArchiveError(f"{row['file']} cannot be read: {error}") from error
         if not same:

@@ -5,7 +5,7 @@ what the database had, whatever Parquet did with it; and COPY takes it as it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -28,10 +28,12 @@ _UTC = pa.timestamp("us", "UTC")
 
 
 class Written(NamedTuple):
-    """What a file has: how many events, the digest of their CSV, and the place of the last (0, 0 where there are none)."""
+    """What a file has: how many events, the digest of their CSV, that of the file, and the place of the last event (0, 0 where
+    there are none)."""
 
     events: int
     digest: bytes
+    checksum: bytes
     last_xid: int
     last_position: int
 
@@ -56,7 +58,7 @@ def write(rows: Iterable[bytes], columns: Mapping[str, str], file: Path) -> Writ
             writer.write_table(table, row_group_size=len(table))
             events += len(table)
             last = table["xid"][-1].as_py(), table["position"][-1].as_py()
-    return Written(events, digest.digest(), *last)
+    return Written(events, digest.digest(), checksum_of(file), *last)
 
 
 def columns_of(file: Path) -> list[str]:
@@ -81,6 +83,12 @@ def read(file: Path) -> Iterator[bytes]:
                 csv.WriteOptions(include_header=False, quoting_style="all_valid"),
             )
             yield out.getvalue()
+
+
+def checksum_of(file: Path) -> bytes:
+    """Return the digest of a file as it is, which also covers what is not read here, such as statistics. Raises OSError."""
+    with file.open("rb") as opened:
+        return file_digest(opened, "sha256").digest()
 
 
 def digest_of(file: Path) -> bytes:

@@ -171,10 +171,12 @@ CREATE TABLE archive_files (
     part integer NOT NULL,
     file text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
+    checksum bytea NOT NULL,
     CONSTRAINT archive_files_pkey PRIMARY KEY (month, part)
 );
 
 COMMENT ON COLUMN archive_files.digest IS 'SHA-256 of the rows as CSV, in the order of the log.';
+COMMENT ON COLUMN archive_files.checksum IS 'SHA-256 of the file.';
 COMMENT ON COLUMN archive_files.last_position IS 'With last_xid the place in the log of its last event.';
 
 GRANT SELECT ON archive_files TO threadline_service, threadline_reader;
