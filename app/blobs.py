@@ -27,7 +27,7 @@ def stores_of(settings: Settings) -> tuple[Folder, Blobs]:
     """Return the folder where bodies arrive, and the store, which is the same folder if no bucket is set. Raises
     StoreMisconfigured for a bucket without credentials."""
     folder = Folder(settings.blobs_folder, settings.blobs.max_bytes)
-    bucket = _bucket(settings)
+    bucket = bucket_of(settings)
     if bucket is None:
         return folder, folder
     return folder, S3(bucket, folder, settings.blobs.max_bytes, sweeping=settings.blobs.s3.sweep)
@@ -51,7 +51,8 @@ def refusal(settings: Settings) -> str | None:
     return None
 
 
-def _bucket(settings: Settings) -> Bucket | None:
+def bucket_of(settings: Settings) -> Bucket | None:
+    """Return the bucket, or None if none is set. Raises StoreMisconfigured for one without credentials."""
     s3 = settings.blobs.s3
     if s3.bucket is None:
         return None

@@ -186,7 +186,13 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
     if not recorded["appended"]:
         return 0
     xid = recorded["xid"]
-    span = {"after_xid": xid, "after_position": 0, "upto_xid": xid, "upto_position": _END}
+    span = {
+        "after_xid": xid,
+        "after_position": 0,
+        "upto_xid": xid,
+        "upto_position": _END,
+        "since": recorded["recorded_at"],
+    }
     if varied or recorded["unlinked"]:
         await connection.execute(statement("link_lock"), span, prepare=True)
         left = None

@@ -1,109 +1,164 @@
-"""Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them."""
+"""Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them.
+
+References are linked first, by one process: then all events of an interaction are known to be its events, and any number of
+processes fold the log side by side, each the interactions of its part. Each part's place in the log is kept in the transaction
+that folds, so that a killed rebuild goes on from there. Links are made only while all parts are at one place: an interaction
+that a link moves to another part would else be passed over by both.
+"""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import date
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from sql.append import LINKING
-from sql.relating import relate
+from sql.folding import (
+    CHUNK,
+    END,
+    LINKS,
+    Part,
+    Place,
+    Progress,
+    RebuildError,
+    fold,
+    fold_until,
+    horizon_of,
+    link,
+    link_until,
+    made_with,
+    one,
+    parts_of,
+    span_of,
+)
 from sql.statements import statement
 
-#: Events folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
-CHUNK = 5_000
-#: Tries to get the lock for the swap, each within the lock timeout of `rebuild_session`, and seconds between them, in
-#: which transactions that waited behind us can run.
-TRIES, PAUSE = 20, 2.0
-_END = (1 << 63) - 1
+__all__ = ["MonthsMissing", "Progress", "RebuildError", "rebuild"]
 
-Progress = Callable[[int, int], None]
+#: Tries to get the lock for the swap, each within a lock timeout, and seconds between them, in which transactions that waited
+#: behind us can run.
+TRIES, PATIENCE, PAUSE = 20, "2s", 2.0
 
 
-class RebuildError(Exception):
-    """The rebuild failed; the message says why. The live tables are unchanged."""
+class MonthsMissing(RebuildError):
+    """Some `months` of the log are only in the archive."""
+
+    def __init__(self, months: Sequence[date]) -> None:
+        super().__init__(f"archived months must be restored first: {', '.join(f'{month:%Y-%m}' for month in months)}")
+        self.months = months
 
 
-async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None) -> int:
-    """Rebuild the projections; return how many events were folded. `progress(done, total)` is called after each chunk.
+async def rebuild(owner_dsn: str, progress: Progress = lambda what, done, total: None, processes: int = 1) -> int:
+    """Rebuild the projections by so many processes of the database; return how many events were folded. `progress` is called
+    after each chunk.
 
     Events may be appended meanwhile; writers wait only at the end, while the last events are folded and the tables
-    swapped. A killed rebuild leaves the live tables unchanged, and the next one starts from the beginning. Raises
-    RebuildError if another rebuild runs, or if the lock for the swap is not available.
+    swapped. A killed rebuild leaves the live tables unchanged; the next one goes on where it was, with as many parts as it had,
+    or begins anew where the schema or the statements are others by now. Raises MonthsMissing if
+    some of the log is only in the archive, RebuildError if another rebuild or archive runs, or if the lock for the swap is not
+    available.
     """
-    connect = AsyncConnection[DictRow].connect(owner_dsn, autocommit=True, row_factory=dict_row)
-    async with await connect as connection:
-        if not (await _one(connection, "rebuild_lock"))["mine"]:
-            raise RebuildError("another rebuild (or a migration) of this database is under way")
-        await connection.execute(statement("rebuild_session"))
-        await connection.execute(statement("rebuild_start"))
-        await connection.execute(statement("rebuild_assign"))
-        total = (await _one(connection, "rebuild_total"))["total"]
-        done, place = await _fold_settled(connection, (0, 0), 0, total, progress)
-        await connection.execute(statement("rebuild_analyze"))
+    async with await _connect(owner_dsn, PATIENCE) as connection:
+        if not (await one(connection, "rebuild_lock"))["mine"]:
+            raise RebuildError("another rebuild (or a migration, or an archive) of this database is under way")
+        months = await (await connection.execute(statement("archive_months"), {"after_months": 0})).fetchall()
+        if missing := [row["month"] for row in months if row["name"] is None]:
+            raise MonthsMissing(missing)
+        try:
+            await _begin(connection, processes)
+        except psycopg.errors.LockNotAvailable as error:
+            raise RebuildError("what a killed rebuild has left is still running: try again in a moment") from error
+        total = (await one(connection, "rebuild_total"))["total"]
         for attempt in range(1, TRIES + 1):
+            done = await _settle(connection, owner_dsn, processes, total, progress)
+            if attempt == 1:
+                await connection.execute(statement("rebuild_analyze"))
             try:
-                async with connection.transaction():
-                    await connection.execute(statement("rebuild_close"))
-                    await connection.execute(statement("rebuild_assign"))
-                    last = await _fold(connection, place, (_END, _END))
-                    await connection.execute(statement("rebuild_swap"))
+                done += await _close(connection)
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 if attempt == TRIES:
                     raise RebuildError(
                         "the tables are in use all the time: the lock to swap them was not available"
                     ) from error
                 await asyncio.sleep(PAUSE)
-                done, place = await _fold_settled(connection, place, done, total, progress)
             else:
-                progress(done + last, max(total, done + last))
-                return done + last
+                progress("folded", done, max(total, done))
+                return done
     raise AssertionError("unreachable")
 
 
-Place = tuple[int, int]
+async def _connect(owner_dsn: str, lock_timeout: str) -> AsyncConnection[DictRow]:
+    """Return a connection that writes the tables beside the live ones."""
+    connection = await AsyncConnection[DictRow].connect(owner_dsn, autocommit=True, row_factory=dict_row)
+    await connection.execute(statement("rebuild_session"), {"lock_timeout": lock_timeout})
+    return connection
 
 
-async def _fold_settled(
-    connection: AsyncConnection[DictRow], place: Place, done: int, total: int, progress: Progress
-) -> tuple[int, Place]:
-    """Fold events up to the horizon, chunk by chunk, until the last chunk is not full; return their number and the
-    place."""
-    while True:
-        horizon = (await _one(connection, "horizon"))["horizon"]
-        at = {"xid": place[0], "position": place[1], "horizon": horizon, "chunk": CHUNK}
-        row = await (await connection.execute(statement("rebuild_place"), at)).fetchone()
-        if row is None:
-            return done, place
-        upto = (row["xid"], row["position"])
+async def _begin(connection: AsyncConnection[DictRow], processes: int) -> None:
+    """Make empty tables and as many parts as processes, unless a rebuild of the same version was killed."""
+    if not await parts_of(connection):
         async with connection.transaction():
-            folded = await _fold(connection, place, upto)
-        done, place = done + folded, upto
-        progress(done, max(total, done))
-        if folded < CHUNK:
-            return done, place
+            await connection.execute(statement("rebuild_start"))
+            await connection.execute(statement("rebuild_parts"), {"parts": processes, "made_with": made_with()})
+            await connection.execute(statement("rebuild_assign"))
 
 
-async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> int:
-    """Link and fold one range of the log; return how many events it has."""
-    span: dict[str, Any] = {
-        "after_xid": after[0],
-        "after_position": after[1],
-        "upto_xid": upto[0],
-        "upto_position": upto[1],
-    }
-    if (await _one(connection, "linking", span))["linking"]:
-        for name in LINKING:
-            await connection.execute(statement(name), span)
-    folded = await _one(connection, "project", span)
-    if (await _one(connection, "relating", span))["relating"]:
-        await relate(connection, span)
-    return int(folded["events"])
+async def _settle(
+    connection: AsyncConnection[DictRow], owner_dsn: str, processes: int, total: int, progress: Progress
+) -> int:
+    """Link and fold all that is settled in the log, round by round until a round is short; return how many events are folded by
+    now."""
+    while True:
+        links, *parts = await parts_of(connection)
+        if len({links.place} | {part.place for part in parts}) == 1:
+            note = _counted("linked", links.events, total, progress)
+            await link_until(connection, links, await horizon_of(connection), note)
+            links, *parts = await parts_of(connection)
+        before = sum(part.events for part in parts)
+        await _fold_beside(owner_dsn, parts, links.place, processes, _counted("folded", before, total, progress))
+        done = sum(part.events for part in (await parts_of(connection))[1:])
+        if done - before < CHUNK:
+            return done
 
 
-async def _one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any] | None = None) -> DictRow:
-    row = await (await connection.execute(statement(name), parameters)).fetchone()
-    assert row is not None
-    return row
+async def _fold_beside(
+    owner_dsn: str, parts: Sequence[Part], upto: Place, processes: int, note: Callable[[int], None]
+) -> None:
+    """Fold all parts up to a place, so many at a time, each by a process of the database. The first error ends all."""
+    turns = asyncio.Semaphore(processes)
+
+    async def work(part: Part) -> None:
+        async with turns, await _connect(owner_dsn, "0") as connection:
+            await fold_until(connection, part, len(parts), upto, note)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(work(part))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _close(connection: AsyncConnection[DictRow]) -> int:
+    """Lock out writers, fold the last events, and swap the tables; return how many these were."""
+    links = (await parts_of(connection))[LINKS]
+    last = span_of(links.place, END)
+    async with connection.transaction():
+        await connection.execute(statement("rebuild_close"))
+        await connection.execute(statement("rebuild_assign"))
+        await link(connection, last)
+        folded = await fold(connection, last)
+        await connection.execute(statement("rebuild_swap"))
+    return folded
+
+
+def _counted(what: str, done: int, total: int, progress: Progress) -> Callable[[int], None]:
+    """Return a function that adds up the chunks for `progress`."""
+
+    def note(events: int) -> None:
+        nonlocal done
+        done += events
+        progress(what, done, max(total, done))
+
+    return note

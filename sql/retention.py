@@ -32,6 +32,7 @@ STORES = {
 }
 #: Tables whose rows something else ends, and what.
 ENDED_ELSEWHERE = {
+    "events": "the log: whole months are archived with `threadline archive`",
     "raw_webhooks": "whole days are dropped: worker.retain_raw_days",
     "deliveries": "callbacks.retain_days",
     "used_tokens": "removed when their signature has expired",
@@ -42,7 +43,8 @@ ENDED_ELSEWHERE = {
 }
 #: Tables whose rows do not end, and why.
 WITHOUT_END = {
-    "events": "the log, from which everything else is computed",
+    "event_ids": "what makes twice once, without a time window",
+    "archive_files": "a row a file of the archive",
     "interactions": "computed from the log",
     "interaction_links": "computed from the log",
     "handles": "the key of addresses to the log: without a row, what the log says of that handle can be tied to nobody",

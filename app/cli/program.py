@@ -39,6 +39,7 @@ COMMANDS = {
     "restored": "After the database was restored: read Kafka again from a time, and hold messages that may have been sent.",
     "new-provider": "Create the files of a new provider: adapter, page, simulator and fixture. Run it in a checkout.",
     "retention": "Show how long rows are kept, and how many are due to be removed; --run removes them now.",
+    "archive": "Show the months of the log and where they are; --run archives those that are due.",
     "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
+from app.settings.archive import Archive
 from app.settings.auditing import Audit
 from app.settings.identity import Identity
 from app.settings.keys import Kms, Secrets, Transit
@@ -27,6 +28,7 @@ from schemas.event_data import OURS
 __all__ = [
     "KEYS_FILE",
     "Api",
+    "Archive",
     "Audit",
     "Blobs",
     "Callbacks",
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
     retention: Retention = Retention()
+    archive: Archive = Archive()
     audit: Audit = Audit()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)

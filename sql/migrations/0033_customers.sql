@@ -41,6 +41,8 @@ CREATE TABLE customer_changes (
     valid_from timestamptz,
     client_id text COLLATE "C" NOT NULL,
     kind text COLLATE "C" NOT NULL,
+    cause text,
+    evidence jsonb,
     ones uuid[] NOT NULL,
     others uuid[] NOT NULL,
     overrides uuid[] NOT NULL,

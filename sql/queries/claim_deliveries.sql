@@ -29,7 +29,7 @@ taken AS (
     UPDATE deliveries AS d SET due_at = now() + %(lease)s, attempts = d.attempts + 1, attempted_at = now(), taken = true
     FROM due
     WHERE d.client_id = %(client_id)s AND d.event_id = due.event_id
-    RETURNING d.event_id, d.client_id, d.message_id, d.attempts, d.due_at
+    RETURNING d.event_id, d.client_id, d.message_id, d.attempts, d.due_at, d.recorded_at, d.xid, d.position
 ),
 removed AS (
     DELETE FROM clients_due AS h
@@ -57,5 +57,5 @@ SELECT
 \ir interaction_of.sql
     AS interaction_id
 FROM taken AS t
-JOIN events AS e ON e.id = t.event_id
+JOIN events AS e ON e.recorded_at = t.recorded_at AND e.xid = t.xid AND e.position = t.position
 ORDER BY e.xid, e.position

@@ -5,6 +5,7 @@ WITH stated AS MATERIALIZED (
         e.id AS event_id, e.position, least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at, e.client_id, e.type,
         e.handle_id, (e.payload ->> 'validFrom')::timestamptz AS valid_from, (e.payload ->> 'customerId')::uuid AS customer_id,
         (e.payload -> 'customerIds' ->> 0)::uuid AS moved_id, (e.payload ->> 'undoes')::uuid AS undoes,
+        e.payload ->> 'cause' AS cause, e.payload -> 'evidence' AS evidence,
         ARRAY(SELECT m::uuid FROM jsonb_array_elements_text(e.payload -> 'moved') AS m) AS ones,
         ARRAY(SELECT k::uuid FROM jsonb_array_elements_text(e.payload -> 'kept') AS k) AS others,
         ARRAY(SELECT o::uuid FROM jsonb_array_elements_text(e.payload -> 'overrides') AS o) AS overrides
@@ -15,13 +16,14 @@ WITH stated AS MATERIALIZED (
 ),
 kept AS (
     INSERT INTO customer_changes (
-        event_id, position, at, client_id, kind, ones, others, one_id, other_id, handle_id, valid_from, overrides, undone_by
+        event_id, position, at, client_id, kind, ones, others, one_id, other_id, handle_id, valid_from, overrides, undone_by, cause,
+        evidence
     )
     SELECT
         event_id, position, at, client_id,
         CASE type WHEN 'CustomersMerged' THEN 'merge' WHEN 'CustomersSplit' THEN 'split' ELSE 'cut' END, ones, others, moved_id,
         customer_id, CASE WHEN type = 'HandleUnlinked' THEN handle_id END, valid_from, overrides,
-        (SELECT u.event_id FROM stated AS u WHERE u.undoes = s.event_id AND u.client_id = s.client_id LIMIT 1)
+        (SELECT u.event_id FROM stated AS u WHERE u.undoes = s.event_id AND u.client_id = s.client_id LIMIT 1), cause, evidence
     FROM stated AS s
     WHERE type <> 'CustomerChangeUndone'
     ORDER BY position

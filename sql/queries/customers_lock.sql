@@ -5,7 +5,9 @@ FROM (
     SELECT DISTINCT hashtext(client_id) AS key
     FROM (
 \ir chunk.sql
-        AND type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')
+        AND type IN
+\ir relating_types.sql
+
     ) AS stated
     ORDER BY key
     OFFSET 0

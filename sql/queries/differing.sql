@@ -1,7 +1,8 @@
 -- Of the events whose identity the log has: those that differ from the log's versions in content or have an earlier receipt,
 -- each by its place in the batch, with a digest that makes its id (`variant`). `joined`: the event names the same type,
 -- message and person as all versions before it, or leaves them open. An event that contradicts them belongs to an
--- interaction of its own: two people or messages must not become one because an id was used twice.
+-- interaction of its own: two people or messages must not become one because an id was used twice. So does one that differs
+-- from a version which is archived, and cannot be compared further.
 WITH again AS MATERIALIZED (
     SELECT
         place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
@@ -23,12 +24,18 @@ repeated AS MATERIALIZED (
         AS digest
     FROM again AS e
     CROSS JOIN LATERAL (
-        SELECT * FROM events AS f WHERE f.id = e.identity
+        SELECT i.content, f.*
+        FROM event_ids AS i
+        LEFT JOIN events AS f ON f.recorded_at = i.recorded_at AND f.xid = i.xid AND f.position = i.position
+        WHERE i.id = e.identity
         -- OFFSET 0 makes it a look-up by index, whatever the planner's estimate of the table's size.
         OFFSET 0
     ) AS first
-    -- Most repeated events are equal, which shows without a digest.
-    WHERE (
+    -- Most repeated events are equal, which shows without a digest. Of an archived one there is only the hash.
+    WHERE CASE WHEN first.id IS NULL THEN first.content <> event_content(
+            e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_id, e.error, e.occurred_at, e.payload
+        )
+        ELSE (
             e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_id, e.error, e.occurred_at, e.payload
         ) IS DISTINCT FROM (
             first.type, first.channel, first.direction, first.provider, first.provider_message_id, first.message_id,
@@ -36,18 +43,20 @@ repeated AS MATERIALIZED (
         )
         OR least(coalesce(e.occurred_at, e.received_at), e.received_at)
             < least(coalesce(first.occurred_at, first.received_at), first.received_at)
+    END
 ),
 logged AS MATERIALIZED (
     SELECT
-        i.identity,
+        a.identity,
         min(e.type) AS type, max(e.type) AS type_most, min(e.theirs) AS theirs, max(e.theirs) AS theirs_most,
         min(e.message_id) AS message_id, max(e.message_id) AS message_id_most,
         min(e.handle) AS handle, max(e.handle) AS handle_most, min(e.about) AS about, max(e.about) AS about_most,
-        min(e.digest) FILTER (WHERE e.first) AS first_digest, min(e.at) FILTER (WHERE e.first) AS first_at
-    FROM (SELECT DISTINCT identity FROM repeated) AS i
+        min(e.digest) FILTER (WHERE e.first AND NOT e.archived) AS first_digest, min(e.at) FILTER (WHERE e.first) AS first_at,
+        bool_or(e.archived) AS archived
+    FROM (SELECT DISTINCT identity FROM repeated) AS a
     CROSS JOIN LATERAL (
         SELECT
-            e.id = i.identity AS first, e.type,
+            v.id = a.identity AS first, e.id IS NULL AS archived, e.type,
             CASE WHEN e.provider_message_id IS NOT NULL
                 THEN jsonb_build_array(coalesce(e.provider, e.source), e.provider_message_id)::text COLLATE "C"
             END AS theirs,
@@ -56,21 +65,23 @@ logged AS MATERIALIZED (
 \ir content_digest.sql
             AS digest
         FROM (
-            SELECT * FROM events WHERE id = i.identity
-            UNION ALL
-            SELECT * FROM events WHERE identity = i.identity
-        ) AS e
+\ir versions.sql
+        ) AS v
+        LEFT JOIN events AS e ON e.recorded_at = v.recorded_at AND e.xid = v.xid AND e.position = v.position
     ) AS e
-    GROUP BY i.identity
+    GROUP BY a.identity
 ),
 compared AS (
     SELECT
-        r.place, r.digest, r.at, r.digest = l.first_digest AS same, l.first_at,
+        r.place, r.digest, r.at, coalesce(r.digest = l.first_digest, false) AS same, l.first_at,
         (
-            SELECT least(coalesce(v.occurred_at, v.received_at), v.received_at)
-            FROM events AS v WHERE v.id = event_variant(r.identity, r.digest)
+            SELECT coalesce(least(coalesce(v.occurred_at, v.received_at), v.received_at), '-infinity')
+            FROM event_ids AS i
+            LEFT JOIN events AS v ON v.recorded_at = i.recorded_at AND v.xid = i.xid AND v.position = i.position
+            WHERE i.id = event_variant(r.identity, r.digest)
         ) AS known_at,
-        least(min(r.type COLLATE "C") OVER before, l.type) = greatest(max(r.type COLLATE "C") OVER before, l.type_most)
+        NOT l.archived
+        AND least(min(r.type COLLATE "C") OVER before, l.type) = greatest(max(r.type COLLATE "C") OVER before, l.type_most)
         AND coalesce(least(min(r.theirs) OVER before, l.theirs) = greatest(max(r.theirs) OVER before, l.theirs_most), true)
         AND coalesce(
             least(min(r.message_id COLLATE "C") OVER before, l.message_id)

@@ -1,8 +1,8 @@
 -- Part of `append` and `record`: the events of a batch with their identities (`incoming`), and those of them that are new,
--- which it inserts (`fresh`). A repeated event that differs has a `variant` (see `differing`) and an id of its own; if it is
--- `joined`, it belongs to the same interaction as the first version. Events come as arrays, which are read in half the time
--- of objects (see `sql/parameters.py`). They are sorted, so that two writers of the same events wait for each other in one
--- order and cannot deadlock.
+-- which it inserts (`claimed`: their ids; `fresh`: the events). A repeated event that differs has a `variant` (see `differing`)
+-- and an id of its own; if it is `joined`, it belongs to the same interaction as the first version. Events come as arrays,
+-- which are read in half the time of objects (see `sql/parameters.py`). Ids are sorted, so that two writers of the same events
+-- wait for each other in one order and cannot deadlock.
 WITH incoming AS MATERIALIZED (
     SELECT
         nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
@@ -16,6 +16,21 @@ WITH incoming AS MATERIALIZED (
         r ->> 21 AS trace, place
     FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
+claimed AS MATERIALIZED (
+    INSERT INTO event_ids (id, identity, xid, position, content)
+    SELECT
+        own.id, CASE WHEN joined THEN identity END, (SELECT pg_current_xact_id()::text::bigint), position,
+        event_content(
+            type, channel, direction, provider, provider_message_id, message_id, handle_id, error, occurred_at, payload
+        )
+    FROM incoming
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN variant IS NULL THEN identity ELSE event_variant(identity, variant) END AS id
+    ) AS own
+    ORDER BY own.id, received_at, position
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, xid, position
+),
 fresh AS (
     INSERT INTO events (
         position, xid, id, identity, type, client_id, channel, direction, source, source_event_id, provider,
@@ -23,7 +38,7 @@ fresh AS (
         payload, handle_id, related_id, reference, trace
     )
     SELECT
-        position, (SELECT pg_current_xact_id()::text::bigint), own.id, CASE WHEN joined THEN identity END, type, client_id,
+        position, xid, id, CASE WHEN joined THEN identity END, type, client_id,
         channel, direction, source, source_event_id, provider, provider_message_id, message_id, handle_kind, error,
         occurred_at, received_at, webhook_id,
         CASE
@@ -40,14 +55,11 @@ fresh AS (
             WHEN message_id IS NOT NULL THEN message_reference(client_id, message_id)
             WHEN type IN ('InteractionProcessing', 'InteractionCompleted') THEN (payload ->> 'interactionId')::uuid
             WHEN starts_with(type, 'Message') OR starts_with(type, 'Call') OR type = 'UserMessageSent'
-                THEN CASE WHEN joined THEN identity ELSE own.id END
+                THEN CASE WHEN joined THEN identity ELSE id END
         END,
         trace
     FROM incoming
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN variant IS NULL THEN identity ELSE event_variant(identity, variant) END AS id
-    ) AS own
-    ORDER BY own.id, received_at, position
-    ON CONFLICT (id) DO NOTHING
+    JOIN claimed USING (position)
+    ORDER BY position
     RETURNING *
 )

@@ -16,10 +16,10 @@ versions AS MATERIALIZED (
     FROM again AS a
     CROSS JOIN LATERAL (
         SELECT t.reference, t.provider_message_id IS NULL AND t.message_id IS NOT NULL AS is_message
-        FROM threadline.events AS t WHERE t.id = a.identity
-        UNION ALL
-        SELECT t.reference, t.provider_message_id IS NULL AND t.message_id IS NOT NULL
-        FROM threadline.events AS t WHERE t.identity = a.identity
+        FROM (
+\ir versions.sql
+        ) AS i
+        JOIN threadline.events AS t ON t.recorded_at = i.recorded_at AND t.xid = i.xid AND t.position = i.position
     ) AS e
     WHERE e.reference IS NOT NULL
     GROUP BY a.client_id, a.identity, e.reference

@@ -1,10 +1,11 @@
 -- Creates empty tables in `threadline_rebuild` like the live ones: columns, indexes by name, storage, privileges. Tables
--- that a killed rebuild left are dropped.
+-- that a rebuild of another version left are dropped.
 DO $$
 DECLARE
     live record;
     part record;
 BEGIN
+    DELETE FROM threadline_rebuild.progress;
     FOR live IN
         SELECT c.oid, c.relname, c.relacl, array_to_string(c.reloptions, ', ') AS options
         FROM pg_class AS c

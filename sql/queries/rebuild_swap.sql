@@ -10,5 +10,6 @@ BEGIN
         EXECUTE format('DROP TABLE threadline.%I', name);
         EXECUTE format('ALTER TABLE threadline_rebuild.%I SET SCHEMA threadline', name);
     END LOOP;
+    DELETE FROM threadline_rebuild.progress;
 END
 $$

@@ -17,5 +17,7 @@ SELECT
         ) AS known
         WHERE theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in
     ) AS unlinked,
-    EXISTS (SELECT FROM fresh WHERE type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')) AS relating,
-    pg_current_xact_id()::text::bigint AS xid
+    EXISTS (SELECT FROM fresh WHERE type IN
+\ir relating_types.sql
+    ) AS relating,
+    pg_current_xact_id()::text::bigint AS xid, now() AS recorded_at

@@ -3,7 +3,9 @@
 -- people have by their kind are never linked.
 WITH relating AS MATERIALIZED (
 \ir chunk.sql
-    AND type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone')
+    AND type IN
+\ir relating_types.sql
+
 ),
 stated AS MATERIALIZED (
     SELECT

@@ -27,7 +27,7 @@ ASSIGNMENTS = "SELECT to_jsonb(a) FROM threadline.assignments a ORDER BY id"
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
 #: The ids of handles stay, since they are random.
 EMPTY = (
-    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.assignments, "
+    "TRUNCATE threadline.events, threadline.event_ids, threadline.interactions, threadline.interaction_links, threadline.assignments, "
     "threadline.handle_links, threadline.consents; "
     "INSERT INTO threadline.assignments (id, handle_id, own_id, customer_id, client_id) "
     "SELECT id, id, customer_id, customer_id, client_id FROM threadline.handles WHERE kind <> 'nobody'"
@@ -108,7 +108,7 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list
     assert seen[0] == seen[1] == seen[2]
 
     before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)]
-    assert await rebuild(postgres_dsn.owner) == len(rows)
+    assert await rebuild(postgres_dsn.owner, processes=2) == len(rows)
     assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, ASSIGNMENTS, CONSENTS)] == before
 
 

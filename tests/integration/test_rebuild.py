@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -16,7 +15,7 @@ from rich.console import Console
 from app.cli.rebuild import draw_bar
 from schemas.events import Event, Handle
 from sql import EventStore, Row
-from sql.rebuild import RebuildError, rebuild
+from sql.rebuild import Progress, RebuildError, rebuild
 from sql.statements import statement
 from tests.conftest import Dsns
 from tests.support.keys import SEAL
@@ -56,7 +55,7 @@ async def tables(dsn: str) -> dict[str, list[Any]]:
 
 async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same connections append before, during and after, links among it; every row is as another rebuild makes it."""
-    monkeypatch.setattr("sql.rebuild.CHUNK", 500)
+    monkeypatch.setattr("sql.folding.CHUNK", 500)
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=3) as store:
         for start in range(0, 4000, 500):
             await store.append(sent(start, start + 500))
@@ -74,16 +73,17 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
             return number - 10_000 * (lane + 1)
 
         writing = [asyncio.create_task(write(lane)) for lane in range(2)]
-        for _ in range(3):
-            await rebuild(postgres_dsn.owner)
+        for processes in (1, 2, 3):
+            await rebuild(postgres_dsn.owner, processes=processes)
         finished.set()
         assert all([await lane for lane in writing])
         await store.append([row_of("MessageRead", 1, "p1")])
     live = await tables(postgres_dsn.owner)
     (count,) = await read(postgres_dsn.owner, "SELECT count(*) FROM threadline.events")
 
-    assert await rebuild(postgres_dsn.owner) == count
-    assert await tables(postgres_dsn.owner) == live
+    for processes in (1, 2, 5):
+        assert await rebuild(postgres_dsn.owner, processes=processes) == count
+        assert await tables(postgres_dsn.owner) == live
     assert live["links"] and live["consents"]
 
 
@@ -148,40 +148,85 @@ async def test_one_rebuild_at_a_time(postgres_dsn: Dsns) -> None:
 
 KILLED = """
 import asyncio, sys, time
-import sql.rebuild
-sql.rebuild.CHUNK = 10
-def progress(done, total):
-    print(done, flush=True)
-    time.sleep(60)
-asyncio.run(sql.rebuild.rebuild(sys.stdin.readline(), progress))
+import sql.folding, sql.rebuild
+sql.folding.CHUNK = 10
+def progress(what, done, total):
+    print(what, done, flush=True)
+    if what == sys.argv[1] and done >= int(sys.argv[2]):
+        time.sleep(60)
+asyncio.run(sql.rebuild.rebuild(sys.stdin.readline(), progress, processes=int(sys.argv[3])))
 """
 
 
-async def test_a_rebuild_killed_in_the_middle(postgres_dsn: Dsns) -> None:
-    """kill -9 after the first chunk: the live tables are untouched and in use, and the next rebuild starts anew."""
+async def _killed(dsn: str, *arguments: str) -> None:
+    """Start a rebuild in chunks of ten, and kill it where it says what is asked for."""
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, *arguments, stdin=pipe, stdout=pipe)
+    assert child.stdin is not None and child.stdout is not None
+    child.stdin.write(dsn.encode())
+    child.stdin.close()
+    what, done, _ = arguments
+    while line := await child.stdout.readline():
+        said, count = line.split()
+        if said.decode() == what and int(count) >= int(done):
+            break
+    assert line
+    os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
+
+
+@pytest.mark.parametrize(("what", "done"), [("linked", "10"), ("linked", "100"), ("folded", "10"), ("folded", "60")])
+@pytest.mark.parametrize("processes", ["1", "3"])
+async def test_a_rebuild_killed_in_the_middle(
+    postgres_dsn: Dsns, what: str, done: str, processes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 after a chunk: the live tables are untouched and in use. The next rebuild goes on from there, whatever was appended
+    meanwhile, also what links messages of which one part has passed the place and the other has not."""
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 100))
+        before = await tables(postgres_dsn.owner)
+        await _killed(postgres_dsn.owner, what, done, processes)
+        assert await tables(postgres_dsn.owner) == before
+        progress = "SELECT sum(events)::int FROM threadline_rebuild.progress WHERE part > 0"
+        (kept,) = await read(postgres_dsn.owner, progress)
+        assert kept >= (int(done) if what == "folded" else 0)
+        for number in range(0, 60, 3):  # two providers' ids that are one message
+            await store.append([row_of("MessageQueued", number, f"p{number}", f"m{number}")])
+            await store.append([row_of("MessageDelivered", number, f"p{number + 1}", f"m{number}")])
         live = await tables(postgres_dsn.owner)
-        pipe = asyncio.subprocess.PIPE
-        child = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, stdin=pipe, stdout=pipe)
-        assert child.stdin is not None and child.stdout is not None
-        child.stdin.write(postgres_dsn.owner.encode())
-        child.stdin.close()
-        assert await child.stdout.readline() == b"10\n"
-        os.kill(child.pid, signal.SIGKILL)
-        await child.wait()
+        folded: list[int] = []
+        monkeypatch.setattr("sql.folding.CHUNK", 10)
+        note: Progress = lambda what, done, total: folded.append(done) if what == "folded" else None  # noqa: E731
 
+        assert await _once_unlocked(postgres_dsn.owner, note) == 140
+        assert folded[0] > kept
         assert await tables(postgres_dsn.owner) == live
-        await store.append(sent(100, 103))
-        assert await _once_unlocked(postgres_dsn.owner) == 103
-        assert len(await read(postgres_dsn.owner, TABLES["interactions"])) == 103
+        assert await read(postgres_dsn.owner, progress) == [None]
+        await rebuild(postgres_dsn.owner)
+        assert await tables(postgres_dsn.owner) == live
 
 
-async def _once_unlocked(dsn: str) -> int:
+async def test_a_rebuild_of_another_version_is_not_gone_on_with(
+    postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the statements are others than those that began it, it begins anew."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        await store.append(sent(0, 100))
+        await _killed(postgres_dsn.owner, "folded", "60", "1")
+        monkeypatch.setattr("sql.folding.CHUNK", 10)
+        monkeypatch.setattr("sql.folding.made_with", lambda: "another")
+        monkeypatch.setattr("sql.rebuild.made_with", lambda: "another")
+        folded: list[int] = []
+        note: Progress = lambda what, done, total: folded.append(done) if what == "folded" else None  # noqa: E731
+        assert await _once_unlocked(postgres_dsn.owner, note) == 100
+    assert folded[0] == 10
+
+
+async def _once_unlocked(dsn: str, progress: Progress) -> int:
     """Rebuild as soon as the server has noticed that the other is gone."""
     for _ in range(100):
         try:
-            return await rebuild(dsn)
+            return await rebuild(dsn, progress)
         except RebuildError:
             await asyncio.sleep(0.05)
     raise AssertionError("the lock of the one that was killed was never freed")
@@ -209,15 +254,16 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
 
 
 async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each chunk: events folded, and how many there are; the last is all of them."""
-    monkeypatch.setattr("sql.rebuild.CHUNK", 10)
-    progress: list[tuple[int, int]] = []
-    note: Callable[[int, int], None] = lambda done, total: progress.append((done, total))  # noqa: E731
+    """After each chunk: events linked or folded, and how many there are; the last is all of them."""
+    monkeypatch.setattr("sql.folding.CHUNK", 10)
+    progress: list[tuple[str, int, int]] = []
+    note: Progress = lambda what, done, total: progress.append((what, done, total))  # noqa: E731
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         await store.append(sent(0, 25))
     await rebuild(postgres_dsn.owner, note)
 
-    assert progress == [(10, 25), (20, 25), (25, 25), (25, 25)]
+    chunks = [(what, done, 25) for what in ("linked", "folded") for done in (10, 20, 25)]
+    assert progress == [*chunks, ("folded", 25, 25)]
 
 
 async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
@@ -235,7 +281,7 @@ async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
 
     code, out, err = await run()
     assert (code, err) == (0, "")
-    assert out.startswith("25 of 25 events, ")
+    assert out.startswith("25 of 25 events folded, ")
     assert "Rebuilt from 25 events in " in out
 
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:

@@ -45,6 +45,7 @@ USES: dict[str, tuple[str, ...]] = {
     "topics": (),
     "rebuild": (),
     "retention": (),
+    "archive": (),
     "restored": ("hold",),
 }
 #: Those that start what they lack, rather than end with the advice to start it.

@@ -1,0 +1,89 @@
+"""Makes the store of the archive's files from the settings: a folder, or the bucket of the blobs."""
+
+import os
+import shutil
+from hashlib import file_digest
+from pathlib import Path
+
+from app.blobs import bucket_of
+from app.settings import Settings
+from sql.archive import ArchiveError, Files
+from webhooks.blobs import StoreAway
+from webhooks.blobs.bucket import Bucket
+
+
+class InFolder:
+    """Files in a folder, each whole or not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, name: str, file: Path) -> None:
+        """Copy a file, durable on return. See `Files.put`."""
+        path = self._folder / name
+        unfinished = path.with_suffix(".unfinished")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("rb") as source, unfinished.open("wb") as target:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            unfinished.replace(path)
+            for folder in (path.parent, self._folder, self._folder.parent):
+                _sync(folder)
+        except OSError as error:
+            raise ArchiveError(f"{path} cannot be written: {error.strerror}") from error
+
+    def get(self, name: str, into: Path) -> None:
+        """Copy a file. See `Files.get`."""
+        try:
+            shutil.copyfile(self._folder / name, into)
+        except OSError as error:
+            raise ArchiveError(f"{self._folder / name} cannot be read: {error.strerror}") from error
+
+
+class InBucket:
+    """Files in a bucket, below `archive/`. A PUT is atomic, of at most 5 GiB, which a file does not reach."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def put(self, name: str, file: Path) -> None:
+        """Upload a file. See `Files.put`."""
+        with file.open("rb") as opened:
+            digest = file_digest(opened, "sha256").hexdigest()
+        try:
+            headers = {"x-amz-content-sha256": digest}
+            self._bucket.send("PUT", self._key(name), headers, file, file.stat().st_size).expect(200)
+        except StoreAway as error:
+            raise ArchiveError(f"{name} was not stored: {error}") from error
+
+    def get(self, name: str, into: Path) -> None:
+        """Download a file. See `Files.get`."""
+        try:
+            with into.open("wb") as file:
+                self._bucket.send("GET", self._key(name), into=file).expect(200)
+        except StoreAway as error:
+            raise ArchiveError(f"{name} cannot be fetched: {error}") from error
+
+    def _key(self, name: str) -> str:
+        return f"{self._bucket.prefix}archive/{name}"
+
+
+def files_of(settings: Settings) -> Files:
+    """Return the store. Raises StoreMisconfigured for a bucket without credentials, ArchiveError where none is set."""
+    if not settings.archive.bucket:
+        return InFolder(settings.archive.folder or settings.data / "archive")
+    bucket = bucket_of(settings)
+    if bucket is None:
+        raise ArchiveError("archive.bucket is set, and blobs.s3.bucket is not")
+    return InBucket(bucket)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

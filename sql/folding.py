@@ -1,0 +1,141 @@
+"""Links and folds ranges of the log for a rebuild, and keeps how far each of its parts has come."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from sql.append import LINKING
+from sql.relating import relate
+from sql.statements import migrations, statement
+
+#: Events linked or folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
+CHUNK = 5_000
+#: The part that links.
+LINKS = 0
+
+#: A place in the log: a transaction, and a position within it.
+Place = tuple[int, int]
+#: Called after each chunk with what was done ("linked" or "folded"), of how many events by now, and how many there are.
+Progress = Callable[[str, int, int], None]
+_LAST = (1 << 63) - 1
+END: Place = (_LAST, _LAST)
+_STATEMENTS = (
+    "rebuild_start",
+    "rebuild_assign",
+    "rebuild_kinds",
+    "link_new",
+    *LINKING,
+    "relate_handles",
+    "customer_changes_new",
+    "cut_handles",
+    "assign_customers",
+    "customers_graph",
+    "set_customers",
+    "rebuild_fold",
+)
+
+
+class RebuildError(Exception):
+    """The rebuild failed; the message says why. The live tables are unchanged."""
+
+
+class Part(NamedTuple):
+    """A part of a rebuild: its number, its place in the log, and the events that it has linked or folded."""
+
+    number: int
+    place: Place
+    events: int
+
+
+def made_with() -> str:
+    """Return a digest of the schema and of the statements that make the tables: a rebuild goes on only with the same."""
+    texts = [name.encode() for name in migrations()] + [statement(name) for name in _STATEMENTS]
+    return sha256(b"\0".join(texts)).hexdigest()
+
+
+async def parts_of(connection: AsyncConnection[DictRow]) -> list[Part]:
+    """Return the parts of the rebuild that is under way, that which links first; empty without one."""
+    cursor = await connection.execute(statement("rebuild_progress"), {"made_with": made_with()})
+    return [Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in await cursor.fetchall()]
+
+
+async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
+    """Return the last place below which nothing is appended any more."""
+    return (await one(connection, "horizon"))["horizon"] - 1, _LAST
+
+
+async def link_until(
+    connection: AsyncConnection[DictRow], part: Part, upto: Place, note: Callable[[int], None]
+) -> None:
+    """Link the log from the part's place on, chunk by chunk. `note` gets the number of events of each chunk."""
+    place = part.place
+    while (span := await _span(connection, place, upto, CHUNK)) is not None:
+        async with connection.transaction():
+            await link(connection, span)
+            await _advance(connection, part, span, span["events"])
+        place = span["upto_xid"], span["upto_position"]
+        note(span["events"])
+
+
+async def fold_until(
+    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
+) -> None:
+    """Fold a part of the log from its place on, chunk by chunk, up to a place up to which all is linked. `note` gets the
+    number of events that were folded in each."""
+    place = part.place
+    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+        async with connection.transaction():
+            folded = await fold(connection, span, part.number, parts)
+            await _advance(connection, part, span, folded)
+        place = span["upto_xid"], span["upto_position"]
+        note(folded)
+
+
+async def link(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> None:
+    """Link the references and the handles that a range of the log connects."""
+    kinds = await one(connection, "rebuild_kinds", span)
+    left = await one(connection, "link_new", span) if kinds["tied"] else {"pairs_left": 0}
+    for name in LINKING if kinds["varied"] or left["pairs_left"] else ():
+        await connection.execute(statement(name), span)
+    if kinds["relating"]:
+        await relate(connection, span)
+
+
+async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any], part: int = 1, parts: int = 1) -> int:
+    """Fold a part of a linked range of the log; return how many events that are."""
+    return int((await one(connection, "rebuild_fold", span | {"part": part, "parts": parts}))["events"])
+
+
+def span_of(after: Place, upto: Place) -> dict[str, Any]:
+    """Return the parameters of a range of the log: after one place, up to and including another."""
+    return {
+        "after_xid": after[0],
+        "after_position": after[1],
+        "upto_xid": upto[0],
+        "upto_position": upto[1],
+        "since": datetime.min.replace(tzinfo=UTC),
+    }
+
+
+async def one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any] | None = None) -> DictRow:
+    """Return the only row of a statement."""
+    row = await (await connection.execute(statement(name), parameters)).fetchone()
+    assert row is not None
+    return row
+
+
+async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place, chunk: int) -> dict[str, Any] | None:
+    """Return the range of the next `chunk` events, with their number (`events`); None if there is none."""
+    cursor = await connection.execute(statement("rebuild_place"), span_of(after, upto) | {"chunk": chunk})
+    row = await cursor.fetchone()
+    return span_of(after, (row["xid"], row["position"])) | {"events": row["events"]} if row else None
+
+
+async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[str, Any], events: int) -> None:
+    cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number, "events": events})
+    if await cursor.fetchone() is None:
+        raise RebuildError("another process goes on with this rebuild")

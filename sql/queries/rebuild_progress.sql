@@ -1,0 +1,2 @@
+-- How far each part of a rebuild that these statements began has come; the part 0 links. No rows without one.
+SELECT part, xid, position, events FROM threadline_rebuild.progress WHERE made_with = %(made_with)s ORDER BY part
