@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
-from sql.blocks import pack
+from sql.blocks import block_of
 from sql.errors import REPEAT
 from sql.handles import only
+from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.naming import Naming
 from sql.parameters import array_of, events_of, json
@@ -19,14 +20,12 @@ from sql.statements import statement
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
 TRIES = 5
-#: Blocks larger than this (bytes) are compressed in a thread, not on the event loop.
-LARGE = 1 << 18
 _END = (1 << 63) - 1
 
 T = TypeVar("T")
 
 
-class Appending(Naming):
+class Appending(Naming, HoursStore):
     """Writes the log."""
 
     async def append(
@@ -51,8 +50,9 @@ class Appending(Naming):
             return Appended(0, 0)
         events = events_of(rows) if written is None else array_of(written)
         named = await self._named(rows)
-        block = await _block(raw) if raw else None
-        letters = letters_of(dead) if dead else None
+        await self.keys_ready(*(["raw"] if raw else ()), *(["dead"] if dead else ()))
+        block = await block_of(raw, self.hours) if raw else None
+        letters = letters_of(dead, self.hours) if dead else None
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             if block:
@@ -194,8 +194,3 @@ async def relate(connection: Connection, span: dict[str, Any]) -> None:
 
 #: The statements that link a range of the log, in order.
 LINKING = ("link", "supersede", "move", "clear")
-
-
-async def _block(raw: Sequence[bytes]) -> dict[str, Any]:
-    packed = await asyncio.to_thread(pack, raw) if sum(map(len, raw)) > LARGE else pack(raw)
-    return {"records": len(raw), "size": packed[0], "body": packed[1]}
