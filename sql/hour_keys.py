@@ -9,12 +9,13 @@ cannot be destroyed, and is better than losing the record or leaving it readable
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sql.sealed_records import Destroyed, Key, UnknownKey, is_sealed, key_of, table_key_of
-from sql.sealing import KEY_BYTES, Seal
+from sql.sealing import KEY_BYTES, NoKey, Seal, Tampered
 
 #: What the keys are for, and for how many hours they are made ahead. Where records may be sealed while the database is away that is more
 #: than Kafka keeps them: then a database that was restored from a backup has the keys of all that is still in Kafka.
@@ -87,14 +88,13 @@ class HourKeys:
         if current is not None and self._clock() < current[0]:
             return current[1]
         hour = self._hour()
-        row = self._rows.get((purpose, hour))
-        key = self._made() if row is None else self._opened(row)
+        key = self._of_table(purpose, hour) or self._made()
         self._current[purpose] = ((hour + 1) * HOUR - self._offset, key)
         return key
 
     def open(self, data: bytes, place: bytes) -> bytes:
-        """Return the record that was sealed; one that was not, as it is. Raises Tampered, NoKey, Destroyed, and UnknownKey where a key
-        of `unknown` was not taken."""
+        """Return the record that was sealed; one that was not, as it is. Raises Tampered; NoKey where the settings lack the key that
+        encrypted one that is with the record; Destroyed; and UnknownKey where a key of `unknown` was not taken."""
         return self.opening(data).open(data, place) if is_sealed(data) else data
 
     def opening(self, data: bytes) -> Key:
@@ -107,7 +107,9 @@ class HourKeys:
             return self._keep(Key(id, self._wrapping.unseal(own, _own(id)), own))
         if (at := self._gone.get(id)) is not None:
             raise Destroyed(f"its key was destroyed on {at.astimezone(UTC):%Y-%m-%d}, when its retention had ended")
-        raise UnknownKey(f"it was sealed with the key {UUID(bytes=id)}, which the table hour_keys does not have")
+        raise UnknownKey(
+            f"it was sealed with the key {UUID(bytes=id)}, which the table hour_keys does not have, or not whole"
+        )
 
     def unknown(self, records: Iterable[bytes | None]) -> list[UUID]:
         """Return the ids of the keys that these records need, and that were not taken yet."""
@@ -116,19 +118,21 @@ class HourKeys:
         return [id for id in ids if id.bytes not in self._keys and id.bytes not in self._gone]
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take rows of the table. Raises NoKey and Tampered where a key cannot be decrypted."""
+        """Take rows of the table; one that was changed there is left out. Raises NoKey where the settings lack the key that encrypted
+        one."""
         if len(self._gone) >= MOST:
             self._gone.clear()
         for row in rows:
             if row["sealed"] is None:
                 self._gone[row["id"].bytes] = row["destroyed_at"]
             else:
-                self._opened(_row(row))
+                with suppress(Tampered):
+                    self._opened(_row(row))
 
     def take_ahead(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> list[Row]:
         """Take the rows that the table has from this hour on, by its time. Return rows for the hours that have no key yet: they are to be
         written, and read again. Among them are those in memory that the table lost, as a restored database does. Keys that were not
-        needed for an hour are forgotten, so that a destroyed one is soon gone from memory. Raises NoKey and Tampered."""
+        needed for an hour are forgotten, so that a destroyed one is soon gone from memory. Raises NoKey where the settings have no key."""
         had, self._rows = self._rows, {}
         self._offset = now.timestamp() - self._clock()
         if self._clock() - self._since >= HOUR:
@@ -153,6 +157,13 @@ class HourKeys:
         if key is not None and not key.own:
             return key
         return self._keep(Key(row.id.bytes, self._wrapping.unseal(row.sealed, context(*row[:3]))))
+
+    def _of_table(self, purpose: str, hour: int) -> Key | None:
+        row = self._rows.get((purpose, hour))
+        try:
+            return None if row is None else self._opened(row)
+        except (NoKey, Tampered):  # encrypted by a key of the settings that this process was not given, say
+            return None
 
     def _made(self) -> Key:
         id, key = os.urandom(16), os.urandom(KEY_BYTES)

@@ -1,7 +1,7 @@
 """Reads and writes the table of the keys of raw records (`sql.hour_keys`)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +46,10 @@ class HoursStore(Pooled):
             return
         cursor = await connection.execute(statement("hour_keys_by_id"), {"ids": ids}, prepare=True)
         self.hours.take(await cursor.fetchall())
+
+    async def need_hour_keys(self, since: datetime) -> None:
+        """Note that webhooks since then are not on Kafka yet, so that their keys are kept as if they had come now."""
+        await self._run_only("need_hour_keys", {"since": since})
 
     async def hour_keys_by_key(self) -> list[dict[str, Any]]:
         """Return how many keys (`keys`) are encrypted by each key of the settings (`key_id`)."""

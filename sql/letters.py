@@ -14,7 +14,7 @@ from sql.parameters import always_written, clean, json
 from sql.pool import Connection
 from sql.rows import DeadLetter, Replayed
 from sql.sealed_records import Unopenable
-from sql.sealing import Tampered
+from sql.sealing import NoKey, Tampered
 from sql.statements import statement
 
 #: Parts of a dead letter, which are sealed apart.
@@ -123,7 +123,7 @@ def place_of(topic: str, partition: int, offset: int) -> bytes:
 
 def open_letter(row: dict[str, Any], hours: HourKeys) -> None:
     """Open what is sealed of a row, in place, and set `unopenable`: why it cannot be opened, None if it was. Then `reason` stays in its
-    general form, and `value` and `detail` are None. Raises NoKey where the settings lack a key."""
+    general form, and `value` and `detail` are None."""
     reason, detail = row.pop("sealed_reason"), row.pop("sealed_detail", None)
     row["unopenable"] = None
     if reason is None:
@@ -135,7 +135,7 @@ def open_letter(row: dict[str, Any], hours: HourKeys) -> None:
             row["detail"], row["items"] = orjson.loads(hours.open(detail, DETAIL + place))
         if row.get("value") is not None:
             row["value"] = hours.open(row["value"], VALUE + place)
-    except (Unopenable, Tampered) as error:
+    except (Unopenable, Tampered, NoKey) as error:
         row["unopenable"] = str(error)
         if "value" in row:
             row["value"] = None

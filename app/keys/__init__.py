@@ -5,10 +5,11 @@ import base64
 
 from app.keys.wrapping import KeysUnavailable, wrapper_of
 from app.settings import Settings
+from sql.hour_keys import AHEAD, HourKeys
 from sql.personal import HandleKeys
 from sql.sealing import Seal
 
-__all__ = ["KeysUnavailable", "handle_keys_of", "keys_of", "seal_of", "unwrapped"]
+__all__ = ["KeysUnavailable", "handle_keys_of", "hour_keys_of", "keys_of", "seal_of", "unwrapped"]
 
 #: The keys that this process has unwrapped, by their wrapped form.
 _UNWRAPPED: dict[str, bytes] = {}
@@ -38,3 +39,9 @@ def handle_keys_of(settings: Settings) -> HandleKeys:
     """Return what derives the keys of handles, from the keys of the settings. Make one for each process, since it keeps what it
     has derived. Raises KeysUnavailable."""
     return HandleKeys(keys_of(settings))
+
+
+def hour_keys_of(settings: Settings) -> HourKeys:
+    """Return what keeps the keys of raw records, by the keys of the settings. Make one for each process. Raises KeysUnavailable."""
+    sealed = {purpose: settings.sealing.records for purpose in AHEAD} | {"events": settings.sealing.events}
+    return HourKeys(seal_of(settings), without=[purpose for purpose, is_so in sealed.items() if not is_so])

@@ -6,6 +6,7 @@ WHERE k.id = ANY (ARRAY(
     FROM unnest(%(purposes)s::text[], %(ages)s::interval[]) AS given (purpose, age)
     JOIN hour_keys AS o ON o.purpose = given.purpose
         AND o.sealed IS NOT NULL AND o.hour < now() - given.age - interval '1 hour'
+        AND (o.needed_at IS NULL OR o.needed_at < now() - given.age)
     WHERE given.purpose <> 'dead' OR NOT EXISTS (
         SELECT FROM dead_letters AS d
         WHERE d.sealed_reason IS NOT NULL
