@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sql.hour_keys import Row, context
+from sql.hour_keys import AHEAD, Row, context
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
@@ -25,7 +25,7 @@ class HoursStore(Pooled):
         rows: list[Row] = []
         for _ in range(TRIES):
             ids, purposes, hours, sealed = (list(each) for each in zip(*rows, strict=True)) if rows else ([],) * 4
-            given = {"ids": ids, "purposes": purposes, "hours": hours, "sealed": sealed}
+            given = {"ids": ids, "purposes": purposes, "hours": hours, "sealed": sealed, "of": list(AHEAD)}
             found = await self._run("hour_keys_ahead", given)
             rows = self.hours.take_ahead((row for row in found if row["id"] is not None), found[0]["now"])
             if not rows:
@@ -55,7 +55,7 @@ class HoursStore(Pooled):
         """Return how many keys (`keys`) are encrypted by each key of the settings (`key_id`)."""
         return await self._rows("hour_keys_by_key")
 
-    async def reseal_hour_keys(self, progress: Callable[[int], None] | None = None) -> int:
+    async def reseal_hour_keys(self, progress: Callable[[int], object] | None = None) -> int:
         """Encrypt the keys with the first key of the settings, in steps: what was done stays so if it is ended; return how many were
         encrypted with another. `progress` gets how many were looked at so far."""
         done, seen, after = 0, 0, _FIRST

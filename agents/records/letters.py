@@ -2,6 +2,7 @@
 reason."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -21,10 +22,10 @@ from sql.sealed_records import OVERHEAD
 MOST_ITEMS, REASON, DETAIL = 20, 500, 1024
 #: The most bytes that a dead letter takes beside the record's value.
 BESIDE_VALUE = (MOST_ITEMS + 1) * (REASON + DETAIL)
-#: Bytes of Kafka's framing of a record, and of what sealing its headers adds.
-FRAME = 512 + OVERHEAD + REASON
 #: The most bytes of the header `items`.
 ITEMS = 16 << 10
+#: Bytes of Kafka's framing of a record, and of what sealing its headers adds: base64 of them, and the reason in its general form.
+FRAME = 512 + OVERHEAD + 4 * REASON + ITEMS // 2
 
 
 def letter_of(
@@ -122,7 +123,7 @@ def sealed(letter: DeadLetter, topic: str, hours: HourKeys) -> tuple[bytes, dict
         return value, headers
     quoting = {name: headers.pop(name).decode() for name in ("reason", "items") if name in headers}
     headers["reason"] = general_of(letter.reason).encode("utf-8", "replace")
-    headers["sealed"] = hours.seal("dlq", place + b" headers", orjson.dumps(quoting))
+    headers["sealed"] = b64encode(hours.seal("dlq", place + b" headers", orjson.dumps(quoting)))
     return hours.seal("dlq", place, value) if value else value, headers
 
 

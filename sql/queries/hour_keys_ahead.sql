@@ -14,5 +14,6 @@ FROM (VALUES (1)) AS one
 LEFT JOIN (
     SELECT id, purpose, hour, sealed FROM made
     UNION ALL
-    SELECT id, purpose, hour, sealed FROM hour_keys WHERE hour >= date_trunc('hour', clock_timestamp(), 'UTC')
+    SELECT id, purpose, hour, sealed FROM hour_keys
+    WHERE purpose = ANY (%(of)s::text[]) AND hour >= date_trunc('hour', clock_timestamp(), 'UTC')
 ) AS k ON true
