@@ -147,7 +147,7 @@ def forms(marker: str) -> list[bytes]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(servers_folder: Path) -> AsyncIterator[System]:
     """One system for the tests of this file, in which nothing compresses what is looked for."""
-    async with Stack(servers_folder / "sealed", SOURCES, kafka={"partitions": 1}) as stack:
+    async with Stack(servers_folder / "sealed", SOURCES, kafka={"partitions": 1}, sealing={"events": True}) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         running = System(stack)
         yield running
