@@ -85,9 +85,9 @@ def build(
     if fast:
         app.transport = BatchTransport(app.conf.broker_consumer, app)
 
-    parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
+    parts = (store, Letters(app, max_letter(settings), store), health, settings.worker.batch)
     ids = ids or SourceIds(settings)
-    large = LargeRecords(blobs or blobs_of(settings), health, largest)
+    large = LargeRecords(blobs or blobs_of(settings), health, largest, store)
     webhooks = partial(inbound.prepare, health=health, most=largest, accounts=ids.accounts, jobs=ids.jobs, large=large)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {

@@ -22,6 +22,7 @@ from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.process.expiry import Expiry
 from agents.process.gaps import Gaps
+from agents.process.hour_keys import HourKeeping
 from agents.process.pages import pages
 from agents.process.parts import keep_audit, maintain, notify, send
 from agents.process.sources import SourceIds
@@ -29,12 +30,12 @@ from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
 from app.blobs import blobs_of
 from app.clients.configured import Clients
-from app.http.metrics import pool_metrics
+from app.http.metrics import key_metrics, pool_metrics
 from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.producers import producer
 from app.kafka.unread import Log
-from app.keys import seal_of
+from app.keys import hour_keys_of, seal_of
 from app.keys.starting import keys_ready
 from app.memory import settle
 from app.settings import Settings, Worker
@@ -84,9 +85,12 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(
-        settings.postgres.dsn.get_secret_value(), seal_of(settings), pool=settings.postgres.pool
+        settings.postgres.dsn.get_secret_value(),
+        seal_of(settings),
+        pool=settings.postgres.pool,
+        hours=hour_keys_of(settings),
     )
-    health.more.append(partial(pool_metrics, store))
+    health.more += [partial(pool_metrics, store), partial(key_metrics, store)]
     settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)
     ids = SourceIds(settings)
@@ -104,6 +108,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
             ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
             ("retention", partial(keep_on, "retention", Expiry(store, settings.retention.ages, health).run, health)),
+            ("hour keys", partial(keep_on, "hour keys", HourKeeping(store, settings, health).run, health)),
             ("audit", partial(keep_audit, store, health, settings)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),

@@ -21,6 +21,7 @@ from agents.records.once import refuse_used
 from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
+from agents.records.sealed import opened, take_keys
 from sql import DeadLetter, EventStore, Row, references_of
 from sql.customers import MANY
 from webhooks.spans import trace_of
@@ -61,6 +62,7 @@ class Pipeline:
         storing: asyncio.Task[None] | None = None
         try:
             async for batch in batches(stream, self.most):
+                await take_keys(batch.records, self.store, self.health)
                 outcomes = await self._prepare(batch.records, prepare)
                 if storing is not None:
                     # Not `await storing`: cancelling the agent must not cancel a transaction.
@@ -88,7 +90,7 @@ class Pipeline:
             slow: Awaitable[RecordOutcome] | None = None
             with DEADLINE.ticking():
                 for record in records[start : start + SLICE]:
-                    prepared = prepare(record)
+                    prepared = prepare(opened(record, self.store))
                     if not isinstance(prepared, RecordOutcome):
                         slow = prepared
                         break

@@ -13,6 +13,8 @@ from agents.failures import is_permanent
 from agents.health import WorkerHealth
 from agents.records.replays import header_of
 from sql import EventStore
+from sql.sealed_records import is_sealed
+from webhooks.record import OF_BLOB
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,7 @@ class Replayer:
         try:
             while True:
                 self._resting = {topic: until for topic, until in self._resting.items() if until > clock()}
+                await self._store.keys_ready("records")
                 published = await self._store.publish_replays(self._publish, sorted(self._resting))
                 if not self._resting:
                     self._health.works("replays")
@@ -69,10 +72,14 @@ class Replayer:
                 await asyncio.wait_for(producer.stop(), PATIENCE)
 
     async def _one(self, topic: str, value: bytes, id: UUID, number: int) -> bool | None:
-        """Publish one record. Return False if Kafka does not take it, and None if it is to be published later."""
+        """Publish one record, sealed as the door does it. Return False if Kafka does not take it, and None if it is to be published
+        later."""
+        # One that could not be opened is as it came.
+        large = value.startswith(OF_BLOB)
+        sealed = value if is_sealed(value) else self._store.hours.seal("records", topic.encode(), value, large=large)
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._producer.send_and_wait(topic, value, headers=[header_of(id, number)])
+                await self._producer.send_and_wait(topic, sealed, headers=[header_of(id, number)])
         except Exception as error:
             if not is_permanent(error) and not isinstance(error, _OF_TOPIC):
                 self._health.fails("replays", error)

@@ -9,6 +9,7 @@ from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
+from sql.hours import HoursStore
 from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
 from sql.read import Reading
@@ -58,12 +59,13 @@ class EventStore(
     DeliveryStore,
     GapsStore,
     DeadLettersStore,
+    HoursStore,
     RetentionStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the ends of rows
-    (`sql.retention`) and the audit (`sql.audit`).
+    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.hours`), the ends of rows (`sql.retention`) and the audit (`sql.audit`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

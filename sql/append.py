@@ -8,8 +8,9 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
-from sql.blocks import pack
+from sql.blocks import block_of
 from sql.errors import ERASED, REPEAT
+from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.parameters import events_of, json
 from sql.pool import Connection
@@ -21,8 +22,6 @@ from sql.statements import statement
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
 TRIES = 5
-#: Blocks larger than this (bytes) are compressed in a thread, not on the event loop.
-LARGE = 1 << 18
 _END = (1 << 63) - 1
 
 T = TypeVar("T")
@@ -36,7 +35,7 @@ class Written(NamedTuple):
     largest: int
 
 
-class Appending(SealingMessages):
+class Appending(SealingMessages, HoursStore):
     """Writes the log."""
 
     async def append(
@@ -57,8 +56,9 @@ class Appending(SealingMessages):
         """
         if not rows and not raw and not dead and not replays:
             return Appended(0, 0)
-        block = await _block(raw) if raw else None
-        letters = letters_of(dead) if dead else None
+        await self.keys_ready(*(["raw"] if raw else ()), *(["dead"] if dead else ()))
+        block = await block_of(raw, self.hours) if raw else None
+        letters = letters_of(dead, self.hours) if dead else None
 
         async def once() -> Written:
             sealed = await self._sealed(rows)
@@ -209,8 +209,3 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
 
 #: The statements that link a range of the log, in order.
 LINKING = ("link", "supersede", "move", "clear")
-
-
-async def _block(raw: Sequence[bytes]) -> dict[str, Any]:
-    packed = await asyncio.to_thread(pack, raw) if sum(map(len, raw)) > LARGE else pack(raw)
-    return {"records": len(raw), "size": packed[0], "body": packed[1]}

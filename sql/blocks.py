@@ -1,12 +1,30 @@
-"""Packs a batch's raw webhooks into a block: each record after its length (4 bytes, big-endian), compressed by zstd."""
+"""Packs a batch's raw webhooks into a block: each record after its length (4 bytes, big-endian), compressed by zstd, and sealed."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import zstandard
 
+from sql.hour_keys import HourKeys
+
+#: Where blocks are, for `sql.hour_keys`.
+PLACE = b"raw_webhooks"
 #: Webhooks resemble one another: even the fastest level makes them several times smaller (see bench).
 LEVEL = 1
+#: Blocks larger than this (bytes) are made in a thread, not on the event loop.
+LARGE = 1 << 18
 _MOST = 1 << 31
+
+
+async def block_of(raw: Sequence[bytes], hours: HourKeys) -> dict[str, Any]:
+    """Return the parameters of `keep` for these records. Raises NoKey."""
+
+    def made() -> dict[str, Any]:
+        size, packed = pack(raw)  # first: what is sealed does not compress
+        return {"records": len(raw), "size": size, "body": hours.seal("raw", PLACE, packed)}
+
+    return await asyncio.to_thread(made) if sum(map(len, raw)) > LARGE else made()
 
 
 def pack(records: Sequence[bytes]) -> tuple[int, bytes]:

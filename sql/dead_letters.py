@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sql.hours import HoursStore
+from sql.letters import open_letter
 from sql.origin import noted
-from sql.pool import Pooled
+from sql.pool import Connection
+from sql.sealing import NoKey
 from sql.statements import statement
 
 #: The latest dead letters that are grouped, and the groups that are returned, at most.
@@ -52,25 +55,39 @@ class Filter:
         }
 
 
-class DeadLettersStore(Pooled):
+class DeadLettersStore(HoursStore):
     """The statements about dead letters."""
 
     async def dead_letters(
         self, which: Filter | None = None, after: Place | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
-        """Return dead letters without their records (`whole`: the record is stored), newest first, after a place."""
+        """Return dead letters without their records (`whole`: the record is stored), newest first, after a place. `unopenable`: why
+        what is sealed of one cannot be opened, None if it was; its reason is then in the general form."""
         which = which or Filter()
         name = "dead_letters_listed" if which.client is None else "dead_letters_of_client"
-        return await self._rows(name, _page(which, after, limit))
+        return await self._letters_opened(await self._rows(name, _page(which, after, limit)))
 
     async def dead_letter(self, id: UUID, client: str | None = None) -> dict[str, Any] | None:
         """Return one dead letter with its record (`value`), `detail` and `items`; None if there is none, or with `client` if it
         is another's."""
-        return await self._row("dead_letter", {"id": id, "client_id": client})
+        rows = await self._letters_opened(await self._rows("dead_letter", {"id": id, "client_id": client}))
+        return rows[0] if rows else None
 
     async def dead_letters_by_id(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
         """Return these dead letters without their records."""
-        return await self._rows("dead_letters_by_id", {"ids": list(ids)})
+        return await self._letters_opened(await self._rows("dead_letters_by_id", {"ids": list(ids)}))
+
+    async def _letters_opened(self, rows: list[dict[str, Any]], connection: Connection | None = None) -> list[dict[str, Any]]:
+        """Open what is sealed of these rows. Raises sql.sealing.NoKey where a `connection` is given, on which they are locked."""
+        names = ("sealed_reason", "sealed_detail", "value")
+        try:
+            await self.keys_for((row.get(name) for row in rows if row["sealed_reason"] for name in names), connection)
+        except NoKey:  # then each of them says so
+            if connection is not None:
+                raise
+        for row in rows:
+            open_letter(row, self.hours)
+        return rows
 
     async def dead_letter_groups(self, which: Filter) -> tuple[list[dict[str, Any]], int]:
         """Group the latest dead letters (at most `GROUPED`) by `source`, `topic`, `reason` (in its general form) and `shape`: return
@@ -114,14 +131,16 @@ class DeadLettersStore(Pooled):
         given = {"limit": PUBLISHED, "resting": list(resting)}
         async with self._pool.connection() as connection, connection.transaction():
             cursor = await connection.execute(statement("due_replays"), given, prepare=True)
-            rows = await cursor.fetchall()
+            rows = await self._letters_opened(await cursor.fetchall(), connection)
             if not rows:
                 return 0
-            taken = await publish([(row["topic"], bytes(row["value"]), row["id"], row["replays"]) for row in rows])
-            known = [(row["id"], not each) for row, each in zip(rows, taken, strict=True) if each is not None]
-            marks = {"ids": [id for id, _ in known], "refused": [refused for _, refused in known]}
+            whole = [row for row in rows if row["value"] is not None]  # the others cannot be opened
+            taken = await publish([(row["topic"], bytes(row["value"]), row["id"], row["replays"]) for row in whole])
+            refused = {row["id"]: not each for row, each in zip(whole, taken, strict=True) if each is not None}
+            refused |= {row["id"]: True for row in rows if row["value"] is None}
+            marks = {"ids": list(refused), "refused": list(refused.values())}
             await connection.execute(statement("replays_published"), marks, prepare=True)
-        return len(known)
+        return len(refused)
 
 
 def _page(which: Filter, after: Place | None, limit: int) -> dict[str, Any]:

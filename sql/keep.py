@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sql.blocks import unpack
+from sql.blocks import PLACE, unpack
+from sql.hours import HoursStore
 from sql.origin import noted
-from sql.pool import Pooled
+from sql.sealed_records import Destroyed
 
 
-class Keeping(Pooled):
+class Keeping(HoursStore):
     """Housekeeping: all that neither appends events nor reads timelines."""
 
     async def ensure_partitions(self, days_ahead: int = 3) -> list[str]:
@@ -35,9 +36,16 @@ class Keeping(Pooled):
 
     async def read_raw(self, block: int, webhook_id: UUID | str | None = None) -> list[bytes]:
         """Return the records of a block (an event's `webhook_block`), byte for byte; with `webhook_id`, those whose
-        first line contains it. Empty if the block was dropped."""
+        first line contains it. Empty if the block was dropped, or its key destroyed. Raises sql.sealed_records.UnknownKey, and
+        sql.sealing.NoKey and Tampered, where it cannot be opened."""
         row = await self._row("raw_block", {"block": block})
-        records = list(unpack(row["body"])) if row else []
+        if row is None:
+            return []
+        await self.keys_for([row["body"]])
+        try:
+            records = list(unpack(self.hours.open(row["body"], PLACE)))
+        except Destroyed:
+            return []
         if webhook_id is None:
             return records
         wanted = str(webhook_id).encode()

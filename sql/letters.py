@@ -1,5 +1,6 @@
 """Writes dead letters, and what came of replayed ones, within the transactions that append events."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,24 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
-from sql.parameters import always_written, json
+from sql.hour_keys import HourKeys
+from sql.parameters import always_written, clean, json
 from sql.pool import Connection
 from sql.rows import DeadLetter, Replayed
+from sql.sealed_records import Unopenable
+from sql.sealing import NoKey, Tampered
 from sql.statements import statement
+
+#: Parts of a dead letter, which are sealed apart.
+VALUE, REASON, DETAIL = b"dead letter's value ", b"dead letter's reason ", b"dead letter's detail "
+
+#: Quoted texts, addresses, ids and numbers, and what stands for them; as in the migration 0026.
+_GENERAL = (
+    (re.compile(r"""(^|[\s(:=,\[])('[^']*'|"[^"]*"|`[^`]*`|'[^']*…|"[^"]*…)"""), r"\1…"),
+    (re.compile(r"[^\s]*@[^\s]*"), "…"),
+    (re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"), "#"),
+    (re.compile(r"\+?[0-9]+([.,:-][0-9]+)*"), "#"),
+)
 
 
 async def repeated_places(cursor: AsyncCursor[DictRow]) -> set[int]:
@@ -46,8 +61,10 @@ def _outcome(replay: Replayed) -> tuple[Any, ...]:
     return (replay.id, replay.number, replay.digest.hex(), word, events, *place)
 
 
-def letters_of(letters: Sequence[DeadLetter]) -> dict[str, Any]:
-    """Return the parameters of `bury`: the letters as JSON, and beside it their values, which are bytes."""
+def letters_of(letters: Sequence[DeadLetter], hours: HourKeys) -> dict[str, Any]:
+    """Return the parameters of `bury`: the letters as JSON, and beside it what is bytes: their values, and where they are sealed the
+    reasons and the details with the items, which may quote the record; their reasons are then in the general form. Raises NoKey."""
+    sealed = hours.seals("dead")
     records = [
         (
             letter.topic,
@@ -55,10 +72,10 @@ def letters_of(letters: Sequence[DeadLetter]) -> dict[str, Any]:
             letter.offset,
             letter.webhook_id,
             letter.source,
-            letter.reason,
-            letter.detail,
+            general_of(letter.reason) if sealed else letter.reason,
+            None if sealed else letter.detail,
             letter.bad,
-            [item._asdict() for item in letter.items],
+            [] if sealed else _items(letter),
             letter.size,
             letter.digest.hex() if letter.digest is not None else None,
             letter.client,
@@ -67,4 +84,58 @@ def letters_of(letters: Sequence[DeadLetter]) -> dict[str, Any]:
         )
         for letter in letters
     ]
-    return {"letters": json(always_written(records)), "bodies": [letter.value for letter in letters]}
+    parts = [_sealed(letter, hours) if sealed else (letter.value, None, None) for letter in letters]
+    values, reasons, details = (list(each) for each in zip(*parts, strict=True))
+    return {
+        "letters": json(always_written(records)),
+        "bodies": values,
+        "reasons": reasons,
+        "details": details,
+    }
+
+
+def _sealed(letter: DeadLetter, hours: HourKeys) -> tuple[bytes | None, bytes, bytes | None]:
+    """Return value, reason, and detail with items of a letter, sealed for its row."""
+    place = place_of(letter.topic, letter.partition, letter.offset)
+    beside = letter.detail is not None or letter.items
+    return (
+        None if letter.value is None else hours.seal("dead", VALUE + place, letter.value),
+        hours.seal("dead", REASON + place, clean(letter.reason).encode()),
+        hours.seal("dead", DETAIL + place, always_written([letter.detail, _items(letter)])) if beside else None,
+    )
+
+
+def general_of(reason: str) -> str:
+    """Return a reason without what differs from record to record, as the function `general_reason` of the database does."""
+    for pattern, instead in _GENERAL:
+        reason = pattern.sub(instead, reason)
+    return reason
+
+
+def _items(letter: DeadLetter) -> list[dict[str, Any]]:
+    return [item._asdict() for item in letter.items]
+
+
+def place_of(topic: str, partition: int, offset: int) -> bytes:
+    """Return the place of a dead letter, which names its row."""
+    return f"{topic} {partition} {offset}".encode()
+
+
+def open_letter(row: dict[str, Any], hours: HourKeys) -> None:
+    """Open what is sealed of a row, in place, and set `unopenable`: why it cannot be opened, None if it was. Then `reason` stays in its
+    general form, and `value` and `detail` are None."""
+    reason, detail = row.pop("sealed_reason"), row.pop("sealed_detail", None)
+    row["unopenable"] = None
+    if reason is None:
+        return
+    place = place_of(row["topic"], row["partition"], row["offset"])
+    try:
+        row["reason"] = hours.open(reason, REASON + place).decode()
+        if detail is not None:
+            row["detail"], row["items"] = orjson.loads(hours.open(detail, DETAIL + place))
+        if row.get("value") is not None:
+            row["value"] = hours.open(row["value"], VALUE + place)
+    except (Unopenable, Tampered, NoKey) as error:
+        row["unopenable"] = str(error)
+        if "value" in row:
+            row["value"] = None

@@ -22,6 +22,7 @@ from sql.handles import (
     platform_of,
     value_of,
 )
+from sql.hour_keys import HourKeys
 from sql.known import LIFETIME, KnownHandles
 from sql.messages import Reference
 from sql.parameters import always_written, json
@@ -44,8 +45,8 @@ class Naming(Pooled):
     """The part of the store that finds handles and their keys. Its methods raise sql.sealing.NoKey where no key is configured, or
     not the one that encrypted a client's pepper, and Tampered where that was changed."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal) -> None:
-        super().__init__(pool, seal)
+    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal, hours: HourKeys | None = None) -> None:
+        super().__init__(pool, seal, hours)
         self._secrets: dict[str, Secrets] = {}
         self._known, self._keys = KnownHandles(), HandleKeys(lifetime=LIFETIME)
         self._forgetting: asyncio.TimerHandle | None = None

@@ -11,6 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from sql.hour_keys import HourKeys
 from sql.sealing import Seal
 from sql.statements import statement
 
@@ -27,13 +28,15 @@ Connection = AsyncConnection[DictRow]
 class Pooled:
     """A pool of connections, each set up by `queries/session.sql`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal, hours: HourKeys | None = None) -> None:
         self._pool, self._seal = pool, seal
+        #: The keys of raw records that this process has.
+        self.hours = hours or HourKeys(seal)
 
     @classmethod
-    async def open(cls, dsn: str, seal: Seal, pool: int = 8) -> Self:
+    async def open(cls, dsn: str, seal: Seal, pool: int = 8, *, hours: HourKeys | None = None) -> Self:
         """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections; `seal`
-        encrypts what is kept encrypted.
+        encrypts what is kept encrypted, `hours` has the keys of raw records (by default new ones by `seal`).
 
         It returns before the first connection is made, so that a process can start while the database is away; calls
         then raise psycopg_pool.PoolTimeout (a psycopg.OperationalError) after five seconds.
@@ -50,7 +53,7 @@ class Pooled:
             name="threadline",
         )
         await connections.open()
-        return cls(connections, seal)
+        return cls(connections, seal, hours)
 
     def pool_figures(self) -> dict[str, int]:
         """Return how many connections the pool has `open`, how many are `idle`, how many it may have (`limit`), and how many

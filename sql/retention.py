@@ -61,6 +61,7 @@ WITHOUT_END = {
     "api_keys": "a revoked key stays in the list, as what it did stays in the audit",
     "relay_cursor": "one row",
     "retention_run": "one row",
+    "hour_keys": "a key is destroyed with its purpose's retention (docs/keys.md); that it was stays, 50,000 rows a year",
     "audit_heads": "the chain of the audit is checked by them, also behind entries that were removed",
     "audit_anchors": "four rows an hour and kind of anchor",
     "migrations": "one row a migration",

@@ -13,6 +13,9 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from adapters.contract import Answer, Request
+from sql.hour_keys import HourKeys
+from sql.sealed_records import OVERHEAD
+from sql.sealing import NoKey
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
@@ -22,7 +25,7 @@ from webhooks.counters import Counters
 from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
-from webhooks.keep import Keep
+from webhooks.keep import PLACE, Keep
 from webhooks.limits import Limits
 from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
 from webhooks.record import Webhook, encode
@@ -60,7 +63,9 @@ class Door:
         authenticate: Authenticate | None = None,
         sns: AmazonSns | None = None,
         large: Large | None = None,
+        hours: HourKeys | None = None,
     ) -> None:
+        """`hours` has the keys that seal records; without it they are kept as they are."""
         self.counters = Counters()
         self.keeping = Room(limits.max_in_flight, limits.max_bytes)
         self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
@@ -71,6 +76,7 @@ class Door:
         self._large = large
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
+        self._hours = hours
         self._cutters = Cutters()
         self._refusals = Refusals(self.counters)
         self._used = Used()
@@ -229,10 +235,12 @@ class Door:
         if file is not None and self._large is not None:
             webhook.blob = await self._large.keep(file, verdict.client, verdict.source)
         record = encode(webhook)
-        if len(record) > self._limits.max_record:
+        if len(record) + OVERHEAD > self._limits.max_record:
             status = 413 if len(record) - (0 if webhook.blob else len(request.body)) < RECORD_HEAD else 431
             raise Refused(status, f"a record of {len(record)} bytes", source=verdict.source)
         try:
+            if self._hours is not None:
+                record = self._hours.seal("records", PLACE, record, large=webhook.blob is not None)
             if span is None:
                 await self.keep.put(record)
             else:
@@ -240,7 +248,7 @@ class Door:
                     await self.keep.put(record, traceparent)
         except Unkeepable as error:
             raise Refused(413, str(error), source=verdict.source) from None
-        except Unkept as error:
+        except (Unkept, NoKey) as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         # Names chosen by clients are unbounded, so they must not become metric labels.
         self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1

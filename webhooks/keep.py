@@ -17,6 +17,8 @@ from webhooks.producer import Producer, Record, Rejected, Unacknowledged, batche
 from webhooks.spool import Item, Spool, Unkeepable
 
 TOPIC = "webhooks.received"
+#: Where its records are, for `sql.hour_keys`.
+PLACE = TOPIC.encode()
 
 #: Batches in progress at once.
 LANES = 4

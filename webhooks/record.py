@@ -5,7 +5,7 @@ A large body is a blob (`webhooks.blobs`): then the head begins with `"blob": {"
 The head is `{"id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic"}`; the body
 follows the first newline unchanged. Secrets are removed from URL and headers (`webhooks.cutting`); signatures stay, so
 that they can be verified again. The trace context travels beside it, as the
-Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled.
+Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled. The whole value is sealed (`sql.sealed_records`).
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from sql.sealed_records import is_sealed_large
 from webhooks.blobs import NAME, Reference
 
 #: The texts that a head must have, with their maximum lengths in characters.
@@ -78,7 +79,7 @@ def encode(webhook: Webhook) -> bytes:
 def is_large(record: Any) -> bool:
     """Return whether the body of a Kafka record's webhook is a blob."""
     value = record.value
-    return isinstance(value, bytes) and value.startswith(OF_BLOB)
+    return isinstance(value, bytes) and (value.startswith(OF_BLOB) or is_sealed_large(value))
 
 
 def decode(value: bytes) -> Webhook:

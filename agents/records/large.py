@@ -15,13 +15,17 @@ from agents.failures import until_done
 from agents.health import WorkerHealth
 from agents.records.deadline import LIMIT, TICK, Deadline, TooCostly
 from agents.records.outcome import RecordOutcome, outcome_of
+from sql.sealed_records import Unopenable
+from sql.sealing import Tampered
 from webhooks.blobs import Blobs, NoBlob, matches
+from webhooks.blobs.sealed import Keys, opened
 from webhooks.record import Webhook, decode
 
 #: Seconds of processor time for each MiB of a body, beside `deadline.LIMIT`.
 PER_MIB = 0.06
 #: Why the body of a record cannot be read.
 GONE = "its body was deleted from the store of blobs, where it is kept as long as raw webhooks"
+CLOSED = "in the store of blobs cannot be opened"
 DAMAGED = "its body in the store of blobs is not the one that was received"
 
 #: Reads a record with its body into an outcome.
@@ -29,10 +33,10 @@ ReadBody = Callable[[RecordOutcome, bytes], None]
 
 
 class LargeRecords:
-    """Reads large webhooks, whose bodies are in `blobs`. `most` is the most bytes of a record."""
+    """Reads large webhooks, whose bodies are in `blobs`. `most` is the most bytes of a record; `keys` has those of sealed bodies."""
 
-    def __init__(self, blobs: Blobs, health: WorkerHealth, most: int) -> None:
-        self._blobs, self._health, self._most = blobs, health, most
+    def __init__(self, blobs: Blobs, health: WorkerHealth, most: int, keys: Keys) -> None:
+        self._blobs, self._health, self._most, self._keys = blobs, health, most, keys
         self._turn = asyncio.Semaphore(1)
 
     async def outcome(self, record: Any, read: ReadBody) -> RecordOutcome:
@@ -54,20 +58,26 @@ class LargeRecords:
             )
 
     async def _body(self, webhook: Webhook) -> bytes | str:
-        """Return the body, or the reason why there is none. Raises StoreAway."""
+        """Return the body, or the reason why there is none. Raises StoreAway, NoKey, and what the database raises."""
         blob = webhook.blob
         assert blob is not None
 
-        def read() -> bytes | str:
+        def read() -> bytes:
             # First, so that the body is not deleted before the raw webhook that is stored now.
             self._blobs.renew(blob.name)
-            body = self._blobs.read(blob.name)
-            return body if matches(blob.name, webhook.client, body) else DAMAGED
+            return self._blobs.read(blob.name)
 
         try:
-            return await asyncio.to_thread(read)
+            data = await asyncio.to_thread(read)
         except NoBlob:
             return GONE
+        try:
+            body = await opened(data, self._keys)
+        except (Unopenable, Tampered) as error:
+            body, why = data, f"its body {CLOSED}: {error}"  # it may be one that nobody sealed
+        else:
+            why = DAMAGED
+        return body if await asyncio.to_thread(matches, blob.name, webhook.client, body) else why
 
 
 def _refuse(outcome: RecordOutcome, webhook: Webhook, why: str) -> None:

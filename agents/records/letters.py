@@ -2,6 +2,7 @@
 reason."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -12,15 +13,19 @@ import orjson
 from agents.failures import is_permanent
 from agents.records.shape import shape_of
 from sql import Bad, DeadLetter, Replayed
+from sql.hour_keys import HourKeys
+from sql.hours import HoursStore
+from sql.letters import general_of
+from sql.sealed_records import OVERHEAD
 
 #: Bad items that a dead letter lists; the characters of a reason and the bytes of an item's JSON that it keeps.
 MOST_ITEMS, REASON, DETAIL = 20, 500, 1024
 #: The most bytes that a dead letter takes beside the record's value.
 BESIDE_VALUE = (MOST_ITEMS + 1) * (REASON + DETAIL)
-#: Bytes of Kafka's framing of a record.
-FRAME = 512
 #: The most bytes of the header `items`.
 ITEMS = 16 << 10
+#: Bytes of Kafka's framing of a record, and of what sealing its headers adds: base64 of them, and the reason in its general form.
+FRAME = 512 + OVERHEAD + 4 * REASON + ITEMS // 2
 
 
 def letter_of(
@@ -76,15 +81,17 @@ def cut(text: str | None, most: int) -> str | None:
 
 
 class Letters:
-    """Publishes dead letters with Faust's producer. `most` is the largest record, in bytes, that their topics accept."""
+    """Publishes dead letters with Faust's producer. `most` is the largest record, in bytes, that their topics accept; `store` has the
+    keys that seal them."""
 
-    def __init__(self, app: Any, most: int) -> None:
-        self._app, self._most = app, most
+    def __init__(self, app: Any, most: int, store: HoursStore) -> None:
+        self._app, self._most, self._store = app, most, store
 
     async def __call__(self, letter: DeadLetter) -> None:
         """Publish a letter and return once Kafka has it. If it is too large, or Kafka rejects it, publish it without its value:
         the header `stub` marks that, and `digest` and `size` describe the value."""
-        if letter.value is None or len(letter.value) + _size(headers_of(letter)) + FRAME > self._most:
+        await self._store.keys_ready("dlq")
+        if letter.value is None or len(letter.value) + _size(headers_of(letter)) + OVERHEAD + FRAME > self._most:
             await self._send(stub_of(letter))
             return
         try:
@@ -95,15 +102,29 @@ class Letters:
             await self._send(stub_of(letter))
 
     async def _send(self, letter: DeadLetter) -> None:
-        topic = self._app.topic(f"{letter.topic}.dlq", value_serializer="raw")
-        # Not None: aiokafka refuses a record with neither key nor value.
-        sent = await topic.send(value=letter.value or b"", headers=headers_of(letter))
+        name = f"{letter.topic}.dlq"
+        value, headers = sealed(letter, name, self._store.hours)
+        sent = await self._app.topic(name, value_serializer="raw").send(value=value, headers=headers)
         try:
             await sent
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             raise TimeoutError("cancelled by aiokafka") from None
+
+
+def sealed(letter: DeadLetter, topic: str, hours: HourKeys) -> tuple[bytes, dict[str, bytes]]:
+    """Return value and headers of a letter on this topic. Where they are sealed, the header `sealed` has the reasons, which may quote the
+    record, and the header `reason` its general form. Raises NoKey."""
+    headers, place = headers_of(letter), topic.encode()
+    # Not None: aiokafka refuses a record with neither key nor value.
+    value = letter.value or b""
+    if not hours.seals("dlq"):
+        return value, headers
+    quoting = {name: headers.pop(name).decode() for name in ("reason", "items") if name in headers}
+    headers["reason"] = general_of(letter.reason).encode("utf-8", "replace")
+    headers["sealed"] = b64encode(hours.seal("dlq", place + b" headers", orjson.dumps(quoting)))
+    return hours.seal("dlq", place, value) if value else value, headers
 
 
 def headers_of(letter: DeadLetter) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from app.clients.callbacks import ClientCallbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
 from sql import EventStore, is_transient
 from sql.relay import Place, RelaySession
+from sql.sealed_records import OVERHEAD
 from webhooks.abandoning import abandon
 
 log = structlog.get_logger(__name__)
@@ -35,8 +36,8 @@ POLL = 0.1
 STANDBY = 1.0
 #: Seconds that Kafka may take to acknowledge a page.
 PATIENCE = 30.0
-#: Most bytes of a record beside its value: the key, the header, Kafka's frame.
-FRAME = 1024
+#: Most bytes of a record beside its value: the key, the header, Kafka's frame, and what sealing adds.
+FRAME = 1024 + OVERHEAD
 
 #: Keys whose hash is cached.
 KEYS = 1 << 16
@@ -71,7 +72,7 @@ class Relayer:
         topic: str = TOPIC,
     ) -> None:
         self._store, self._connect, self._callbacks, self._metrics = store, connect, callbacks, metrics
-        self._most, self._from_now, self._topic = most - FRAME, from_now, topic
+        self._most, self._from_now, self._topic, self._place = most - FRAME, from_now, topic, topic.encode()
         self._full = False
 
     async def run(self) -> None:
@@ -105,6 +106,7 @@ class Relayer:
         self._full = len(page) == PAGE
         if not page:
             return None
+        await self._store.keys_ready("events")
         with tracing.relaying(page):
             await self._publish(producer, page)
         clients = sorted({row["client_id"] for row in page if row["message_id"] is not None})
@@ -149,7 +151,8 @@ class Relayer:
             key = key_of(row)
             partition = partition_of(key, partitions)
             headers = _HEADERS if row["trace"] is None else [*_HEADERS, ("traceparent", row["trace"].encode())]
-            record = {"timestamp": None, "key": key, "value": write_recorded(row, self._most), "headers": headers}
+            value = self._store.hours.seal("events", self._place, write_recorded(row, self._most))
+            record = {"timestamp": None, "key": key, "value": value, "headers": headers}
             batch = open.get(partition)
             if batch is None or batch.append(**record) is None:
                 if batch is not None:  # full

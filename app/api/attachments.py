@@ -18,7 +18,10 @@ from app.api.negotiation import has
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.http.problems import Problem
-from webhooks.blobs import NoBlob, StoreAway
+from sql.sealed_records import UnknownKey, Unopenable
+from sql.sealing import NoKey, Tampered
+from webhooks.blobs import NoBlob, StoreAway, matches
+from webhooks.blobs.sealed import opened
 from webhooks.record import Webhook, decode
 
 #: Bytes of a file that are read from disk at once; files up to this many bytes are held in memory.
@@ -74,14 +77,15 @@ async def _search(api: Api, client: str, interaction: UUID, size: int, digest: s
         for block, id in blocks:
             if block is None or id is None:
                 continue
-            for raw in await api.store.read_raw(block, id):
+            for raw in await _records(api, block, id):
                 try:
                     webhook = decode(raw)
                     if webhook.client == client:
-                        return await asyncio.to_thread(_found, api, webhook, size, digest)
-                except (ValueError, NoBlob):
+                        body = await _body(api, webhook)
+                        return await asyncio.to_thread(_found, api, webhook, body, size, digest)
+                except (ValueError, NoBlob, Unopenable, Tampered):
                     continue
-                except (StoreAway, OSError) as error:
+                except (StoreAway, NoKey, OSError) as error:
                     raise Problem(503, "The attachments cannot be read now.", headers={"retry-after": "10"}) from error
     raise Problem(410, "The webhook that brought this attachment was deleted.")
 
@@ -93,9 +97,31 @@ def _names(payload: Any, digest: str) -> bool:
     return any(one.get("digest") == digest for one in media or () if isinstance(one, dict))
 
 
-def _found(api: Api, webhook: Webhook, size: int, digest: str) -> IO[bytes]:
-    """Return the file. Raises NoBlob, StoreAway, and ValueError if the webhook does not have it."""
-    body = api.blobs.read(webhook.blob.name) if webhook.blob is not None else webhook.body
+async def _records(api: Api, block: int, id: UUID) -> list[bytes]:
+    """Return the webhooks of this id in a block. Raises Problem 503 where they cannot be opened now."""
+    try:
+        return await api.store.read_raw(block, id)
+    except (UnknownKey, Tampered):
+        return []
+    except NoKey as error:
+        raise Problem(503, "The attachments cannot be read now.", headers={"retry-after": "10"}) from error
+
+
+async def _body(api: Api, webhook: Webhook) -> bytes:
+    """Return a webhook's body. Raises NoBlob, StoreAway, Unopenable, Tampered, and NoKey where the settings lack a key."""
+    if webhook.blob is None:
+        return webhook.body
+    data = await asyncio.to_thread(api.blobs.read, webhook.blob.name)
+    try:
+        return await opened(data, api.store)
+    except (Unopenable, Tampered):
+        if not await asyncio.to_thread(matches, webhook.blob.name, webhook.client, data):
+            raise
+        return data  # nobody sealed it
+
+
+def _found(api: Api, webhook: Webhook, body: bytes, size: int, digest: str) -> IO[bytes]:
+    """Return the file. Raises OSError, and ValueError if the webhook does not have it."""
     one = Received(webhook.method, webhook.url, webhook.headers, body, webhook.received_at, webhook.source)
     data = attachment(one, size, digest)
     if data is None:

@@ -161,7 +161,7 @@ def letter_json(row: Mapping[str, Any], key: Key) -> dict[str, Any]:
         "badItems": row["bad"],
         "size": row["size"],
         "digest": row["digest"],
-        "recordKept": row["whole"],
+        "recordKept": row["whole"] and row["unopenable"] is None,
         "recordedAt": row["recorded_at"],
         "replayOf": row["replay_of"] and str(row["replay_of"]),
         "replay": replay,

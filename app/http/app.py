@@ -27,7 +27,8 @@ from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
 from app.http.scopes import ALL_CLIENTS
 from app.kafka.holding import hold_back
-from app.keys import seal_of
+from app.keys import hour_keys_of, seal_of
+from app.keys.ahead import first_keys, keep_ahead
 from app.settings import Settings
 from app.settings.loading import load
 from app.settings.reloading import Reloading
@@ -59,7 +60,8 @@ class Http:
         self._dsn = settings.postgres.dsn.get_secret_value()
         self.accounts = AccountSources(settings)
         folder, self._blobs = stores_of(settings)
-        self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts)
+        self.hours = hour_keys_of(settings)
+        self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts, self.hours)
         self._secured_door = secured.Secured(self.door, secured.DOOR)
         self.api: api.Api | None = None
         self.counters = Counters()
@@ -122,14 +124,17 @@ class Http:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         # Does not wait for PostgreSQL: the door works without it, and the API answers 503.
-        store = await EventStore.open(self._dsn, seal_of(self.settings), pool=self.settings.postgres.pool)
+        pool = self.settings.postgres.pool
+        store = await EventStore.open(self._dsn, seal_of(self.settings), pool=pool, hours=self.hours)
         self.api = self._pages.state.api = api.Api.of(store, self.settings, self._blobs)
         self.health.store = self.metrics.store = store
         self.metrics.audit = self.api.audit
         await self.accounts.start(store)
+        await first_keys(store)
         await self.door.start()
         beside = [
             asyncio.create_task(_note_used_keys(self.api)),
+            asyncio.create_task(keep_ahead(store, lambda: self.door.keep.spool.age)),
             asyncio.create_task(hold_back(self.door.keep, self.settings)),
             asyncio.create_task(self.api.audit.run()),
         ]

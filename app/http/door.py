@@ -6,6 +6,7 @@ from app.kafka.producers import producer
 from app.kafka.topics import max_record
 from app.settings import Settings
 from app.telemetry import share
+from sql.hour_keys import HourKeys
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door
 from webhooks.blobs import Blobs
@@ -24,14 +25,16 @@ def make(
     blobs: Blobs,
     authenticate: Authenticate | None = None,
     accounts: Accounts | None = None,
+    hours: HourKeys | None = None,
 ) -> Door:
     """Return a door that is not started, for the configured sources and clients' accounts. Large bodies arrive in the folder
-    and are stored as blobs (`app.blobs.stores_of`). Raises ValueError for a source with an unknown adapter, or without Kafka.
+    and are stored as blobs (`app.blobs.stores_of`). `hours` has the keys that seal what it keeps. Raises ValueError for a source with an unknown adapter, or without Kafka.
     """
     spool = Spool(settings.data / "spool", settings.door.spool_max)
     keep = Keep(partial(producer, settings), spool, timeout=settings.door.keep_timeout)
-    large = Large(folder, blobs, over=settings.blobs.over, in_memory=settings.blobs.in_memory)
-    return Door(Sources(settings.sources, accounts), keep, limits_of(settings), authenticate, large=large)
+    large = Large(folder, blobs, over=settings.blobs.over, in_memory=settings.blobs.in_memory, hours=hours)
+    sources = Sources(settings.sources, accounts)
+    return Door(sources, keep, limits_of(settings), authenticate, large=large, hours=hours)
 
 
 def change(door: Door, settings: Settings, accounts: Accounts | None = None) -> None:

@@ -46,6 +46,7 @@ class HttpMetrics(Collector):
         yield from self._kafka()
         if self.store is not None:
             yield from pool_metrics(self.store)
+            yield from key_metrics(self.store)
         if self.audit is not None:
             yield _count("audit_entries", "Entries of requests written to the audit.", self.audit.written)
             yield _count("audit_entries_lost", "Entries of requests that could not be written.", self.audit.lost)
@@ -102,6 +103,15 @@ def pool_metrics(store: Pooled) -> Iterator[Metric]:
     yield _gauges(
         "pool_connections", "Connections to PostgreSQL, and calls that wait for one.", store.pool_figures(), "state"
     )
+
+
+def key_metrics(store: Pooled) -> Iterator[Metric]:
+    """Yield the metrics of the keys of raw records, for either process."""
+    hours = store.hours
+    yield _gauge(
+        "hour_keys_ahead", "Hours for which there are keys of webhooks, with this one.", hours.hours_ahead("records")
+    )
+    yield _count("records_with_own_key", "Records sealed without the key of the hour, by one of their own.", hours.own)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

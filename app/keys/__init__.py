@@ -5,9 +5,10 @@ import base64
 
 from app.keys.wrapping import KeysUnavailable, wrapper_of
 from app.settings import Settings
+from sql.hour_keys import AHEAD, HourKeys
 from sql.sealing import Seal
 
-__all__ = ["KeysUnavailable", "keys_of", "seal_of", "unwrapped"]
+__all__ = ["KeysUnavailable", "hour_keys_of", "keys_of", "seal_of", "unwrapped"]
 
 #: The keys that this process has unwrapped, by their wrapped form.
 _UNWRAPPED: dict[str, bytes] = {}
@@ -31,3 +32,9 @@ def unwrapped(wrapped: str, settings: Settings) -> bytes:
 def seal_of(settings: Settings) -> Seal:
     """Return a Seal with the keys of the settings; without a key, its methods raise NoKey. Raises KeysUnavailable."""
     return Seal(keys_of(settings))
+
+
+def hour_keys_of(settings: Settings) -> HourKeys:
+    """Return what keeps the keys of raw records, by the keys of the settings. Make one for each process. Raises KeysUnavailable."""
+    sealed = {purpose: settings.sealing.records for purpose in AHEAD} | {"events": settings.sealing.events}
+    return HourKeys(seal_of(settings), without=[purpose for purpose, is_so in sealed.items() if not is_so])

@@ -18,7 +18,7 @@ from app.declared import read
 from app.settings.archive import Archive
 from app.settings.auditing import Audit
 from app.settings.identity import Identity
-from app.settings.keys import Kms, Secrets, Transit
+from app.settings.keys import Kms, Sealing, Secrets, Transit
 from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Sending
@@ -38,6 +38,7 @@ __all__ = [
     "Postgres",
     "Relay",
     "Retention",
+    "Sealing",
     "Secrets",
     "SecurityProtocol",
     "Sending",
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()
     secrets: Secrets = Secrets()
+    sealing: Sealing = Sealing()
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
     retention: Retention = Retention()

@@ -143,3 +143,17 @@ class Secrets(Section):
     def given(self) -> bool:
         """Whether there is any key."""
         return bool(self.keys or self.wrapped)
+
+
+class Sealing(Section):
+    """Whether raw records are encrypted at rest, under keys of each hour that are destroyed when their retention ends
+    (docs/keys.md). What was written before is read in any case."""
+
+    records: bool = Field(
+        default=True,
+        description="encrypt what providers and services sent: on Kafka and in the spool, raw webhooks, blobs, dead letters",
+    )
+    events: bool = Field(
+        default=False,
+        description="encrypt the records of `events.recorded`; programs that read them then need the keys",
+    )

@@ -14,6 +14,8 @@ discarded AS (
         value = CASE WHEN NOT %(remove)s THEN d.value END,
         detail = CASE WHEN NOT %(remove)s THEN d.detail END,
         items = CASE WHEN NOT %(remove)s THEN d.items ELSE '[]' END,
+        sealed_reason = CASE WHEN NOT %(remove)s THEN d.sealed_reason END,
+        sealed_detail = CASE WHEN NOT %(remove)s THEN d.sealed_detail END,
         reason = CASE WHEN NOT %(remove)s THEN d.reason ELSE d.general END
     FROM chosen
     WHERE d.id = chosen.id

@@ -21,6 +21,8 @@ from app.embedded import ports
 from app.kafka.fitting import misfits
 from app.settings import Settings
 from app.settings.sections import Blobs, BlobsS3
+from sql.hour_keys import HourKeys
+from tests.support.keys import SEAL
 from tests.support.s3 import BUCKET, InMemory, Moto, moto
 from tests.unit.webhooks.doors import DoorUnderTest
 from webhooks.aggregate import Door
@@ -318,7 +320,7 @@ async def test_the_worker_waits_for_the_bucket(tmp_path: Path, monkeypatch: pyte
         topic="webhooks.received", partition=0, offset=1, timestamp=0, headers=(), value=encode(webhook)
     )
     answers.broken = [503] * 9
-    large = LargeRecords(store, health, 1 << 20)
+    large = LargeRecords(store, health, 1 << 20, SimpleNamespace(hours=HourKeys(SEAL)))
     outcome = await large.outcome(record, lambda _, body: read.append(body))
     assert read == [BODIES[0]] and outcome.letter is None and not answers.broken
     answers.objects.clear()

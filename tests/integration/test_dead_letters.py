@@ -18,6 +18,7 @@ from app.kafka import client_args
 from app.kafka.producers import producer
 from app.settings import Kafka, Settings
 from sql import DeadLetter, EventStore, dead_letters
+from sql.sealed_records import is_sealed
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.command_line import command, on_store
 from tests.support.keys import SEAL
@@ -40,15 +41,17 @@ def letter(topic: str, offset: int, value: bytes | None, source: str = "twilio")
     )
 
 
-async def records(bootstrap: str, topic: str) -> list[bytes]:
-    """What is on the topic's only partition."""
+async def records(store: EventStore, bootstrap: str, topic: str) -> list[bytes]:
+    """What is on the topic's only partition, where all is sealed."""
     consumer = AIOKafkaConsumer(**client_args(Kafka(bootstrap=bootstrap)), auto_offset_reset="earliest")
     await consumer.start()
     try:
         tp = TopicPartition(topic, 0)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
-        return [(await consumer.getone()).value for _ in range(end)]
+        values = [(await consumer.getone()).value for _ in range(end)]
+        assert all(map(is_sealed, values))
+        return [store.hours.open(value, topic.encode()) for value in values]
     finally:
         await consumer.stop()
 
@@ -81,14 +84,14 @@ async def test_an_operator_finds_looks_at_and_replays(
     all_of_it = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
     assert all_of_it.code == 0 and "1 replayed: 1 have no outcome yet" in " ".join(all_of_it.err.split())
     await published(store, kafka_bootstrap)
-    assert await records(kafka_bootstrap, topic) == [whole.value]
+    assert await records(store, kafka_bootstrap, topic) == [whole.value]
     again = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
     assert again.code == 0 and "There was no dead letter to replay" in again.err
     ids = [str(rows[offset]["id"]) for offset in (7, 8, 9)]
     by_id = await command("dead-letters", "replay", *ids, "--wait", "0", environment=env)
     assert by_id.code == 1 and "record was not kept" in by_id.err and "--again replays it once more" in by_id.err
     await published(store, kafka_bootstrap)
-    assert await records(kafka_bootstrap, topic) == [whole.value, b"x"]
+    assert await records(store, kafka_bootstrap, topic) == [whole.value, b"x"]
     lost = await command("dead-letters", "replay", "--source", "sendgrid", "--again", "--wait", "0", environment=env)
     assert "1 replayed" in lost.err
     assert "replayed" in (await command("dead-letters", "list", environment=env)).out
@@ -100,10 +103,12 @@ async def published(store: EventStore, bootstrap: str) -> None:
     settings = Settings(kafka=Kafka(bootstrap=bootstrap))
     replayer = Replayer(store, partial(producer, settings), WorkerHealth())
     running = asyncio.create_task(replayer.run())
-    while any(row["replay_due"] for row in await store.dead_letters()):  # noqa: ASYNC110
+    while not running.done() and any(row["replay_due"] for row in await store.dead_letters()):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait([running])
+    while not running.done():  # the pool swallows a cancellation that meets the connection it waits for
+        running.cancel()
+        await asyncio.wait([running], timeout=0.05)
+    assert running.cancelled()
 
 
 async def test_groups_fit_a_terminal(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:

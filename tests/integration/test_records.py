@@ -6,6 +6,7 @@ Each canary must get through, each hostile record be accounted for, and the work
 import asyncio
 import gzip
 import struct
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from aiokafka.record.util import calc_crc32c
 from agents import TOPICS
 from app.kafka import client_args
 from app.kafka.topics import max_letter, max_record
+from sql import EventStore
+from sql.sealed_records import is_sealed
 from tests.support import traffic
+from tests.support.keys import SEAL
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -36,8 +40,8 @@ REQUESTED = "messages.requested"
 class Worker:
     """A running worker, and a producer beside it."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+    def __init__(self, stack: Stack, store: EventStore) -> None:
+        self.stack, self.store = stack, store
         self.pid = stack.children["work"].pid
 
     async def put(self, topic: str, value: bytes | None, *, codec: str | None = None, **more: Any) -> int:
@@ -74,10 +78,12 @@ class Worker:
         await eventually(lambda: self.rows(query, name), bool, WITHIN)
 
     async def letters(self, topic: str, offset: int) -> list[dict[str, Any]]:
-        """The dead letters of a record."""
-        return await self.rows(
-            'SELECT * FROM threadline.dead_letters WHERE topic = %s AND "offset" = %s', topic, offset
+        """The dead letters of a record, opened."""
+        ids = await self.rows(
+            'SELECT id FROM threadline.dead_letters WHERE topic = %s AND "offset" = %s', topic, offset
         )
+        found = [await self.store.dead_letter(row["id"]) for row in ids]
+        return [row for row in found if row is not None]
 
     async def rows(self, query: str, *given: Any) -> list[dict[str, Any]]:
         """What a query gives."""
@@ -86,7 +92,7 @@ class Worker:
             return await (await db.execute(query, given)).fetchall()
 
     async def published(self, topic: str, offset: int) -> list[Any]:
-        """The records of the topic's dead letter topic that are about this one."""
+        """The records of the topic's dead letter topic that are about this one, opened."""
         tp = TopicPartition(f"{topic}.dlq", 0)
         async with AIOKafkaConsumer(**client_args(self.stack.settings.kafka), auto_offset_reset="earliest") as consumer:
             consumer.assign([tp])
@@ -95,6 +101,10 @@ class Worker:
             while await consumer.position(tp) < end:
                 for batch in (await consumer.getmany(timeout_ms=1000)).values():
                     found += [one for one in batch if dict(one.headers)["offset"] == str(offset).encode()]
+        await self.store.keys_for([one.value for one in found])
+        for one in found:
+            assert not one.value or is_sealed(one.value)
+            one.value = self.store.hours.open(one.value, tp.topic.encode())
         return found
 
 
@@ -129,7 +139,8 @@ async def worker(servers_folder: Path) -> AsyncIterator[Worker]:
     """One worker for all of them: what one record leaves behind meets the next."""
     async with Stack(servers_folder / "records", kafka={"partitions": 1}) as stack:
         await stack.start("work")
-        yield Worker(stack)
+        async with await EventStore.open(stack.dsn("service"), SEAL, pool=1) as store:
+            yield Worker(stack, store)
 
 
 async def accounted(worker: Worker, topic: str, offset: int) -> Any:
@@ -180,7 +191,11 @@ async def test_an_odd_record_is_a_dead_letter_between_canaries(worker: Worker, t
     value = ODD[name]["value"]
     assert letter["value"] == value
     assert record.value == (value or b"")
-    assert dict(record.headers)["reason"].decode() == letter["reason"]
+    assert dict(record.headers)["reason"].decode() == letter["general"]
+    sealed = b64decode(dict(record.headers)["sealed"])
+    assert orjson.loads(worker.store.hours.open(sealed, b"%s.dlq headers" % topic.encode())) == {
+        "reason": letter["reason"]
+    }
 
 
 @pytest.mark.parametrize("topic", ["webhooks.received", "events.reported", REQUESTED])
@@ -208,7 +223,7 @@ async def test_a_record_that_unpacks_to_more_than_a_topic_takes(worker: Worker, 
     letter, record = await accounted(worker, "events.reported", offset)
     assert (letter["value"], letter["size"], record.value) == (None, size, b"")
     assert (dict(record.headers)["stub"], dict(record.headers)["size"]) == (b"true", str(size).encode())
-    assert dict(record.headers)["digest"].decode() == letter["digest"].hex()
+    assert dict(record.headers)["digest"].decode() == letter["digest"]
 
 
 async def test_a_list_of_bad_items_is_one_dead_letter(worker: Worker) -> None:

@@ -25,6 +25,7 @@ from agents.replaying import Replayer
 from app.clients.configured import Clients
 from app.settings import Settings
 from sql import DeadLetter, EventStore
+from sql.hour_keys import HourKeys
 from tests.conftest import Dsns
 from tests.integration.sender import SOURCES
 from tests.integration.test_pipeline import Published, names, work
@@ -176,8 +177,8 @@ async def test_a_send_request_is_replayed(store: EventStore, known: bool) -> Non
 class Scripted:
     """Stands for a producer: refuses the record `0`, and on the topic of send requests does as `hangs` says until it is healed."""
 
-    def __init__(self, hangs: bool) -> None:
-        self.hangs, self.away = hangs, True
+    def __init__(self, hangs: bool, keys: HourKeys) -> None:
+        self.hangs, self.away, self.keys = hangs, True, keys
         self.sent: list[bytes] = []
 
     async def start(self) -> None: ...
@@ -188,9 +189,11 @@ class Scripted:
             if self.hangs:
                 await asyncio.Event().wait()
             raise OSError("away")
-        if value == b"0":
+        plain = self.keys.open(value, topic.encode())
+        assert plain != value  # sealed, as the door does it
+        if plain == b"0":
             raise MessageSizeTooLargeError
-        self.sent.append(value)
+        self.sent.append(plain)
 
 
 @pytest.mark.parametrize("hangs", [True, False])
@@ -210,7 +213,7 @@ async def test_a_record_that_kafka_does_not_take_delays_no_other(
     ids = [row["id"] for row in await store.dead_letters() if row["topic"] == "events.reported"]
     await store.replay_dead_letters(ids, "test")
 
-    kafka, health = Scripted(hangs), WorkerHealth()
+    kafka, health = Scripted(hangs, store.hours), WorkerHealth()
     replayer = Replayer(store, lambda: kafka, health)
     running = asyncio.create_task(replayer.run())
 

@@ -1,7 +1,7 @@
 """Large bodies of webhooks: kept in a store of their own, while their Kafka record holds a reference.
 
 A blob is named by a digest of its client and its bytes, so that a redelivery is stored once and no client can name another
-client's blob. Blobs are deleted by age (`Blobs.sweep`), at the age at which raw webhooks are deleted. So are blobs
+client's blob. Its bytes are sealed (`webhooks.blobs.sealed`). Blobs are deleted by age (`Blobs.sweep`), at the age at which raw webhooks are deleted. So are blobs
 without a record, which a process leaves that is killed before it writes the record.
 """
 
@@ -48,8 +48,8 @@ class Blobs(Protocol):
         ...
 
     def put(self, name: str, file: Path, size: int) -> None:
-        """Store the content of a local file durably under this name; the file may be moved or deleted. A blob that
-        exists already counts as stored now. Raises StoreAway and StoreFull."""
+        """Store the content of a local file durably under this name; the file may be moved or deleted. It replaces a blob that
+        exists already, which is the same body. Raises StoreAway and StoreFull."""
         ...
 
     def read(self, name: str) -> bytes:

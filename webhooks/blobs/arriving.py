@@ -1,5 +1,5 @@
 """Receives a large body: writes it to disk and hashes it as it arrives, and loads it into memory only when it is its
-turn to be verified.
+turn to be verified. On disk it is sealed (`webhooks.blobs.sealed`).
 
 Memory: a piece of `PIECE` bytes for each large body that arrives, and `in_memory` bytes of whole bodies.
 """
@@ -14,8 +14,11 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from sql.hour_keys import HourKeys
+from sql.sealing import NoKey, Tampered
 from webhooks.blobs import Blobs, Reference, StoreAway, name_of
 from webhooks.blobs.folder import Folder
+from webhooks.blobs.sealed import sealing
 from webhooks.producer import reason
 from webhooks.replies import UNKNOWN, Refused
 
@@ -32,12 +35,14 @@ STORING, STORED_AT_ONCE = 30.0, 8
 class Arriving:
     """One body on its way to disk. Used as a context: what was not stored is deleted at its end."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, hours: HourKeys | None = None) -> None:
+        """Make its file. Raises OSError, and NoKey where the settings have no key."""
+        self._folder, self._sealing = folder, sealing(hours)
         self._hash = sha256()
         self._pending: list[bytes] = []
         self._waiting = 0
-        self.size = 0
+        #: Its bytes, and those of its file.
+        self.size = self.stored = 0
         handle, path = tempfile.mkstemp(dir=folder.incoming)
         self._file, self.path = handle, Path(path)
 
@@ -52,11 +57,11 @@ class Arriving:
     async def finish(self) -> None:
         """Write and sync the rest. Raises OSError."""
         await self._flush()
-        await asyncio.to_thread(os.fsync, self._file)
+        await asyncio.to_thread(self._end)
 
     async def read(self) -> bytes:
         """Return the whole body. Raises OSError."""
-        return await asyncio.to_thread(self.path.read_bytes)
+        return await asyncio.to_thread(self._read)
 
     def reference(self, client: str) -> Reference:
         """Return the body's reference as a blob of this client."""
@@ -77,17 +82,37 @@ class Arriving:
 
     def _write(self, data: bytes) -> None:
         self._hash.update(data)
+        self._put(data if self._sealing is None else self._sealing.frame(data))
+
+    def _end(self) -> None:
+        if self._sealing is not None:
+            self._put(self._sealing.frame(b"", last=True))
+        os.fsync(self._file)
+
+    def _put(self, data: bytes) -> None:
+        self.stored += len(data)
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
 
+    def _read(self) -> bytes:
+        data = self.path.read_bytes()
+        try:
+            return data if self._sealing is None else self._sealing.opened(data)
+        except Tampered as error:
+            raise OSError(f"its file was changed: {error}") from error
+
 
 class Large:
     """Takes bodies of more than `over` bytes. `folder` is where they arrive; `blobs` is the store, by default the same folder.
-    At most `in_memory` bytes of them are in memory at once, or one body."""
+    At most `in_memory` bytes of them are in memory at once, or one body. `hours` has the keys that seal them; without it they are not
+    sealed."""
 
-    def __init__(self, folder: Folder, blobs: Blobs | None = None, *, over: int, in_memory: int) -> None:
+    def __init__(
+        self, folder: Folder, blobs: Blobs | None = None, *, over: int, in_memory: int, hours: HourKeys | None = None
+    ) -> None:
         self.over = over
+        self._hours = hours
         self.folder = folder
         self._blobs: Blobs = blobs or folder
         self._most = in_memory
@@ -115,7 +140,7 @@ class Large:
         try:
             with _refusing(close=True):
                 await asyncio.to_thread(self.folder.room, self._expected)
-                one = Arriving(self.folder)
+                one = Arriving(self.folder, self._hours)
             try:
                 yield one
             except OSError as error:
@@ -146,7 +171,7 @@ class Large:
     async def keep(self, body: Arriving, client: str, source: str) -> Reference:
         """Store the body durably as a blob of this client. Raises Refused (503)."""
         reference = body.reference(client)
-        put = partial(self._blobs.put, reference.name, body.path, reference.size)
+        put = partial(self._blobs.put, reference.name, body.path, body.stored)
         with _refusing(source):
             try:
                 async with asyncio.timeout(STORING):
@@ -161,7 +186,7 @@ def _refusing(source: str = UNKNOWN, *, close: bool = False) -> Iterator[None]:
     """Turn what a store or the disk raises into a refusal with 503."""
     try:
         yield
-    except StoreAway as error:
+    except (StoreAway, NoKey) as error:
         raise Refused(503, str(error), source=source, retry_after=LATER, close=close) from None
     except OSError as error:
         why = f"the folder of blobs cannot be used: {reason(error)}"

@@ -63,12 +63,9 @@ class Folder:
                 sync(self.root)
             with self._locked(fcntl.LOCK_SH):
                 known = place.exists()
-                if known:
-                    os.utime(place)
-                    file.unlink()
-                else:
-                    os.utime(file)
-                    file.rename(place)
+                # In place of what is there, whose key may end sooner.
+                os.utime(file)
+                file.rename(place)
             if not known:
                 self._weight.add(size)
             sync(place.parent)

@@ -79,12 +79,15 @@ def remove_account(client: ClientId, name: Name) -> int:
 
 
 def reseal() -> int:
-    """Encrypt all accounts, and what finds the clients' addresses, under the first key of the settings, so that the older keys can be removed."""
+    """Encrypt all accounts, what finds the clients' addresses, and the keys of raw records under the first key of the settings, so that
+    the older keys can be removed. It can be ended and run again, while everything runs."""
 
     async def write(changes: Changes) -> int:
         accounts, peppers = await changes.reseal(), await changes.store.reseal_peppers()
+        keys = await changes.store.reseal_hour_keys(lambda seen: print_note(f"{seen} keys of raw records looked at"))
         return print_note(
-            f"{accounts} accounts, and the peppers and root keys of {peppers} clients, were encrypted under the first key; the others "
+            f"{accounts} accounts, the peppers and root keys of {peppers} clients, and {keys} keys of raw records were encrypted under "
+            "the first key; the others "
             "already are."
         )
 

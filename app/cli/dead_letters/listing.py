@@ -97,6 +97,7 @@ def show(
         if raw:
             if value is None:
                 why = "was removed" if row["record_removed"] else "was not kept: it was empty or too large"
+                why = f"cannot be opened: {row['unopenable']}" if row["unopenable"] else why
                 return print_error(f"Its record {why}. See its size and digest.", FAILED)
             sys.stdout.buffer.write(value)
             return 0
@@ -118,6 +119,7 @@ def entry_of(row: Mapping[str, Any]) -> str:
     """Return one dead letter as an entry, without its record."""
     bad = f", {row['bad']} items" if row["bad"] > 1 else ""
     kept = "" if row["whole"] else ", record removed" if row["record_removed"] else ", record not kept"
+    kept += f", which cannot be opened: {row['unopenable']}" if row["unopenable"] else ""
     where = f"{row['topic']}[{row['partition']}]@{row['offset']}"
     client = f", client {row['client_id']}" if row["client_id"] else ""
     again = f"the replay of {row['replay_of']}" if row["replay_of"] else ""

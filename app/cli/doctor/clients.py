@@ -11,7 +11,7 @@ from app.cli.support.terminal import printable
 from app.clients.accounts import Account, UnknownAccount, opened
 from app.clients.callbacks import context
 from app.clients.shown_accounts import webhooks_of
-from app.keys import seal_of
+from app.keys import keys_of, seal_of
 from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
@@ -30,6 +30,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
         async with await EventStore.open(settings.postgres.dsn.get_secret_value(), seal, pool=1) as store:
             configured, accounts = await store.clients(), await store.accounts()
             callbacks, peppers = await store.sealed_secrets(), await store.sealed_peppers()
+            hour_keys = await store.hour_keys_by_key()
             resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()
     except psycopg.Error:  # the check of PostgreSQL reports it
         return
@@ -45,6 +46,9 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _callbacks(callbacks, seal):
         yield finding
     if unreadable := _peppers(peppers, seal):
+        yield unreadable
+    known = [Seal([key]).key_id for key in keys_of(settings)]
+    if unreadable := _hour_keys(hour_keys, known):
         yield unreadable
     for row in configured:
         try:
@@ -89,6 +93,19 @@ async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterat
             todo = f"put its key back into secrets.keys, or: threadline callbacks rotate {row['client_id']}"
             found = f"version {row['version']} of its callback's secret does not open, so nothing is delivered: {error}"
             yield Finding(f"Client {row['client_id']}", "wrong", found, todo)
+
+
+def _hour_keys(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Finding | None:
+    """Return whether the keys of raw records can be decrypted, and by which key. `known`: the ids of the settings' keys, the one that
+    encrypts first."""
+    what, total = "Keys of raw records", sum(row["keys"] for row in rows)
+    if locked := [row for row in rows if row["key_id"] not in known]:
+        keys = sum(row["keys"] for row in locked)
+        found = f"{keys} of {total} need the key {locked[0]['key_id']}, without which workers stop at the records under them"
+        return Finding(what, "wrong", found, "put the key back into secrets.keys (docs/keys.md)")
+    if older := sum(row["keys"] for row in rows if row["key_id"] != known[0]):
+        return Finding(what, "look", f"{older} of {total} need an older key", "threadline clients reseal")
+    return None
 
 
 def _peppers(rows: Sequence[Mapping[str, Any]], seal: Seal) -> Finding | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -24,8 +25,10 @@ from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
 from schemas.events import Error, Event, Handle
 from sql import Bad
+from sql.hour_keys import HourKeys
 from sql.parameters import written
 from tests.support import traffic
+from tests.support.keys import SEAL
 from webhooks.record import Webhook, encode
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -370,10 +373,11 @@ async def test_a_dead_letter_that_does_not_fit_is_a_stub() -> None:
     outcome.refuse("x\ud800" * 5000)
     letter = outcome.letter
     assert letter is not None
+    unsealed: Any = SimpleNamespace(hours=HourKeys(SEAL, without=["dlq"]), keys_ready=AsyncMock())
     for ours, theirs, whole in ((1 << 20, 1 << 20, True), (1000, 1 << 20, False), (1 << 20, 500, False)):
         sent: list[Any] = []
         app = SimpleNamespace(topic=lambda *_, theirs=theirs, sent=sent, **__: Topic(sent, theirs))
-        await Letters(app, ours)(letter)
+        await Letters(app, ours, unsealed)(letter)
         ((value, headers),) = sent
         assert value == (letter.value if whole else b"")
         assert ("stub" in headers) is not whole

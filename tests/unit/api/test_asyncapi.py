@@ -9,7 +9,7 @@ import orjson
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator, ValidationError
 
-from agents.records.letters import headers_of
+from agents.records.letters import sealed
 from app.api.asyncapi.bundle import document
 from app.kafka.topics import DAY, TOPICS
 from schemas import REPORTABLE, SCHEMAS, SchemaError, validate
@@ -18,7 +18,9 @@ from schemas.events import EVENT_TYPES
 from schemas.recorded import CONTENT_TYPE
 from schemas.times import instant
 from sql import Bad, DeadLetter
+from sql.hour_keys import HourKeys
 from tests.support.asyncapi import Described, official
+from tests.support.keys import SEAL
 from webhooks.record import decode
 
 DOCUMENT = document()
@@ -153,9 +155,10 @@ def test_the_headers_of_dead_letters_are_those_described() -> None:
     )  # fmt: skip
     seen: set[str] = set()
     for letter in (whole, stub):
-        headers = headers_of(letter)
-        DESCRIBED.check("events.reported.dlq", letter.value or b"", headers)
-        seen |= headers.keys()
+        for hours in (HourKeys(SEAL, without=["dlq"]), HourKeys(SEAL)):
+            value, headers = sealed(letter, "events.reported.dlq", hours)
+            DESCRIBED.check("events.reported.dlq", value, headers)
+            seen |= headers.keys()
     assert seen == DOCUMENT["components"]["schemas"]["letterHeaders"]["properties"].keys()
 
 
