@@ -56,6 +56,10 @@ def figures_of(health: "WorkerHealth") -> Iterator[Any]:
         "threadline_tenant_faults", "1: the client's secret or configuration is unusable.", labels=["client", "what"]
     )
     yield _labelled(faults, ((about, 1) for about in health.tenants))
+    astray = GaugeMetricFamily(
+        "threadline_unpartitioned_rows", "Rows of a month or day without a partition, up to 1,000.", labels=["table"]
+    )
+    yield _labelled(astray, health.unpartitioned.items())
     yield GaugeMetricFamily(
         "threadline_alarms", "Conditions that an operator must act on; /readyz lists them.", len(health.alarms)
     )

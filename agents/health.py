@@ -81,6 +81,8 @@ class WorkerHealth:
         self.waiting: list[dict[str, Any]] = []
         #: Paused accounts: `client_id`, `account`.
         self.resting: list[dict[str, Any]] = []
+        #: Rows that came where no partition was, by table.
+        self.unpartitioned: dict[str, int] = {}
         #: Further metrics: the `collect` methods of other parts.
         self.more: list[Callable[[], Iterable[Any]]] = []
 

@@ -77,7 +77,9 @@ class DeadLettersStore(HoursStore):
         """Return these dead letters without their records."""
         return await self._letters_opened(await self._rows("dead_letters_by_id", {"ids": list(ids)}))
 
-    async def _letters_opened(self, rows: list[dict[str, Any]], connection: Connection | None = None) -> list[dict[str, Any]]:
+    async def _letters_opened(
+        self, rows: list[dict[str, Any]], connection: Connection | None = None
+    ) -> list[dict[str, Any]]:
         """Open what is sealed of these rows. Raises sql.sealing.NoKey where a `connection` is given, on which they are locked."""
         names = ("sealed_reason", "sealed_detail", "value")
         try:

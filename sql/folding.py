@@ -14,12 +14,9 @@ from sql.statements import migrations, statement
 
 #: Events linked or folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
 CHUNK = 5_000
-#: The part that links.
-LINKS = 0
-
 #: A place in the log: a transaction, and a position within it.
 Place = tuple[int, int]
-#: Called after each chunk with what was done ("linked" or "folded"), of how many events by now, and how many there are.
+#: Called after each chunk with what was done ("tied", "linked" or "folded"), of how many events by now, and how many there are.
 Progress = Callable[[str, int, int], None]
 _LAST = (1 << 63) - 1
 END: Place = (_LAST, _LAST)
@@ -27,7 +24,7 @@ _STATEMENTS = (
     "rebuild_start",
     "rebuild_assign",
     "rebuild_kinds",
-    "link_new",
+    "rebuild_tie",
     *LINKING,
     "relate_handles",
     "customer_changes_new",
@@ -44,11 +41,19 @@ class RebuildError(Exception):
 
 
 class Part(NamedTuple):
-    """A part of a rebuild: its number, its place in the log, and the events that it has linked or folded."""
+    """A part of a rebuild: its number, its place in the log, and the events that it has tied, linked or folded."""
 
     number: int
     place: Place
     events: int
+
+
+class Parts(NamedTuple):
+    """All parts of a rebuild: those that tie the ids of messages, that which links the rest, and those that fold."""
+
+    tying: list[Part]
+    linking: Part
+    folding: list[Part]
 
 
 def made_with() -> str:
@@ -57,10 +62,14 @@ def made_with() -> str:
     return sha256(b"\0".join(texts)).hexdigest()
 
 
-async def parts_of(connection: AsyncConnection[DictRow]) -> list[Part]:
-    """Return the parts of the rebuild that is under way, that which links first; empty without one."""
+async def parts_of(connection: AsyncConnection[DictRow]) -> Parts | None:
+    """Return the parts of the rebuild that is under way; None without one."""
     cursor = await connection.execute(statement("rebuild_progress"), {"made_with": made_with()})
-    return [Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in await cursor.fetchall()]
+    rows = await cursor.fetchall()
+    parts = {row["part"]: Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in rows}
+    if not parts:
+        return None
+    return Parts([parts[n] for n in parts if n < 0], parts[0], [parts[n] for n in parts if n > 0])
 
 
 async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
@@ -68,10 +77,24 @@ async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
     return (await one(connection, "horizon"))["horizon"] - 1, _LAST
 
 
+async def tie_until(
+    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
+) -> None:
+    """Link the messages of a part of the log that have both ids, from its place on, chunk by chunk, but for those that would merge
+    what is linked already. `note` gets this part's share of the events of each chunk."""
+    place = part.place
+    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+        async with connection.transaction():
+            await connection.execute(statement("rebuild_tie"), span | {"part": -part.number, "parts": parts})
+            await _advance(connection, part, span, span["events"])
+        place = span["upto_xid"], span["upto_position"]
+        note(span["events"] // parts)
+
+
 async def link_until(
     connection: AsyncConnection[DictRow], part: Part, upto: Place, note: Callable[[int], None]
 ) -> None:
-    """Link the log from the part's place on, chunk by chunk. `note` gets the number of events of each chunk."""
+    """Link what is left of the log from the part's place on, chunk by chunk. `note` gets the number of events of each chunk."""
     place = part.place
     while (span := await _span(connection, place, upto, CHUNK)) is not None:
         async with connection.transaction():
@@ -96,10 +119,9 @@ async def fold_until(
 
 
 async def link(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> None:
-    """Link the references and the handles that a range of the log connects."""
+    """Link the references and the handles that a range of the log connects, and that are not linked yet."""
     kinds = await one(connection, "rebuild_kinds", span)
-    left = await one(connection, "link_new", span) if kinds["tied"] else {"pairs_left": 0}
-    for name in LINKING if kinds["varied"] or left["pairs_left"] else ():
+    for name in LINKING if kinds["linking"] else ():
         await connection.execute(statement(name), span)
     if kinds["relating"]:
         await relate(connection, span)

@@ -19,6 +19,18 @@ class Keeping(HoursStore):
         day that had no partition are moved into it."""
         return [row["name"] for row in await self._rows("ensure_partitions", {"days_ahead": days_ahead})]
 
+    async def ensure_event_partitions(self, months_ahead: int = 1) -> list[str]:
+        """Create the missing partitions of the log for this month and the months ahead; return their names. Events of a month
+        that had no partition are moved into it."""
+        return [row["name"] for row in await self._rows("ensure_event_partitions", {"months_ahead": months_ahead})]
+
+    async def unpartitioned(self) -> dict[str, int]:
+        """Return of the tables `events` and `raw_webhooks` how many rows have no partition (up to 1,000): 0 as long as partitions
+        are made in time."""
+        row = await self._row("unpartitioned")
+        assert row is not None
+        return row
+
     async def drop_partitions(self, older_than_days: int) -> list[str]:
         """Drop the raw webhooks older than so many days (at least one); return the names of the partitions."""
         return [row["name"] for row in await self._rows("drop_partitions", {"older_than_days": older_than_days})]
@@ -102,7 +114,7 @@ class Keeping(HoursStore):
 
     async def counts(self) -> dict[str, Any]:
         """Return `events`, `interactions` and `handles` (estimates), `dead_letters`, `first_day` and `last_day` of raw
-        partitions, `unpartitioned_blocks` (0 as long as partitions are created in time), `database_bytes`."""
+        partitions, `unpartitioned_blocks` and `unpartitioned_events` (0 as long as partitions are created in time), `database_bytes`."""
         row = await self._row("counts")
         assert row is not None
         return row

@@ -82,8 +82,13 @@ class Reading(Opening):
 
     async def history(self, client_id: str, id: UUID) -> list[dict[str, Any]]:
         """Return the events of the interaction with exactly this id, in the order of the log, with the columns of
-        `events`."""
+        `events`, without those that are archived (see `archived_months`)."""
         return await self._opened(await self._rows("history", {"client_id": client_id, "id": id}))
+
+    async def archived_months(self, since: datetime) -> list[str]:
+        """Return the months from a time on that are only in the archive, as `YYYY-MM`. The events of an interaction that was seen
+        first at that time may be in them, and in no other archived month."""
+        return [row["month"] for row in await self._rows("archived_months", {"since": since})]
 
     async def horizon(self) -> int:
         """Return the oldest transaction that may still append. All that older transactions appended is visible to later

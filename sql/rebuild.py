@@ -1,13 +1,14 @@
 """Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them.
 
-References are linked first, by one process: then all events of an interaction are known to be its events, and any number of
+References are linked first: the two ids of each message by any number of processes side by side, each the messages of its part;
+then by one process what is left, which merges. From then on all events of an interaction are known to be its events, and the
 processes fold the log side by side, each the interactions of its part. Each part's place in the log is kept in the transaction
-that folds, so that a killed rebuild goes on from there. Links are made only while all parts are at one place: an interaction
-that a link moves to another part would else be passed over by both.
+that moves it, so that a killed rebuild goes on from there. Nothing is linked while the parts that fold are at different places: an
+interaction that a link moves to another part would be passed over by both.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 import psycopg
@@ -17,8 +18,8 @@ from psycopg.rows import DictRow, dict_row
 from sql.folding import (
     CHUNK,
     END,
-    LINKS,
     Part,
+    Parts,
     Place,
     Progress,
     RebuildError,
@@ -31,6 +32,7 @@ from sql.folding import (
     one,
     parts_of,
     span_of,
+    tie_until,
 )
 from sql.statements import statement
 
@@ -97,7 +99,7 @@ async def _connect(owner_dsn: str, lock_timeout: str) -> AsyncConnection[DictRow
 
 async def _begin(connection: AsyncConnection[DictRow], processes: int) -> None:
     """Make empty tables and as many parts as processes, unless a rebuild of the same version was killed."""
-    if not await parts_of(connection):
+    if await parts_of(connection) is None:
         async with connection.transaction():
             await connection.execute(statement("rebuild_start"))
             await connection.execute(statement("rebuild_parts"), {"parts": processes, "made_with": made_with()})
@@ -110,27 +112,35 @@ async def _settle(
     """Link and fold all that is settled in the log, round by round until a round is short; return how many events are folded by
     now."""
     while True:
-        links, *parts = await parts_of(connection)
-        if len({links.place} | {part.place for part in parts}) == 1:
-            note = _counted("linked", links.events, total, progress)
-            await link_until(connection, links, await horizon_of(connection), note)
-            links, *parts = await parts_of(connection)
-        before = sum(part.events for part in parts)
-        await _fold_beside(owner_dsn, parts, links.place, processes, _counted("folded", before, total, progress))
-        done = sum(part.events for part in (await parts_of(connection))[1:])
+        parts = await _parts(connection)
+        if all(part.place == parts.linking.place for part in parts.folding):
+            tied = sum(part.events for part in parts.tying) // len(parts.tying)
+            note = _counted("tied", tied, total, progress)
+            await _beside(owner_dsn, tie_until, parts.tying, await horizon_of(connection), processes, note)
+            parts = await _parts(connection)
+        upto, before = parts.tying[0].place, sum(part.events for part in parts.folding)
+        await link_until(connection, parts.linking, upto, _counted("linked", parts.linking.events, total, progress))
+        note = _counted("folded", before, total, progress)
+        await _beside(owner_dsn, fold_until, parts.folding, upto, processes, note)
+        done = sum(part.events for part in (await _parts(connection)).folding)
         if done - before < CHUNK:
             return done
 
 
-async def _fold_beside(
-    owner_dsn: str, parts: Sequence[Part], upto: Place, processes: int, note: Callable[[int], None]
+async def _beside(
+    owner_dsn: str,
+    step: Callable[[AsyncConnection[DictRow], Part, int, Place, Callable[[int], None]], Awaitable[None]],
+    parts: Sequence[Part],
+    upto: Place,
+    processes: int,
+    note: Callable[[int], None],
 ) -> None:
-    """Fold all parts up to a place, so many at a time, each by a process of the database. The first error ends all."""
+    """Move all parts up to a place, so many at a time, each by a process of the database. The first error ends all."""
     turns = asyncio.Semaphore(processes)
 
     async def work(part: Part) -> None:
         async with turns, await _connect(owner_dsn, "0") as connection:
-            await fold_until(connection, part, len(parts), upto, note)
+            await step(connection, part, len(parts), upto, note)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -142,8 +152,7 @@ async def _fold_beside(
 
 async def _close(connection: AsyncConnection[DictRow]) -> int:
     """Lock out writers, fold the last events, and swap the tables; return how many these were."""
-    links = (await parts_of(connection))[LINKS]
-    last = span_of(links.place, END)
+    last = span_of((await _parts(connection)).linking.place, END)
     async with connection.transaction():
         await connection.execute(statement("rebuild_close"))
         await connection.execute(statement("rebuild_assign"))
@@ -151,6 +160,13 @@ async def _close(connection: AsyncConnection[DictRow]) -> int:
         folded = await fold(connection, last)
         await connection.execute(statement("rebuild_swap"))
     return folded
+
+
+async def _parts(connection: AsyncConnection[DictRow]) -> Parts:
+    found = await parts_of(connection)
+    if found is None:
+        raise RebuildError("another process has ended this rebuild")
+    return found
 
 
 def _counted(what: str, done: int, total: int, progress: Progress) -> Callable[[int], None]:

@@ -114,10 +114,12 @@ async def keep_audit(store: EventStore, health: WorkerHealth, settings: Settings
 
 
 async def maintain(store: EventStore, health: WorkerHealth, retain_days: int, blobs: Blobs) -> None:
-    """Create partitions of raw webhooks ahead of time, drop expired ones, and delete expired signed tokens, until cancelled.
+    """Create partitions of the log and of raw webhooks ahead of time, drop expired ones, count the rows that had none, and delete expired signed tokens, until cancelled.
     Large bodies are deleted with the raw webhooks that refer to them: within a day, as these are dropped by the day."""
     while True:
+        await store.ensure_event_partitions(months_ahead=1)
         await store.ensure_partitions(days_ahead=3)
+        health.unpartitioned = await store.unpartitioned()
         await store.drop_partitions(older_than_days=retain_days)
         while await store.forget_tokens():
             pass

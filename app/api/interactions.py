@@ -14,7 +14,8 @@ from app.http.problems import Problem
 async def history(request: Request) -> Response:
     """Return the interaction with its events in the order of the log. Raises Problem.
 
-    The id of an interaction that was merged into another, because a late event linked the two, gives that other.
+    The id of an interaction that was merged into another, because a late event linked the two, gives that other. Months of which events may be
+    missing, since they are archived, are named.
     """
     key = caller(request)
     read(request, ())
@@ -28,4 +29,6 @@ async def history(request: Request) -> Response:
     if row is None:
         raise missing
     events = await store.history(key.client, row["id"])
-    return answer(request, interaction(row) | {"events": [event(one) for one in events]})
+    archived = await store.archived_months(row["timestamp"])
+    shown = interaction(row) | {"events": [event(one) for one in events]}
+    return answer(request, shown | {"archivedMonths": archived} if archived else shown)

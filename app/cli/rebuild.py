@@ -66,7 +66,7 @@ def draw_bar(dsn: str, console: Console, processes: int = 1) -> int:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        tasks = {what: bar.add_task(what, total=None, rate="…") for what in ("linked", "folded")}
+        tasks = {what: bar.add_task(what, total=None, rate="…") for what in ("tied", "linked", "folded")}
         rates = {what: _rate() for what in tasks}
 
         def progress(what: str, done: int, total: int) -> None:
@@ -77,7 +77,7 @@ def draw_bar(dsn: str, console: Console, processes: int = 1) -> int:
 
 def print_lines(dsn: str, _: Console, processes: int = 1) -> int:
     """Rebuild with a line of progress every few seconds and return the number of events."""
-    rates, printed = {what: _rate() for what in ("linked", "folded")}, time.monotonic()
+    rates, printed = {what: _rate() for what in ("tied", "linked", "folded")}, time.monotonic()
 
     def progress(what: str, done: int, total: int) -> None:
         nonlocal printed

@@ -690,6 +690,7 @@ class InteractionWithEvents(Interaction):
     """The document InteractionWithEvents."""
 
     events: list[Event]
+    archivedMonths: NotRequired[list[str]]
 
 
 DeliveryState: TypeAlias = "Literal['waiting', 'delivered', 'failed']"

@@ -147,7 +147,8 @@ GRANT SELECT, INSERT ON events, event_ids TO threadline_service;
 GRANT SELECT ON events_default, event_partitions TO threadline_service;
 GRANT SELECT ON events, event_ids, event_partitions TO threadline_reader;
 
--- How far a rebuild has come: a row a part, of which 0 links and the others fold. A killed rebuild goes on from here.
+-- How far a rebuild has come: a row a part, of which the negative ones tie, 0 links, and the others fold. A killed rebuild goes on
+-- from here.
 CREATE TABLE threadline_rebuild.progress (
     xid bigint NOT NULL DEFAULT 0,
     position bigint NOT NULL DEFAULT 0,

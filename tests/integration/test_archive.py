@@ -190,6 +190,12 @@ async def test_twice_is_once_for_archived_events(postgres_dsn: Dsns, tmp_path: P
                 archive.archive(2)
 
         await asyncio.to_thread(archived)
+        (handle,) = await store.customer_of("default", "phone", "+15550000001")
+        page = await store.timeline("default", handle["customer_id"], limit=200)
+        assert {len(await store.history("default", one["id"])) for one in page} == {0, 1, 3}
+        assert await store.archived_months(page[-1]["timestamp"]) == ["2025-03", "2025-04"]
+        assert await store.archived_months(datetime(2025, 4, 9, tzinfo=UTC)) == ["2025-04"]
+        assert await store.archived_months(datetime(2025, 5, 1, tzinfo=UTC)) == []
         for _ in range(2):
             assert (await store.append(log_of(0, 70))).appended == 0
         assert await tables(postgres_dsn.owner) == projected

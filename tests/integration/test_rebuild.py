@@ -175,7 +175,10 @@ async def _killed(dsn: str, *arguments: str) -> None:
     await child.wait()
 
 
-@pytest.mark.parametrize(("what", "done"), [("linked", "10"), ("linked", "100"), ("folded", "10"), ("folded", "60")])
+@pytest.mark.parametrize(
+    ("what", "done"),
+    [("tied", "10"), ("tied", "60"), ("linked", "10"), ("linked", "100"), ("folded", "10"), ("folded", "60")],
+)
 @pytest.mark.parametrize("processes", ["1", "3"])
 async def test_a_rebuild_killed_in_the_middle(
     postgres_dsn: Dsns, what: str, done: str, processes: str, monkeypatch: pytest.MonkeyPatch
@@ -254,7 +257,7 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
 
 
 async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each chunk: events linked or folded, and how many there are; the last is all of them."""
+    """After each chunk: events tied, linked or folded, and how many there are; the last is all of them."""
     monkeypatch.setattr("sql.folding.CHUNK", 10)
     progress: list[tuple[str, int, int]] = []
     note: Progress = lambda what, done, total: progress.append((what, done, total))  # noqa: E731
@@ -262,7 +265,7 @@ async def test_progress_is_shown(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyP
         await store.append(sent(0, 25))
     await rebuild(postgres_dsn.owner, note)
 
-    chunks = [(what, done, 25) for what in ("linked", "folded") for done in (10, 20, 25)]
+    chunks = [(what, done, 25) for what in ("tied", "linked", "folded") for done in (10, 20, 25)]
     assert progress == [*chunks, ("folded", 25, 25)]
 
 

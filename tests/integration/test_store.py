@@ -1,5 +1,6 @@
 """The store on real PostgreSQL: once is once, who may do what, what cannot be stored, raw webhooks, paging."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -258,6 +259,37 @@ async def test_old_days_are_dropped_and_late_days_are_sorted_in(postgres_dsn: Ds
         assert await store.drop_partitions(30) == ["raw_webhooks_20200101"]
         assert await store.read_raw(block) == [b"late"]
         assert await store.read_raw(block + 1) == []
+
+
+async def test_months_of_the_log_are_made_ahead_and_none_is_refused(postgres_dsn: Dsns) -> None:
+    """What comes in a month without a partition is kept, counted, and sorted in when the month gets one; the service may read it,
+    and may not write past the log."""
+    now = datetime.now(UTC)
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
+        await db.execute(f"DROP TABLE threadline.events_{now:%Y%m}")
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+            await store.append([received(1)])
+            assert (await store.append([received(1), received(2)])).appended == 1
+            assert (await store.unpartitioned())["events"] == (await store.counts())["unpartitioned_events"] == 2
+            assert await store.ensure_event_partitions(1) == [f"events_{now:%Y%m}"]
+            assert await store.ensure_event_partitions(1) == []
+            assert (await store.unpartitioned())["events"] == 0
+            assert len(await store.ensure_event_partitions(3)) == 2
+            assert (await store.append([received(1), received(3)])).appended == 1
+    assert await scalar(postgres_dsn.owner, f"SELECT count(*) FROM threadline.events_{now:%Y%m}") == 3
+    rights = "SELECT has_table_privilege('threadline_service', 'threadline.event_ids', 'UPDATE, DELETE, TRUNCATE')"
+    assert await scalar(postgres_dsn.owner, rights) is False
+
+
+async def test_two_writers_of_the_same_events_add_each_once(postgres_dsn: Dsns) -> None:
+    """Eight writers at once, each with all events in another order, twice: no deadlock, and each event once in the log."""
+    rows = [received(n) for n in range(200)]
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=8) as store:
+        turns = [rows[n * 25 :] + rows[: n * 25] for n in range(8)]
+        appended = await asyncio.gather(*(store.append(turn + turn[:50]) for turn in turns))
+    assert sum(each.appended for each in appended) == 200
+    once = "SELECT count(*) = count(DISTINCT e.id) AND count(*) = 200 AND count(i.id) = 200 FROM threadline.events e LEFT JOIN threadline.event_ids i USING (id, xid, position, recorded_at)"
+    assert await scalar(postgres_dsn.owner, once) is True
 
 
 @pytest.mark.parametrize("table", ["api_keys", "dead_letters", "raw_webhooks", "raw_webhooks_default"])
