@@ -67,6 +67,7 @@ EVENT_TYPES: dict[str, str] = {
     "HandleUnlinked": "handle.unlinked",
     "CustomersMerged": "customers.merged",
     "CustomersSplit": "customers.split",
+    "ErasureRequested": "erasure.requested",
     "CustomerErased": "customer.erased",
     "ProviderEventReceived": "provider_event.received",
 }

@@ -45,7 +45,7 @@ WITHOUT_END = {
     "events": "the log, from which everything else is computed",
     "interactions": "computed from the log",
     "interaction_links": "computed from the log",
-    "handles": "the key of addresses to the log: without a row, what the log says of that handle can be tied to nobody",
+    "handles": "the key of addresses to the log; an erased one keeps its random id alone",
     "assignments": "computed from the log",
     "peppers": "one row a client",
     "handle_links": "computed from the log",
@@ -60,6 +60,10 @@ WITHOUT_END = {
     "retention_run": "one row",
     "audit_heads": "the chain of the audit is checked by them, also behind entries that were removed",
     "audit_anchors": "four rows an hour and kind of anchor",
+    "erasures": "one row an erasure: the proof that it was done",
+    "erased_references": "late reports on what was removed must be known as such",
+    "suppressions": "an opt-out must outlive everything",
+    "customer_holds": "one row a customer under a legal hold",
     "migrations": "one row a migration",
 }
 

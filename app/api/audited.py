@@ -24,6 +24,7 @@ AUDITED: dict[tuple[str, str], str] = {
     ("GET", "/api/customers/{id}/interactions/stream"): "timeline.stream",
     ("GET", "/api/interactions/{id}"): "interaction.read",
     ("GET", "/api/interactions/{id}/attachments/{n}"): "attachment.read",
+    ("GET", "/v1/customers/{id}/export"): "customer.export",
     ("GET", "/v1/recipients/{handle:path}"): "recipient.read",
     ("PUT", "/v1/recipients/{handle:path}"): "recipient.set",
     ("PUT", "/v1/recipients/{handle:path}/consents/{channel}"): "consent.set",

@@ -123,8 +123,11 @@ def one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str |
 
 def time_in(given: Mapping[str, str], name: str) -> datetime | None:
     """Return the time in a parameter, None if it is not given. Raises Problem 400."""
-    if (value := given.get(name)) is None:
-        return None
+    return None if (value := given.get(name)) is None else time_of(name, value)
+
+
+def time_of(name: str, value: str) -> datetime:
+    """Return the time that a text says. Raises Problem 400, which names the parameter."""
     text = _LOST_PLUS.sub("+", value)
     try:
         if not _RFC3339.fullmatch(text):

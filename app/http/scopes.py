@@ -6,6 +6,8 @@ from dataclasses import dataclass
 #: What each scope allows: a noun, and a verb on it.
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
+    "customers:erase": "erase customers, put them under a legal hold, and read receipts",
+    "customers:export": "export all that is kept of a customer",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
     "messages:read": "read the client's messages, and why one waits",
@@ -68,8 +70,10 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines, reads and changes consents",
+        "answers people who ask about their data: reads timelines, exports and erases, reads and changes consents",
         "timeline:read",
+        "customers:erase",
+        "customers:export",
         "messages:read",
         "recipients:read",
         "recipients:write",

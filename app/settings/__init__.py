@@ -16,6 +16,7 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.settings.auditing import Audit
+from app.settings.erasing import Erasure
 from app.settings.identity import Identity
 from app.settings.keys import Kms, Secrets, Transit
 from app.settings.retention import Retention
@@ -31,6 +32,7 @@ __all__ = [
     "Blobs",
     "Callbacks",
     "Door",
+    "Erasure",
     "Kafka",
     "Kms",
     "Postgres",
@@ -81,6 +83,7 @@ class Settings(BaseSettings):
     relay: Relay = Relay()
     retention: Retention = Retention()
     audit: Audit = Audit()
+    erasure: Erasure = Erasure()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 
