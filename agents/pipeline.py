@@ -122,10 +122,9 @@ class Pipeline:
 
     async def _append(self, outcomes: Sequence[RecordOutcome]) -> None:
         rows = [row for outcome in outcomes for row in outcome.rows]
-        written = [data for outcome in outcomes for data in outcome.written]
         raw = [outcome.raw for outcome in outcomes if outcome.raw is not None]
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
-        appended = await self.store.append(rows, raw, letters, written, replays_of(outcomes))
+        appended = await self.store.append(rows, raw, letters, replays_of(outcomes))
         self.health.counts["events"] += appended.appended
         self.health.counts["duplicates"] += appended.duplicates
         self.health.counts["dead_letters"] += len(letters)

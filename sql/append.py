@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
 from sql.blocks import pack
-from sql.errors import REPEAT
-from sql.handles import only
+from sql.errors import ERASED, REPEAT
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
-from sql.naming import Naming
-from sql.parameters import array_of, events_of, json
+from sql.parameters import events_of, json
 from sql.pool import Connection
 from sql.rows import Appended, DeadLetter, Replayed, Row
+from sql.sealed import Sealed
+from sql.sealed_messages import SealingMessages
 from sql.statements import statement
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
@@ -26,7 +27,7 @@ _END = (1 << 63) - 1
 T = TypeVar("T")
 
 
-class Appending(Naming):
+class Appending(SealingMessages):
     """Writes the log."""
 
     async def append(
@@ -34,63 +35,58 @@ class Appending(Naming):
         rows: Sequence[Row],
         raw: Sequence[bytes] = (),
         dead: Sequence[DeadLetter] = (),
-        written: Sequence[bytes] | None = None,
         replays: Sequence[Replayed] = (),
     ) -> Appended:
         """Append the events that the log does not have, fold them into their interactions, store the raw records as one
         block, and add the dead letters: all or nothing, durable on return. Repeating a call changes nothing, but stores
         the raw records again. A repeated event that differs from the log (other content, an id that was missing, an
-        earlier receipt) is appended beside the first version, in a transaction of its own. `written` is the result of
-        `sql.parameters.written` for each row, if the caller has it. `replays`: the replayed records among them, whose
-        outcomes are recorded in the same transaction.
+        earlier receipt) is appended beside the first version, in a transaction of its own. `replays`: the replayed
+        records among them, whose outcomes are recorded in the same transaction.
 
-        Raises Unstorable (with the event's index), psycopg.DataError or IntegrityError for bad data (see `sql.errors`);
+        Raises NoKey and Tampered (see `sql.naming`); Unstorable (with the event's index), psycopg.DataError or IntegrityError for bad data (see `sql.errors`);
         other psycopg errors if a retry may succeed, or if the database is misconfigured.
         """
         if not rows and not raw and not dead and not replays:
             return Appended(0, 0)
-        events = events_of(rows) if written is None else array_of(written)
-        named = await self._named(rows)
         block = await _block(raw) if raw else None
         letters = letters_of(dead) if dead else None
 
-        async def work(connection: Connection) -> AsyncCursor[DictRow]:
+        async def once() -> AsyncCursor[DictRow]:
+            sealed = await self._sealed(rows)
+            return await self.transact(lambda connection: work(connection, sealed))
+
+        async def work(connection: Connection, sealed: Sealed) -> AsyncCursor[DictRow]:
             if block:
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            cursor = await _write(connection, events, named, _links(rows), kept=bool(raw))
+            cursor = await _write(connection, sealed, _links(rows), kept=bool(raw))
             if replays:
                 await note_replays(connection, replays, await repeated_places(cursor))
             return cursor
 
         # Fetched only now: within the transaction it would be a round trip of its own.
-        counts = await (await self.transact(work)).fetchone()
+        counts = await (await self.afresh(once)).fetchone()
         assert counts is not None
         appended = int(counts["appended"])
-        if counts["repeated"]:
-            appended += await self._append_differing(rows, named, counts["repeated"], counts["block"], replays)
+        if places := counts["repeated"]:
+            appended += await self.afresh(lambda: self._append_differing(rows, places, counts["block"], replays))
         return Appended(appended, len(rows) - appended)
 
     async def _append_differing(
-        self,
-        all_rows: Sequence[Row],
-        all_named: dict[str, Any],
-        places: Sequence[int],
-        block: int | None,
-        replays: Sequence[Replayed],
+        self, all_rows: Sequence[Row], places: Sequence[int], block: int | None, replays: Sequence[Replayed]
     ) -> int:
         """Append those of the repeated events, which stand at these places, that differ from the log; return how many."""
-        rows, named = [all_rows[place] for place in places], only(all_named, places)
-        differing = await self._rows("differing", {"events": json(events_of(rows)), **named})
+        rows = [all_rows[place] for place in places]
+        sealed = await self._sealed(rows)
+        differing = await self._rows("differing", {"events": json(events_of(sealed.records))})
         if not differing:
             return 0
-        varied = [one["place"] for one in differing]
-        again = events_of([rows[place] for place in varied], [(one["variant"], one["joined"]) for one in differing])
-        named = only(named, varied)
+        again = sealed.only([one["place"] for one in differing])
+        variants = [(one["variant"], one["joined"]) for one in differing]
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = await _write(connection, again, named, True, block=block, varied=True)
+            cursor = await _write(connection, again, True, block=block, variants=variants)
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -118,11 +114,23 @@ class Appending(Naming):
                 await asyncio.sleep(0.005 * attempt)
         raise AssertionError("unreachable")
 
-    async def write(self, connection: Connection, rows: Sequence[Row], named: dict[str, Any]) -> None:
-        """Append and project events of our own within a transaction of `transact`. `named`: their handles, found before the
+    async def afresh(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`, which seals and then writes in one transaction; repeat it if a handle was erased between the two. It is then
+        made anew, with another key, and nothing ties it to the erased one."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return await work()
+            except psycopg.OperationalError as error:
+                if error.sqlstate != ERASED or attempt == TRIES:
+                    raise
+                self._known.clear()
+        raise AssertionError("unreachable")
+
+    async def write(self, connection: Connection, rows: Sequence[Row], sealed: Sealed) -> None:
+        """Append and project events of our own within a transaction of `transact`. `sealed`: as they are stored, made before the
         transaction began. Repeated events are ignored."""
         if rows:
-            await _write(connection, events_of(rows), named, _links(rows))
+            await _write(connection, sealed, _links(rows))
 
 
 def _links(rows: Sequence[Row]) -> bool:
@@ -139,25 +147,24 @@ def _links(rows: Sequence[Row]) -> bool:
 
 async def _write(
     connection: Connection,
-    events: bytes,
-    named: dict[str, Any],
+    sealed: Sealed,
     linking: bool,
     *,
     kept: bool = False,
     block: int | None = None,
-    varied: bool = False,
+    variants: Sequence[tuple[str, bool]] = (),
 ) -> AsyncCursor[DictRow]:
-    """Append and project; return the cursor whose row will have the number of events `appended`. `named`: the parameters of the
-    events' handles (`sql.naming`); `kept`: this
-    transaction stored their raw records; else `block` is the block that holds them. `varied`: they are repeated events
-    that differ."""
+    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this
+    transaction stored their raw records; else `block` is the block that holds them. `variants`: they are repeated events
+    that differ, by these."""
     cursor = connection.cursor(binary=True)
-    parameters: dict[str, Any] = {"events": json(events), **named, "kept": kept, "block": block}
+    events = json(events_of(sealed.records, variants))
+    parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
     await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
     if linking:
         recorded = await cursor.fetchone()
         assert recorded is not None
-        await _project(connection, recorded, varied)
+        await _project(connection, recorded, bool(variants))
         await cursor.scroll(-1)
     return cursor
 

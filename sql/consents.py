@@ -23,6 +23,7 @@ class Consenting(Naming):
 
     async def set_profile(self, client_id: str, handle: Handle, *, zone: str | None) -> dict[str, Any]:
         """Set the recipient's time zone, None to forget it; return the profile."""
-        recipient = await self._listed([owned_by(client_id, handle)])
-        (row,) = await self._run("set_profile", {"client_id": client_id, "handles": recipient, "zone": zone})
+        owned = owned_by(client_id, handle)
+        known = (await self._handles([owned]))[owned]
+        (row,) = await self._run("set_profile", {"client_id": client_id, "handle_id": known.id, "zone": zone})
         return row

@@ -13,9 +13,10 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
+from sql.opening import Opening
 from sql.origin import noted, origin
 from sql.parameters import json
-from sql.pool import Connection, Pooled
+from sql.pool import Connection
 from sql.statements import statement
 
 #: The reason if a callback is disabled because its client's configuration no longer has it.
@@ -44,7 +45,7 @@ class DeliveryOutcome:
     secret_version: int
 
 
-class DeliveryStore(Pooled):
+class DeliveryStore(Opening):
     """The statements of callbacks and deliveries."""
 
     async def callback(self, client_id: str) -> dict[str, Any] | None:
@@ -126,8 +127,9 @@ class DeliveryStore(Pooled):
 
     async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
         """Claim due deliveries for `lease`, of each message only the first that waits. Each has `attempts` (including
-        this one), `due_at` (when the lease ends) and the columns of its event."""
-        return await self._run("claim_deliveries", {"client_id": client_id, "limit": limit, "lease": lease})
+        this one), `due_at` (when the lease ends) and the columns of its event; one that cannot be opened has `closed`: True."""
+        parameters = {"client_id": client_id, "limit": limit, "lease": lease}
+        return await self._opened(await self._run("claim_deliveries", parameters), closed=True)
 
     async def settle_deliveries(
         self, client_id: str, url: str, outcomes: Sequence[DeliveryOutcome], *, gone: bool, patience: timedelta

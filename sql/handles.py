@@ -2,28 +2,32 @@
 
 The digest is HMAC-SHA-256 (RFC 2104) of `kind, U+001F, value`. A pepper is 32 random bytes of one client, kept encrypted in the
 table `peppers` (`sql.sealing`): with the database alone, nobody can try which address a digest is of. The id of a handle is
-random; deleting its row unties all that names it from the address.
+random; deleting its digest unties all that names it from the address. Its value is kept sealed under its own key (`sql.personal`).
 """
 
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
-
-from psycopg.types.json import Jsonb
+from typing import NamedTuple
+from uuid import UUID
 
 from schemas.events import Event, Handle
 from schemas.numbering import canonical
-from sql.parameters import always_written, clean, json
-from sql.rows import Row
+from sql.parameters import clean
+from sql.personal.keys import ROOT_BYTES
 
 #: Bytes of a pepper.
 PEPPER_BYTES = 32
 #: The context in which a client's pepper is encrypted.
 CONTEXT = "pepper of {}"
+#: The context in which its root key is.
+ROOT = "root key of {}"
 #: What an event is that links two handles.
 LINK = "HandleLinked"
+#: The kind of the handles that are nobody's, and the value of the one for events without a time.
+NOBODY, UNDATED = "nobody", "undated"
+#: The place of a handle's own value.
+PLACE = b"handles.value"
 _PLATFORM = re.compile(r"([a-z_]{1,32}):")
 
 
@@ -41,56 +45,43 @@ def owned_by(client: str, handle: Handle) -> Owned:
     return Owned(client, known.kind, known.value)
 
 
-class Places:
-    """Numbers the distinct handles of a batch, from 1, as arrays are numbered in SQL."""
+class Known(NamedTuple):
+    """A handle as it is stored: its id, and the salt of its key."""
 
-    def __init__(self) -> None:
-        self.owned: dict[Owned, int] = {}
-
-    def of(self, client: str, handle: Handle | None) -> int | None:
-        """Return the number of a client's handle; None for none."""
-        if handle is None:
-            return None
-        owned = owned_by(client, handle)
-        return self.owned.setdefault(owned, len(self.owned) + 1)
+    id: UUID
+    salt: bytes
 
 
-def placed(rows: Sequence[Row], places: Places) -> dict[str, Any]:
-    """Number the handles of a batch of events, and return the parameters `own` and `other`: for each event the number of its
-    handle, and of the one that it is linked with."""
-    pairs = [_pair(row[0], row[1], places) for row in rows]
-    return {"own": [own for own, _ in pairs], "other": [other for _, other in pairs]}
+def nobody(client: str, event: Event) -> Owned:
+    """Return the handle under which is sealed what an event without a handle says: one a client and month. The month is that of the
+    provider's clock, so that a repeated event has the same; events without a time share one for ever."""
+    at = event.occurred_at
+    return Owned(client, NOBODY, f"{at:%Y-%m}" if at is not None else UNDATED)
 
 
-def only(named: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
-    """Return the parameters of some rows of a batch, from those of all."""
-    return named | {name: [named[name][place] for place in rows] for name in ("own", "other")}
-
-
-def _pair(event: Event, client: str, places: Places) -> tuple[int | None, int | None]:
+def linked(client: str, event: Event) -> tuple[Owned, Owned] | None:
+    """Return the two handles that an event links; None where it links none."""
     match event.payload:
         case {
             "handles": [{"kind": str(kind), "value": str(value)}, {"kind": str(other), "value": str(other_value)}]
         } if event.type == LINK:
-            return places.of(client, Handle(kind, value)), places.of(client, Handle(other, other_value))
-    return places.of(client, event.handle), None
-
-
-def listed(handles: Iterable[Owned], peppers: dict[str, bytes]) -> Jsonb:
-    """Return the parameter `handles` that `queries/named.sql` reads: for each its client, kind, value, platform and digest."""
-    rows = [
-        (*owned, platform_of(owned.kind, owned.value), digest_of(owned, peppers[owned.client]).hex())
-        for owned in handles
-    ]
-    return json(always_written(rows))
+            return owned_by(client, Handle(kind, value)), owned_by(client, Handle(other, other_value))
+    return None
 
 
 def digest_of(owned: Owned, pepper: bytes) -> bytes:
     """Return the digest by which a handle is found."""
-    text = f"{owned.kind}\x1f{owned.value}"
-    if not text.isascii() or "\0" in text:  # as the store writes it
-        text = clean(text)
-    return hmac.digest(pepper, text.encode(), "sha256")
+    return hmac.digest(pepper, _written(f"{owned.kind}\x1f{owned.value}"), "sha256")
+
+
+def value_of(owned: Owned) -> bytes:
+    """Return a handle's value as it is sealed."""
+    return _written(owned.value)
+
+
+def _written(text: str) -> bytes:
+    """Return a text as the store writes it."""
+    return (text if text.isascii() and "\0" not in text else str(clean(text))).encode()
 
 
 def platform_of(kind: str, value: str) -> str | None:
@@ -105,3 +96,8 @@ def platform_of(kind: str, value: str) -> str | None:
 def new_pepper() -> bytes:
     """Return a new pepper."""
     return secrets.token_bytes(PEPPER_BYTES)
+
+
+def new_root() -> bytes:
+    """Return a new root key."""
+    return secrets.token_bytes(ROOT_BYTES)

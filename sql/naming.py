@@ -1,44 +1,95 @@
-"""Keeps the clients' peppers, by which the store finds handles (`sql.handles`)."""
+"""Keeps the clients' peppers and root keys, and finds or makes the handles of a batch (`sql.handles`)."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
 
 from schemas.events import Handle
-from sql.handles import CONTEXT, Owned, Places, digest_of, listed, new_pepper, owned_by, placed
+from sql.handles import (
+    CONTEXT,
+    PLACE,
+    ROOT,
+    Known,
+    Owned,
+    digest_of,
+    new_pepper,
+    new_root,
+    owned_by,
+    platform_of,
+    value_of,
+)
+from sql.known import LIFETIME, KnownHandles
 from sql.messages import Reference
 from sql.parameters import always_written, json
-from sql.pool import Pooled
-from sql.rows import Row
-from sql.sealing import NoKey, Tampered
+from sql.personal.keys import HandleKey, HandleKeys, new_salt
+from sql.pool import Connection, Pooled
+from sql.sealing import NoKey, Seal, Tampered
 
-#: Most peppers kept in memory.
+#: Most clients whose peppers and root keys are kept in memory.
 MOST = 10_000
 
 
+class Secrets(NamedTuple):
+    """What a client's handles are found with (`pepper`), and what their keys are derived from (`root`)."""
+
+    pepper: bytes
+    root: bytes
+
+
 class Naming(Pooled):
-    """The part of the store that finds handles. Its methods raise sql.sealing.NoKey where no key is configured, or not the one
-    that encrypted a pepper, and Tampered where a pepper was changed."""
+    """The part of the store that finds handles and their keys. Its methods raise sql.sealing.NoKey where no key is configured, or
+    not the one that encrypted a client's pepper, and Tampered where that was changed."""
 
-    async def _named(self, rows: Sequence[Row], places: Places | None = None) -> dict[str, Any]:
-        """Return the parameters `handles`, `own` and `other` of a batch of events. `places`: other handles, which are listed
-        too."""
-        places = places or Places()
-        parameters = placed(rows, places)
-        return parameters | {"handles": await self._listed(places.owned)}
+    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal) -> None:
+        super().__init__(pool, seal)
+        self._secrets: dict[str, Secrets] = {}
+        self._known, self._keys = KnownHandles(), HandleKeys(lifetime=LIFETIME)
+        self._forgetting: asyncio.TimerHandle | None = None
 
-    async def _listed(self, owned: Collection[Owned]) -> Jsonb:
-        """Return the parameter `handles` for some handles; makes the peppers of new clients."""
-        return listed(owned, await self._peppers_of({client for client, *_ in owned}))
+    async def _handles(self, owned: Collection[Owned]) -> dict[Owned, Known]:
+        """Return the handles, made where they are new; makes the peppers and root keys of new clients too. In its own transactions: a
+        handle that no event names is harmless."""
+        found = {one: known for one in owned if (known := self._known.get(one)) is not None}
+        missing = [one for one in owned if one not in found]
+        if missing:
+            # By the digest: two spellings may be written as one.
+            named: dict[tuple[str, str], list[Owned]] = {}
+            secrets = await self._secrets_of({one.client for one in missing})
+            for one in missing:
+                named.setdefault((one.client, digest_of(one, secrets[one.client].pepper).hex()), []).append(one)
+            names = list(named)
+            # A look first: to propose a handle costs a derived key.
+            listed = {"handles": json(always_written(names))}
+            rows = {names[row["place"]]: row for row in await self._rows("find_handles", listed)}
+            if new := [name for name in names if name not in rows]:
+                proposed = [_proposed(name[1], named[name][0], secrets[name[0]].root) for name in new]
+                made = await self._run("make_handles", {"handles": json(always_written(proposed))})
+                rows |= {new[row["place"]]: row for row in made}
+            for name, row in rows.items():
+                for one in named[name]:
+                    found[one] = Known(row["id"], row["salt"])
+                    self._known.keep(one, found[one])
+            self._forget_later()
+        return found
+
+    async def _key(self, owned: Owned, known: Known) -> HandleKey:
+        """Return the key of a handle."""
+        kept = self._keys.kept(known.id)
+        if kept is not None:
+            return kept
+        return self._keys.key(known.id, known.salt, (await self._secrets_of({owned.client}))[owned.client].root)
 
     async def _digest(self, client_id: str, handle: Handle) -> bytes:
         """Return the digest by which a handle is found. The handle of a client without a pepper is unknown: its digest is
         empty, which is nobody's."""
-        if client_id not in self._peppers:
-            self._open(await self._rows("peppers", {"clients": [client_id]}))
-        pepper = self._peppers.get(client_id)
-        return digest_of(owned_by(client_id, handle), pepper) if pepper is not None else b""
+        if client_id not in self._secrets:
+            self._open_secrets(await self._rows("peppers", {"clients": [client_id]}))
+        secrets = self._secrets.get(client_id)
+        return digest_of(owned_by(client_id, handle), secrets.pepper) if secrets is not None else b""
 
     async def _key_of(self, client_id: str, handle: Handle) -> dict[str, Any]:
         """Return the parameters by which a query finds a handle."""
@@ -56,37 +107,63 @@ class Naming(Pooled):
         )
 
     async def locked_clients(self, clients: Iterable[str]) -> list[str]:
-        """Return those of the clients whose pepper cannot be decrypted, so that nothing of theirs can be written."""
+        """Return those of the clients whose pepper or root key cannot be decrypted, so that nothing of theirs can be written."""
         found = []
         for client in sorted(clients):
             try:
-                await self._peppers_of({client})
+                await self._secrets_of({client})
             except (NoKey, Tampered):
                 found.append(client)
         return found
 
     async def sealed_peppers(self) -> list[dict[str, Any]]:
-        """Return the clients' peppers as they are encrypted: `client_id` and `sealed`."""
+        """Return the clients' peppers and root keys as they are encrypted: `client_id`, `sealed` and `root`."""
         return await self._rows("all_peppers")
 
     async def reseal_peppers(self) -> int:
-        """Encrypt the peppers of all clients with the first key; return how many were encrypted with another."""
+        """Encrypt the peppers and root keys of all clients with the first key; return of how many clients they were encrypted with
+        another."""
         done = 0
         for row in await self.sealed_peppers():
             again = self._seal.renewed(row["sealed"], CONTEXT.format(row["client_id"]))
-            if again is not None:
-                done += len(await self._run("reseal_pepper", row | {"again": again}))
+            root = self._seal.renewed(row["root"], ROOT.format(row["client_id"]))
+            if again is not None or root is not None:
+                renewed = {"again": again or row["sealed"], "root_again": root or row["root"]}
+                done += len(await self._run("reseal_pepper", row | renewed))
         return done
 
-    async def _peppers_of(self, clients: set[str]) -> dict[str, bytes]:
-        while missing := [client for client in clients if client not in self._peppers]:
+    async def _secrets_of(self, clients: Collection[str]) -> dict[str, Secrets]:
+        while missing := [client for client in clients if client not in self._secrets]:
             # A second look sees what another writer made meanwhile.
             sealed = [self._seal.seal(new_pepper(), CONTEXT.format(client)) for client in missing]
-            self._open(await self._run("make_peppers", {"clients": missing, "sealed": sealed}))
-        return self._peppers
+            roots = [self._seal.seal(new_root(), ROOT.format(client)) for client in missing]
+            self._open_secrets(await self._run("make_peppers", {"clients": missing, "sealed": sealed, "roots": roots}))
+        return self._secrets
 
-    def _open(self, rows: Iterable[dict[str, Any]]) -> None:
-        if len(self._peppers) >= MOST:
-            self._peppers.clear()
+    def _open_secrets(self, rows: Iterable[dict[str, Any]]) -> None:
+        if len(self._secrets) >= MOST:
+            self._secrets.clear()
         for row in rows:
-            self._peppers[row["client_id"]] = self._seal.unseal(row["sealed"], CONTEXT.format(row["client_id"]))
+            client = row["client_id"]
+            pepper = self._seal.unseal(row["sealed"], CONTEXT.format(client))
+            self._secrets[client] = Secrets(pepper, self._seal.unseal(row["root"], ROOT.format(client)))
+
+    def _forget_later(self) -> None:
+        """Have the salts and keys whose time is over forgotten, also where nothing is asked for any more."""
+        if self._forgetting is None:
+            self._forgetting = asyncio.get_running_loop().call_later(LIFETIME, self._forget)
+
+    def _forget(self) -> None:
+        self._forgetting = None
+        self._known.expire()
+        self._keys.expire()
+        if self._known or self._keys:
+            self._forget_later()
+
+
+def _proposed(digest: str, owned: Owned, root: bytes) -> tuple[Any, ...]:
+    """Return a new handle as `queries/make_handles.sql` reads it."""
+    id, salt = uuid4(), new_salt()
+    sealed = HandleKey(id, salt, root).seal(value_of(owned), PLACE)
+    platform = platform_of(owned.kind, owned.value)
+    return owned.client, digest, owned.kind, platform, id, salt.hex(), sealed.hex()

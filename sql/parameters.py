@@ -3,23 +3,29 @@
 NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
 infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
 
-An event's handle is written in its canonical spelling (`schemas.numbering`), whichever part of the program appends it.
+Events are given as they are stored: with the ids of their handles, and sealed (`sql.sealed`).
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from psycopg.types.json import Jsonb
 
+from schemas.events import Event
 from schemas.numbering import spelled
 from sql.errors import Unstorable
 from sql.rows import Row
 
+#: An event as `queries/incoming.sql` reads it.
+Record = tuple[Any, ...]
+
 _OPTIONS = orjson.OPT_NAIVE_UTC
 #: Members of an event's record that are always there.
-_ALWAYS = 18
+_ALWAYS = 19
 _NUL = b"\\u0000"
 _SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)} | {0: "\ufffd"}
 
@@ -33,13 +39,12 @@ def _as_is(data: Any) -> bytes:
     return data  # type: ignore[no-any-return]
 
 
-def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) -> bytes:
-    """Return the rows as a JSON array of arrays, in the order of fields that `queries/incoming.sql` reads. `variants`:
+def events_of(records: Sequence[Record], variants: Sequence[tuple[str, bool]] = ()) -> bytes:
+    """Return events as a JSON array of arrays, in the order of fields that `queries/incoming.sql` reads. `variants`:
     for repeated events that differ, the `variant` and `joined` of `queries/differing.sql`. Raises Unstorable for the
-    first row that cannot be written."""
-    records = [_record(row) for row in rows]
+    first that cannot be written."""
     if variants:
-        # A trace stands behind the variant (see `_record`).
+        # A trace stands behind the variant (see `record_of`).
         records = [(*record[:_ALWAYS], *v, *record[_ALWAYS + 2 :]) for record, v in zip(records, variants, strict=True)]
     try:
         data = orjson.dumps(records, option=_OPTIONS)
@@ -51,8 +56,16 @@ def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) ->
 
 
 def written(row: Row) -> bytes:
-    """Return one row as JSON, an item of that array (see `array_of`). Raises Unstorable if it cannot be written."""
-    return _one(0, _record(row))
+    """Return one row as JSON, which has about the size of what is stored of it. Raises Unstorable if it cannot be written."""
+    given, client, received_at, webhook_id = row
+    event = spelled(given)
+    value = None if event.handle is None else event.handle.value
+    return _one(
+        0,
+        record_of(
+            event, client, received_at, webhook_id, value, None, event.source_event_id, event.payload, event.error
+        ),
+    )
 
 
 def array_of(parts: Sequence[bytes]) -> bytes:
@@ -60,29 +73,39 @@ def array_of(parts: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(parts)
 
 
-def _record(row: Row) -> tuple[Any, ...]:
-    given, client, received_at, webhook_id = row
-    event = spelled(given)
-    handle = event.handle
+def record_of(
+    event: Event,
+    client: str,
+    received_at: datetime,
+    webhook_id: str | None,
+    handle: UUID | str | None,
+    related: UUID | None,
+    source_event_id: str,
+    payload: Any,
+    error: Any,
+) -> Record:
+    """Return an event as an item of that array. `handle`, `related`: the ids of its handles; `source_event_id`, `payload` and
+    `error`: as they are stored."""
     record = (
         event.type,
         event.channel,
         event.direction,
         event.source,
-        event.source_event_id,
+        source_event_id,
         event.provider,
         event.provider_message_id,
         event.message_id,
-        handle and handle.kind,
-        handle and handle.value,
-        event.error,
+        event.handle and event.handle.kind,
+        handle,
+        error,
         event.occurred_at,
-        event.payload,
+        payload,
         client,
         received_at,
         webhook_id,
         event.echoed_message_id,
         event.per_recipient,
+        related,
     )
     # Most events are not traced, and cost nothing for it. Two places are those of a variant.
     return record if event.trace is None else (*record, None, None, event.trace)

@@ -29,8 +29,6 @@ class Pooled:
 
     def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal) -> None:
         self._pool, self._seal = pool, seal
-        #: The clients' peppers (`sql.naming`).
-        self._peppers: dict[str, bytes] = {}
 
     @classmethod
     async def open(cls, dsn: str, seal: Seal, pool: int = 8) -> Self:

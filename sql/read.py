@@ -17,12 +17,12 @@ import orjson
 from schemas.events import Handle
 from sql.facts import CHANGES, FACTS
 from sql.messages import Reference
-from sql.naming import Naming
+from sql.opening import Opening
 
 Interaction = dict[str, Any]
 
 
-class Reading(Naming):
+class Reading(Opening):
     """Reads the log and its projections. All methods raise psycopg.OperationalError while the database is away."""
 
     async def timeline(
@@ -54,32 +54,36 @@ class Reading(Naming):
             "since": since,
             "until": until,
         }
-        return [_interaction(row) for row in await self._rows("timeline", parameters)]
+        return await self._interactions(await self._rows("timeline", parameters))
 
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
         """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
         handle is unknown."""
-        return await self._rows("customer_of", await self._key_of(client_id, Handle(kind, value)))
+        rows = await self._rows("customer_of", await self._key_of(client_id, Handle(kind, value)))
+        return by_value(await self._opened(rows))
 
     async def handles(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
         """Return a customer's handles, as `customer_of` does; empty if there is no such customer."""
-        return await self._rows("handles", {"client_id": client_id, "customer_id": customer_id})
+        return by_value(
+            await self._opened(await self._rows("handles", {"client_id": client_id, "customer_id": customer_id}))
+        )
 
     async def unapplied_links(self, client_id: str, customer_id: UUID, *, limit: int = 100) -> list[dict[str, Any]]:
         """Return links of a customer's handles that were stated but do not apply: the customer's handle (`of_kind`,
         `of_value`) and the other one (`kind`, `value`). A handle that several people share, or more handles than one
         person has, joins nobody."""
-        return await self._rows("unapplied_links", {"client_id": client_id, "customer_id": customer_id, "limit": limit})
+        parameters = {"client_id": client_id, "customer_id": customer_id, "limit": limit}
+        return by_value(await self._opened(await self._rows("unapplied_links", parameters)))
 
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
         """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
-        row = await self._row("interaction", {"client_id": client_id, "id": id})
-        return _interaction(row) if row else None
+        found = await self._interactions(await self._rows("interaction", {"client_id": client_id, "id": id}))
+        return found[0] if found else None
 
     async def history(self, client_id: str, id: UUID) -> list[dict[str, Any]]:
         """Return the events of the interaction with exactly this id, in the order of the log, with the columns of
         `events`."""
-        return await self._rows("history", {"client_id": client_id, "id": id})
+        return await self._opened(await self._rows("history", {"client_id": client_id, "id": id}))
 
     async def horizon(self) -> int:
         """Return the oldest transaction that may still append. All that older transactions appended is visible to later
@@ -108,7 +112,7 @@ class Reading(Naming):
             "customers": list(customers),
             "limit": limit,
         }
-        return [_interaction(row) for row in await self._rows("changes_since", parameters)]
+        return await self._interactions(await self._rows("changes_since", parameters))
 
     async def customer_changes(
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
@@ -124,12 +128,21 @@ class Reading(Naming):
             "horizon": await self.horizon(),
             "limit": limit,
         }
-        return [_interaction(row) for row in await self._rows("customer_changes", parameters)]
+        return await self._interactions(await self._rows("customer_changes", parameters))
 
     async def traces(self, references: Sequence[Reference]) -> list[dict[str, Any]]:
         """Return the `trace` (a `traceparent`) of each of these messages that is traced, with the `place` of its
         reference."""
         return await self._rows("traces", {"references": await self._references(references)})
+
+    async def _interactions(self, rows: list[dict[str, Any]]) -> list[Interaction]:
+        return await self._opened([_interaction(row) for row in rows])
+
+
+def by_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return handles, or pairs of them, in the order of their kinds and values, erased ones last."""
+    names = [name for name in ("of_kind", "of_value", "kind", "value") if rows and name in rows[0]]
+    return sorted(rows, key=lambda row: [(row[name] is None, row[name] or "") for name in names])
 
 
 def _interaction(row: dict[str, Any]) -> Interaction:

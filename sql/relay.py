@@ -1,14 +1,18 @@
 """The relay's part of the store: the one reader among all workers, its durable place, and the deliveries it enqueues."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-from sql.pool import Connection, Pooled
+from sql.opening import Opening
+from sql.pool import Connection
 from sql.statements import statement
 
 #: A place in the log: a transaction, and a position within it.
 Place = tuple[int, int]
+#: Opens rows.
+Opened = Callable[[Sequence[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
 #: Most events that the lag is counted to.
 COUNTED = 100_000
 
@@ -20,8 +24,9 @@ class PlaceLost(Exception):
 class RelaySession:
     """The one active relay, for as long as its connection lasts; it does everything over that connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, opened: Opened) -> None:
+        """Take the connection, and what opens the rows of a page."""
+        self._connection, self._opened = connection, opened
 
     async def begin(self, *, from_now: bool) -> Place:
         """Return the place up to which the log was relayed, at first the log's beginning or, `from_now`, its end. Raises
@@ -35,11 +40,11 @@ class RelaySession:
 
     async def page(self, after: Place, limit: int) -> list[dict[str, Any]]:
         """Return the events after a place, in order, up to the oldest transaction that may still add to them: the columns of
-        `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none."""
+        `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none. One that cannot
+        be opened has no payload, handle and error."""
         horizon = await self._horizon()  # before the page, in a statement of its own: see horizon.sql
-        return await self._run(
-            "relay_page", {"xid": after[0], "position": after[1], "limit": limit, "horizon": horizon}
-        )
+        place = {"xid": after[0], "position": after[1], "limit": limit, "horizon": horizon}
+        return await self._opened(await self._run("relay_page", place))
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
         """Move the place, and enqueue the deliveries of the events between for these clients, which have callbacks: both or
@@ -67,7 +72,7 @@ class RelaySession:
         return await cursor.fetchall()
 
 
-class RelayStore(Pooled):
+class RelayStore(Opening):
     """The statements of the relay and of its lag."""
 
     @asynccontextmanager
@@ -81,7 +86,7 @@ class RelayStore(Pooled):
                 yield None
                 return
             try:
-                yield RelaySession(connection)
+                yield RelaySession(connection, partial(self._opened, closed=True))
             finally:
                 # The lock is the session's: closing releases it whatever state the connection is in.
                 await connection.close()

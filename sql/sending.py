@@ -9,7 +9,6 @@ import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.handles import Places, only
 from sql.letters import note_outcomes
 from sql.messages import (
     Accepted,
@@ -27,6 +26,7 @@ from sql.origin import noted
 from sql.parameters import json
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
+from sql.sealed import Sealed
 from sql.statements import statement
 
 #: Failures of one account in a row before its circuit opens, and its longest pause in seconds. Concurrent calls count as one
@@ -36,8 +36,6 @@ TROUBLE, LONGEST_PAUSE = 3, 60.0
 MOST_RESTING = 100
 #: Most seconds before a resting lane is looked at again; and least lanes that one claim looks at.
 REST, LOOKS = 10.0, 128
-#: The number of fields of a NewMessage before those that `accept` reads.
-_COLUMNS = NewMessage._fields.index("client_id")
 #: The columns of a claim's outcome, in the order in which `settle` reads them.
 _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
@@ -58,24 +56,25 @@ class SendingStore(Appending):
         Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
         one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
         lanes = {each.lane[:2]: each.lane for each in messages if each.lane is not None}
-        places = Places()
-        placed = [each._replace(handles=_dialled(each, places)) for each in messages]
         rows: list[Row] = [(each.event, each.client_id, each.received_at, None) for each in messages]
-        named = await self._named(rows, places)
-        parameters = {
-            "messages": json(orjson.dumps([each[_COLUMNS:] for each in placed])),
-            "handles": named["handles"],
-            "lanes": json(orjson.dumps([*lanes.values()])),
-        }
 
-        async def work(connection: Connection) -> list[Accepted]:
+        async def once() -> list[Accepted]:
+            requests, events = await self._sealed_messages(messages), await self._sealed(rows)
+            parameters = {
+                "messages": json(orjson.dumps(requests.messages)),
+                "handles": requests.handles,
+                "lanes": json(orjson.dumps([*lanes.values()])),
+            }
+            return await self.transact(lambda connection: work(connection, parameters, events))
+
+        async def work(connection: Connection, parameters: dict[str, Any], events: Sealed) -> list[Accepted]:
             found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             fresh = [row["fresh"] for row in found]
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
             new_ones = [place for place, new in enumerate(fresh) if new]
-            await self.write(connection, [rows[place] for place in new_ones], only(named, new_ones))
+            await self.write(connection, [rows[place] for place in new_ones], events.only(new_ones))
             noted = [
                 replace(replay, events=int(new), rows=1)
                 for each, new, replay in zip(accepted, fresh, replays, strict=False)
@@ -87,10 +86,11 @@ class SendingStore(Appending):
                 await _keep(connection, answers)
             return accepted
 
-        return await self.transact(work)
+        return await self.afresh(once)
 
     async def claim(self, most: int, lease: float, busy: dict[str, int]) -> list[dict[str, Any]]:
-        """Claim at most `most` due messages for `lease` seconds. `busy`: this worker's calls in flight, by lane."""
+        """Claim at most `most` due messages for `lease` seconds. `busy`: this worker's calls in flight, by lane. One that cannot be
+        opened has `closed`: True, and no request."""
         parameters = {
             "most": most,
             "lease": lease,
@@ -99,7 +99,7 @@ class SendingStore(Appending):
             "rest": REST,
             "looks": max(LOOKS, 2 * most),
         }
-        return await self._run("claim", parameters)
+        return await self._opened(await self._run("claim", parameters), closed=True)
 
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
         """Record attempts (message's id, claim, channel, account) before they are made. Return, for each message that
@@ -109,15 +109,17 @@ class SendingStore(Appending):
 
     async def settle(self, settled: Sequence[Settled], rows: Sequence[Row]) -> None:
         """Write the outcomes of claims, with their events."""
-        parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in settled]))}
 
-        named = await self._named(rows)
+        async def once() -> None:
+            outcomes, events = await self._sealed_outcomes(settled), await self._sealed(rows)
+            parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in outcomes]))}
+            await self.transact(lambda connection: work(connection, parameters, events))
 
-        async def work(connection: Connection) -> None:
+        async def work(connection: Connection, parameters: dict[str, Any], events: Sealed) -> None:
             await connection.execute(statement("settle"), parameters, prepare=True)
-            await self.write(connection, rows, named)
+            await self.write(connection, rows, events)
 
-        await self.transact(work)
+        await self.afresh(once)
 
     async def set_lanes(self, lanes: Sequence[Lane]) -> None:
         """Set lanes as their accounts are configured now."""
@@ -180,7 +182,8 @@ class SendingStore(Appending):
     async def message(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return a message with its `attempts` and its interaction's `delivery`; columns as in `messages`. `message_id`: its id,
         or the key of its request."""
-        return await self._row("message", {"client_id": client_id, "message_id": message_id})
+        row = await self._row("message", {"client_id": client_id, "message_id": message_id})
+        return await self._opened_one(row)
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
@@ -191,16 +194,18 @@ class SendingStore(Appending):
         """Cancel a message, with its event if it waited. Return the state it was in, or None if it is too late or unknown. A
         message that was `sending` may still be sent, and is not retried."""
 
-        named = await self._named([row])
-
-        async def work(connection: Connection) -> str | None:
+        async def work(connection: Connection, event: Sealed) -> str | None:
             parameters = {"client_id": client_id, "message_id": message_id} | noted()
             found = await (await connection.execute(statement("cancel"), parameters, prepare=True)).fetchone()
             if found is not None and found["was"] != "sending":
-                await self.write(connection, [row], named)
+                await self.write(connection, [row], event)
             return None if found is None else str(found["was"])
 
-        return await self.transact(work)
+        async def once() -> str | None:
+            event = await self._sealed([row])
+            return await self.transact(lambda connection: work(connection, event))
+
+        return await self.afresh(once)
 
     async def release(self, client_id: str, message_id: str, resend: bool, actor: str) -> str | None:
         """Release a message that is held, or with `resend` one that is unanswered. Return the state it was in, or None. The audit
@@ -212,14 +217,6 @@ class SendingStore(Appending):
         """After the database was restored, make unanswered each message that is due, being sent or watched, since it may have
         been sent since the restored time. Return their `client_id` and `message_id`. The audit names `actor`."""
         return await self._run("hold_restored", {"actor": actor} | noted())
-
-
-def _dialled(message: NewMessage, places: Places) -> list[Any]:
-    """Return where a message goes, as `accept` reads it: channels, addresses as they are dialled, and their numbers."""
-    return [
-        (channel, f"{handle.kind}\x1f{handle.value}", places.of(message.client_id, handle))
-        for channel, handle in message.handles
-    ]
 
 
 async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:

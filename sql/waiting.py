@@ -34,7 +34,7 @@ class WaitingStore(Appending):
         `sql/queries/messages_in_state.sql` the last changed first, after the `changed_at` and `id` of one."""
         name, order = ("messages_queued", "due_at") if which.state == "queued" else ("messages_in_state", "changed_at")
         at, id = after or (None, None)
-        return await self._rows(name, which._asdict() | {order: at, "id": id, "limit": limit})
+        return await self._opened(await self._rows(name, which._asdict() | {order: at, "id": id, "limit": limit}))
 
     async def cancel_messages(
         self, which: Waiting, ids: Sequence[UUID], event: Callable[[Sequence[str]], Sequence[Row]]
@@ -42,14 +42,13 @@ class WaitingStore(Appending):
         """Cancel those of these messages that are still in the state, with the events that `event` makes of their message ids, in
         one transaction; return how many."""
 
-        await self._peppers_of({which.client_id})  # not within the transaction, which has another connection
-
         async def work(connection: Connection) -> int:
             parameters = {"ids": list(ids), "client_id": which.client_id, "state": which.state} | noted()
             cursor = await connection.execute(statement("cancel_messages"), parameters, prepare=True)
             cancelled = sorted(row["message_id"] for row in await cursor.fetchall())
             rows = event(cancelled)
-            await self.write(connection, rows, await self._named(rows))
+            # They have no handle and say nothing, so that nothing is looked up within the transaction.
+            await self.write(connection, rows, await self._sealed(rows))
             return len(cancelled)
 
         return await self.transact(work)

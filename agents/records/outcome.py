@@ -49,7 +49,7 @@ _AHEAD = 24 * 3600.0
 
 @dataclass(slots=True)
 class RecordOutcome:
-    """The outcome of one Kafka record: the raw bytes to keep (or None), its events (`rows`, and as JSON in `written`), its bad
+    """The outcome of one Kafka record: the raw bytes to keep (or None), its events (`rows`), its bad
     items and its dead letter. A send request gives `request`, or `refused` with the error. `received` is in Unix seconds;
     `size` is the number of bytes to store."""
 
@@ -57,7 +57,6 @@ class RecordOutcome:
     received: float = 0.0
     raw: bytes | None = None
     rows: list[Row] = field(default_factory=list)
-    written: list[bytes] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
     letter: DeadLetter | None = None
     span: Span | None = None
@@ -87,7 +86,7 @@ class RecordOutcome:
 
     def drop(self) -> None:
         """Remove all events."""
-        self.rows, self.written, self.bad, self.request, self.refused = [], [], [], None, None
+        self.rows, self.bad, self.request, self.refused = [], [], None, None
 
 
 #: Reads a record into its outcome. May raise anything.
@@ -179,7 +178,6 @@ def _fit(outcome: RecordOutcome) -> None:
             outcome.refuse(f"makes too much: more than {allowed} bytes of events")
             return
         outcome.rows.append(row)
-        outcome.written.append(data)
     if outcome.bad and outcome.size + len(outcome.record.value) + BESIDE_VALUE > allowed:
         outcome.drop()
         outcome.size = 0

@@ -61,20 +61,20 @@ async def apart(
 
 async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOutcome, error: Exception) -> None:
     """Store those events of a record that can be stored, and one dead letter for the others."""
-    events = list(zip(outcome.rows, outcome.written, strict=True))
-    kept: list[tuple[Row, bytes]] = []
+    events = outcome.rows
+    kept: list[Row] = []
     failed: list[Exception] = []
 
-    async def append(some: Sequence[tuple[Row, bytes]]) -> None:
+    async def append(some: Sequence[Row]) -> None:
         raw = [outcome.raw] if outcome.raw is not None else []
-        appended = await store.append([row for row, _ in some], raw, (), [data for _, data in some])
+        appended = await store.append(some, raw)
         health.counts["events"] += appended.appended
         health.counts["duplicates"] += appended.duplicates
         if outcome.replay is not None:
             outcome.replay.events += appended.appended
         kept.extend(some)
 
-    async def refuse(_: tuple[Row, bytes], error: Exception) -> None:
+    async def refuse(_: Row, error: Exception) -> None:
         failed.append(error)
         if len(failed) == MOST_ITEMS:
             raise TooMany
@@ -97,7 +97,7 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
             await apart(events, append, refuse, health)
     except TooMany:
         pass
-    outcome.rows, outcome.written = [row for row, _ in kept], [data for _, data in kept]
+    outcome.rows = kept
     if failed:
         lost = len(events) - len(kept)
         outcome.refuse(f"{lost} of its {len(events)} events cannot be stored: {worded(failed[0], REASON)}")

@@ -5,10 +5,9 @@ import base64
 
 from app.keys.wrapping import KeysUnavailable, wrapper_of
 from app.settings import Settings
-from sql.personal import HandleKeys
 from sql.sealing import Seal
 
-__all__ = ["KeysUnavailable", "handle_keys_of", "keys_of", "seal_of", "unwrapped"]
+__all__ = ["KeysUnavailable", "keys_of", "seal_of", "unwrapped"]
 
 #: The keys that this process has unwrapped, by their wrapped form.
 _UNWRAPPED: dict[str, bytes] = {}
@@ -32,9 +31,3 @@ def unwrapped(wrapped: str, settings: Settings) -> bytes:
 def seal_of(settings: Settings) -> Seal:
     """Return a Seal with the keys of the settings; without a key, its methods raise NoKey. Raises KeysUnavailable."""
     return Seal(keys_of(settings))
-
-
-def handle_keys_of(settings: Settings) -> HandleKeys:
-    """Return what derives the keys of handles, from the keys of the settings. Make one for each process, since it keeps what it
-    has derived. Raises KeysUnavailable."""
-    return HandleKeys(keys_of(settings))

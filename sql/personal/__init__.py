@@ -6,6 +6,15 @@ who may not see it. The store is what calls them; they read and write nothing th
 
 from sql.personal.keys import HandleKey, HandleKeys
 from sql.personal.masking import mask_handle, mask_payload
-from sql.personal.payloads import open_payload, seal_payload
+from sql.personal.payloads import open_payload, open_value, seal_payload, seal_value
 
-__all__ = ["HandleKey", "HandleKeys", "mask_handle", "mask_payload", "open_payload", "seal_payload"]
+__all__ = [
+    "HandleKey",
+    "HandleKeys",
+    "mask_handle",
+    "mask_payload",
+    "open_payload",
+    "open_value",
+    "seal_payload",
+    "seal_value",
+]

@@ -17,17 +17,20 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from schemas.personal import Marks, marks_of
 from sql.errors import Unstorable
 from sql.parameters import clean
-from sql.personal.keys import HandleKey
+from sql.personal.keys import HandleKey, handle_of
 from sql.sealing import Tampered
 
 #: What a sealed text begins with.
 PREFIX = "sealed:"
+#: Texts of at most `SHORT` characters are sealed once a key, at most `FEW` of them.
+SHORT, FEW = 64, 4
 #: The property whose value is sealed key by key.
 JOINED = "content"
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
@@ -36,8 +39,11 @@ _UNNAMED = "*"
 
 #: Changes the value of a place.
 Each = Callable[[bytes, Any], Any]
-#: Changes the name of a key of `content` that the schema does not list; returns the changed name and the plain one.
-Name = Callable[[str], tuple[str, str]]
+#: Changes the name of a key of `content` that the schema does not list; returns the changed name (None: the key goes) and the
+#: plain one.
+Name = Callable[[str], tuple[str | None, str]]
+#: Returns the key of a handle, None for one that was erased.
+KeyOf = Callable[[UUID], HandleKey | None]
 #: The place of such a name.
 _NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
 
@@ -59,6 +65,17 @@ class Plan:
         #: Whether anything is personal here.
         self.touched = marks.whole or any(True for _ in marks.paths())
 
+    def finds(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether anything in a payload is personal."""
+        found: list[bytes] = []
+
+        def name(key: str) -> tuple[str, str]:
+            found.append(_NAMES)
+            return key, key
+
+        walk(self, payload, lambda place, _: found.append(place), name)
+        return bool(found)
+
     def unnamed(self, name: str) -> bytes:
         """Return the place of a value under a key that the schema does not list, by its name as the store writes it."""
         if not name.isprintable():
@@ -73,35 +90,59 @@ def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
 
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
     type, Unstorable for what JSON cannot hold."""
-    seal = key.seal
 
     def each(place: bytes, value: Any) -> str:
-        return PREFIX + b2a_base64(seal(_json(value), place), newline=False).decode()
+        return seal_value(value, place, key)
 
     return walk(plan_of(type), payload, each, lambda name: (each(_NAMES, name), name))
 
 
-def open_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
-    """Return the payload that was sealed. Raises NoKey; Tampered, also where a personal value is not sealed; SchemaError for an
-    unknown type."""
+def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
+    """Return any value as a sealed text. Short texts of few places are sealed once a key: most events of a handle repeat its address
+    and ours. Raises Unstorable."""
+    if value.__class__ is not str or len(value) > SHORT:
+        return PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+    known = key.sealed.get((place, value))
+    if known is None:
+        known = PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+        if len(key.sealed) < FEW:
+            key.sealed[place, value] = known
+    return known
+
+
+def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf) -> dict[str, Any]:
+    """Return the payload that was sealed; a value of an erased handle is null, and a key of `content` whose name it is goes. `key_of`:
+    what returns a handle's key, None for an erased one. Raises Tampered, also where a personal value is not sealed; SchemaError for
+    an unknown type; what `key_of` does."""
 
     def each(place: bytes, value: Any) -> Any:
-        if value.__class__ is not str or not value.startswith(PREFIX):
+        if not is_sealed(value):
             where = place.partition(b"*:")[
                 0
             ].decode()  # without a name that the schema does not list, which may be personal
             raise Tampered(f"{where} holds personal data that is not sealed")
-        try:
-            sealed = a2b_base64(value[len(PREFIX) :], strict_mode=True)
-        except (NotBase64, ValueError) as error:  # ValueError: not ASCII
-            raise Tampered("it is not base64") from error
-        return orjson.loads(key.open(sealed, place))
+        return open_value(value, place, key_of)
 
-    def name(sealed: str) -> tuple[str, str]:
+    def name(sealed: str) -> tuple[str | None, str]:
         plain = each(_NAMES, sealed)
-        return plain, plain
+        return plain, plain or ""
 
     return walk(plan_of(type), payload, each, name)
+
+
+def is_sealed(value: Any) -> bool:
+    """Return whether a value of a place where all are sealed is so."""
+    return value.__class__ is str and value.startswith(PREFIX)
+
+
+def open_value(sealed: str, place: bytes, key_of: KeyOf) -> Any:
+    """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` does."""
+    try:
+        data = a2b_base64(sealed[len(PREFIX) :], strict_mode=True)
+    except (NotBase64, ValueError) as error:  # ValueError: not ASCII
+        raise Tampered("it is not base64") from error
+    key = key_of(handle_of(data))
+    return None if key is None else orjson.loads(key.open(data, place))
 
 
 @cache
@@ -134,6 +175,8 @@ def _joined(plan: Plan, content: Mapping[str, Any], each: Each, name: Name) -> d
             made[key] = value if value is None else each(inner.place, value)
         else:
             changed, plain = name(key)
+            if changed is None:
+                continue
             made[changed] = value if value is None else each(plan.unnamed(plain), value)
     return made
 

@@ -1,21 +1,13 @@
 -- Accepts requests that were not accepted before, with the lanes of their accounts. A key names one message: the first accepted
 -- under it, whatever id later requests ask for. Returns each request's place in the batch, the id of its message, whether that
 -- is new, and whether the request is the same; NULL where another transaction is accepting it.
-WITH
-\ir named.sql
-,
-incoming AS MATERIALIZED (
+WITH incoming AS MATERIALIZED (
     SELECT
         place, message_reference(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS message_id,
         (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
         (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
         nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint,
-        -- Where it goes: the channel, the address that is dialled, and the handle by its place in the list.
-        (
-            SELECT coalesce(jsonb_agg(jsonb_build_array(h -> 0, h -> 1, (SELECT ids FROM whose)[(h ->> 2)::integer])), '[]')
-            FROM jsonb_array_elements(r -> 12) AS h
-        ) AS handles,
-        r ->> 13 AS key, r ->> 14 AS trace
+        r -> 12 AS handles, r ->> 13 AS key, r ->> 14 AS trace
     FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (r, place)
 ),
 \ir laned.sql
@@ -80,7 +72,9 @@ SELECT
             (SELECT m.message_id FROM messages AS m WHERE m.id = i.meant)
         )
     END AS meant,
-    (SELECT count(*) FROM woken) AS woken
+    (SELECT count(*) FROM woken) AS woken,
+\ir erased.sql
+    AS erased
 FROM meant AS i
 LEFT JOIN fresh AS f ON f.id = i.meant
 ORDER BY i.place

@@ -1,2 +1,2 @@
--- The encrypted peppers of all clients.
-SELECT client_id, sealed FROM peppers ORDER BY client_id
+-- The encrypted peppers and root keys of all clients.
+SELECT client_id, sealed, root FROM peppers ORDER BY client_id

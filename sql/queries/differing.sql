@@ -2,22 +2,14 @@
 -- each by its place in the batch, with a digest that makes its id (`variant`). `joined`: the event names the same type,
 -- message and person as all versions before it, or leaves them open. An event that contradicts them belongs to an
 -- interaction of its own: two people or messages must not become one because an id was used twice.
-WITH whose AS MATERIALIZED (
-    -- All are there: `append` made those that were new.
-    SELECT array_agg(k.id ORDER BY number) AS ids
-    FROM jsonb_array_elements(%(handles)s) WITH ORDINALITY AS listed (h, number)
-    -- An array by place: a row that is gone meanwhile leaves its place empty.
-    LEFT JOIN handles AS k ON k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')
-),
-again AS MATERIALIZED (
+WITH again AS MATERIALIZED (
     SELECT
-        place, event_id(r ->> 13, r ->> 3, source_event_id) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
+        place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
         r ->> 2 AS direction, r ->> 3 AS source, r ->> 5 AS provider, r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, handle_id, nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, payload,
-        (r ->> 14)::timestamptz AS received_at
-    FROM
-\ir given.sql
+        AS message_id, (r ->> 9)::uuid AS handle_id, nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at,
+        r -> 12 AS payload, (r ->> 14)::timestamptz AS received_at
+    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 repeated AS MATERIALIZED (
     SELECT

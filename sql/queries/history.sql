@@ -12,7 +12,7 @@ WITH versions AS MATERIALIZED (
 )
 SELECT
     v.position, v.id, v.type, v.client_id, v.channel, v.direction, v.source, v.source_event_id, v.provider,
-    v.provider_message_id, v.message_id, h.kind AS handle_kind, h.value AS handle_value,
+    v.provider_message_id, v.message_id, h.kind AS handle_kind, h.sealed AS handle_value,
     v.error, v.occurred_at, v.received_at, v.recorded_at, v.payload, v.schema_version, v.webhook_id, v.webhook_block
 FROM versions AS v
 LEFT JOIN handles AS h ON h.id = v.handle_id

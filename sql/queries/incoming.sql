@@ -3,22 +3,18 @@
 -- `joined`, it belongs to the same interaction as the first version. Events come as arrays, which are read in half the time
 -- of objects (see `sql/parameters.py`). They are sorted, so that two writers of the same events wait for each other in one
 -- order and cannot deadlock.
-WITH
-\ir named.sql
-,
-incoming AS MATERIALIZED (
+WITH incoming AS MATERIALIZED (
     SELECT
-        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, source_event_id) AS identity, r ->> 0 AS type,
-        r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, source_event_id, r ->> 5 AS provider,
+        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
+        r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
         r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, r ->> 8 AS handle_kind, handle_id, related_id,
-        nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, payload,
+        AS message_id, r ->> 8 AS handle_kind, (r ->> 9)::uuid AS handle_id, (r ->> 18)::uuid AS related_id,
+        nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
-        (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 18 AS variant, (r ->> 19)::boolean AS joined,
-        r ->> 20 AS trace, place
-    FROM
-\ir given.sql
+        (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 19 AS variant, (r ->> 20)::boolean AS joined,
+        r ->> 21 AS trace, place
+    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 fresh AS (
     INSERT INTO events (

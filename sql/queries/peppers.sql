@@ -1,2 +1,2 @@
--- The encrypted peppers of some clients.
-SELECT client_id, sealed FROM peppers WHERE client_id = ANY (%(clients)s::text[])
+-- The encrypted peppers and root keys of some clients.
+SELECT client_id, sealed, root FROM peppers WHERE client_id = ANY (%(clients)s::text[])

@@ -2,4 +2,4 @@
 INSERT INTO assignments (handle_id, customer_id, client_id)
 SELECT h.id, h.customer_id, h.client_id
 FROM threadline.handles AS h
-WHERE NOT EXISTS (SELECT FROM assignments AS a WHERE a.handle_id = h.id)
+WHERE h.kind <> 'nobody' AND NOT EXISTS (SELECT FROM assignments AS a WHERE a.handle_id = h.id)

@@ -13,10 +13,9 @@ WITH page AS MATERIALIZED (
 )
 SELECT
     p.xid, p.position, p.id, p.type, p.client_id, p.channel, p.direction, p.source, p.source_event_id, p.provider,
-    p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, h.kind AS handle_kind, h.value AS handle_value, p.error,
+    p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, h.kind AS handle_kind, h.sealed AS handle_value, p.error,
     p.occurred_at, p.received_at, p.recorded_at,
-\ir stated.sql
-    AS payload, p.trace, p.interaction_id,
+    p.payload, r.kind AS related_kind, r.sealed AS related_value, p.trace, p.interaction_id,
     coalesce(
         (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = i.handle_id),
         (SELECT a.customer_id FROM assignments AS a WHERE a.handle_id = p.handle_id)

@@ -1,6 +1,6 @@
 -- Links of a customer's handles that were stated and do not apply: of handles that several people share, or of too many
 -- handles for one person. `value` is the other handle's.
-SELECT h.kind AS of_kind, h.value AS of_value, o.kind, o.value
+SELECT h.kind AS of_kind, h.sealed AS of_value, o.kind, o.sealed AS value
 FROM assignments AS mine
 JOIN handles AS h ON h.id = mine.handle_id
 JOIN handle_links AS l ON l.handle_id = mine.handle_id
@@ -9,5 +9,5 @@ JOIN handles AS o ON o.id = l.other_id
 WHERE mine.customer_id =
 \ir customer_id.sql
     AND mine.client_id = %(client_id)s AND theirs.customer_id <> mine.customer_id
-ORDER BY h.kind, h.value, o.kind, o.value
+ORDER BY h.kind, o.kind, h.id, o.id
 LIMIT %(limit)s

@@ -21,7 +21,6 @@ from app.clients.configured import Clients
 from app.settings import Settings
 from schemas.events import Error, Event
 from sql import DeadLetter, EventStore
-from sql.parameters import written
 from tests.conftest import Dsns
 from tests.integration.sender import SOURCES
 from tests.support.keys import SEAL
@@ -226,9 +225,3 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
     assert acked.count == 1
     assert [row is not None for row in taken] == [True, False, True]
     assert (letter["offset"], letter["reason"].startswith("cannot be stored: CheckViolation")) == (1, True)
-
-
-def test_an_event_is_written_once() -> None:
-    """The database is given the JSON that the outcome wrote."""
-    outcome = prepared(lambda name: [event(name)])(record("a", 0))
-    assert outcome.written == [written(outcome.rows[0])]

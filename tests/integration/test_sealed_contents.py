@@ -8,7 +8,8 @@ import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
-from sql.personal import HandleKeys, open_payload, seal_payload
+from sql.personal import HandleKey, open_payload, seal_payload
+from sql.personal.keys import new_salt
 from tests.conftest import Dsns
 
 CONTENTS: list[dict[str, Any]] = [
@@ -23,8 +24,7 @@ JOIN = "SELECT threadline.content_join(content ORDER BY at) FROM unnest(%s::json
 async def test_sealed_contents_are_joined_by_the_database_in_any_order(postgres_dsn: Dsns) -> None:
     """However often and in whatever order they come the result is the same, and opens to the keys that the plain contents have
     joined, each with a value that was given."""
-    keys = HandleKeys([bytes(range(32))])
-    ana = keys.key(UUID(int=1), keys.new_salt())
+    ana = HandleKey(UUID(int=1), new_salt(), bytes(range(32)))
     sealed = [seal_payload("MessageReceived", {"content": one}, ana)["content"] for one in CONTENTS]
 
     async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as connection:
@@ -40,7 +40,7 @@ async def test_sealed_contents_are_joined_by_the_database_in_any_order(postgres_
             again = sealed * 2
             random.Random(seed).shuffle(again)
             assert await joined(again) == once
-    opened = open_payload("MessageReceived", {"content": once}, ana)["content"]
+    opened = open_payload("MessageReceived", {"content": once}, lambda _: ana)["content"]
     assert opened.keys() == plain.keys() == {"text", "subject", "media", "audioUrl", "mine"}
     assert opened["media"] == plain["media"] and opened["mine"] == {"x": 1.5}
     for key, value in opened.items():

@@ -24,6 +24,7 @@ from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
 from schemas.events import Error, Event, Handle
 from sql import Bad
+from sql.parameters import written
 from tests.support import traffic
 from webhooks.record import Webhook, encode
 
@@ -66,10 +67,10 @@ def held(outcome: RecordOutcome) -> None:
     letter = outcome.letter
     assert outcome.rows or outcome.letter or outcome.request or outcome.raw is not None
     assert datetime.fromtimestamp(outcome.received, UTC).year >= 2000
-    made = sum(map(len, outcome.written)) + (size_of(letter) if letter else 0)
+    made = sum(map(len, map(written, outcome.rows))) + (size_of(letter) if letter else 0)
     assert made <= TIMES * size + BESIDE
-    assert len(outcome.rows) == len(outcome.written) <= MOST_EVENTS
-    for data in outcome.written:
+    assert len(outcome.rows) <= MOST_EVENTS
+    for data in map(written, outcome.rows):
         assert b"\\u0000" not in data.replace(b"\\\\", b"")
         assert data.decode()
     if letter:
@@ -179,7 +180,7 @@ def test_a_nul_is_found_however_it_was_escaped(adapter: str) -> None:
     outcome = agents.inbound.prepare(record(value), WorkerHealth(), MOST)
     assert outcome.rows, outcome.letter
     held(outcome)
-    assert "\ufffd".encode() in outcome.written[0]
+    assert "\ufffd".encode() in written(outcome.rows[0])
 
 
 @pytest.mark.parametrize("number", [3, 15_000, 200_000])

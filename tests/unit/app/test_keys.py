@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from app.embedded.firstrun import make_key
-from app.keys import handle_keys_of, keys_of
+from app.keys import keys_of
 from app.keys.sound import weakness
 from app.keys.wrapping import KeysRefused, wrapper_of
 from app.settings import Kms, Secrets, Settings, Transit
@@ -59,13 +59,6 @@ def test_a_service_that_is_not_configured_says_which_setting() -> None:
     for name, setting in (("transit", "secrets.transit.address"), ("kms", "secrets.kms.key")):
         with pytest.raises(KeysRefused, match=setting):
             wrapper_of(name, Settings(secrets=Secrets(transit=Transit(), kms=Kms())))
-
-
-def test_handles_keys_are_of_the_keys_of_the_settings() -> None:
-    """The first one is that of new handles, and the same that encrypts secrets."""
-    keys = [os.urandom(32), os.urandom(32)]
-    secrets = Secrets(keys=[SecretStr(base64.b64encode(key).decode()) for key in keys])
-    assert handle_keys_of(Settings(secrets=secrets)).new_salt()[:8].hex() == Seal(keys).key_id
 
 
 def test_the_key_of_the_data_folder_stays_beside_other_settings_of_keys(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from schemas.events import Handle
-from sql.handles import PEPPER_BYTES, Places, digest_of, new_pepper, owned_by, platform_of
+from sql.handles import PEPPER_BYTES, digest_of, new_pepper, owned_by, platform_of
 
 PEPPER = bytes(PEPPER_BYTES)
 
@@ -43,14 +43,6 @@ def test_any_value_has_a_digest(value: str) -> None:
     assert digest_of(owned_by("s", Handle("user_id", "a\0b")), PEPPER) == digest_of(
         owned_by("s", Handle("user_id", "a\ufffdb")), PEPPER
     )
-
-
-def test_handles_of_a_batch_are_numbered_once() -> None:
-    """From 1, as arrays in SQL are; none has no number."""
-    places = Places()
-    ana, ben = Handle("phone", "+15551234567"), Handle("phone", "+15551234568")
-    assert [places.of("shop", one) for one in (ana, ben, None, ana)] == [1, 2, None, 1]
-    assert places.of("other", ana) == 3
 
 
 @pytest.mark.parametrize(

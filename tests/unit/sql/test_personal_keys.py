@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sql.personal.keys import LIFETIME, SALT_BYTES, HandleKeys
-from sql.sealing import NoKey, Seal, Tampered
+from sql.personal.keys import LIFETIME, ROOT_BYTES, SALT_BYTES, HandleKey, HandleKeys, handle_of, new_salt
+from sql.sealing import Tampered
 
-OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+ROOT, OTHER = bytes(range(32)), bytes(range(32, 64))
 ANA, BEN = UUID(int=1), UUID(int=2)
 PLACE = b"payload.content.text"
 
@@ -46,104 +46,84 @@ def test_the_cipher_is_that_of_the_rfc(key: str, associated: list[str], plain: s
 
 def test_a_key_is_always_the_same() -> None:
     """A sealed value of an earlier version still opens: derivation, cipher and form are fixed."""
-    salt = HandleKeys([OLD]).new_salt()[:8] + bytes(16)
-    sealed = HandleKeys([OLD]).key(ANA, salt).seal(b"Hello", PLACE)
-    assert sealed.hex() == "01b754419944d750c3124dc90c2dd48ddcc064b1eadcef360763b188295a"
+    sealed = HandleKey(ANA, bytes(SALT_BYTES), ROOT).seal(b"Hello", PLACE)
+    assert sealed.hex() == "0100000000000000000000000000000001124dc90c2dd48ddcc064b1eadcef360763b188295a"
 
 
 @given(st.binary(max_size=300), st.binary(min_size=1, max_size=30))
 def test_what_is_sealed_opens(plain: bytes, place: bytes) -> None:
-    """Whatever it is, also by another process with the same keys and salt; the same is sealed the same."""
-    keys = HandleKeys([NEW])
-    salt = keys.new_salt()
-    sealed = keys.key(ANA, salt).seal(plain, place)
-    again = HandleKeys([NEW]).key(ANA, salt)
+    """Whatever it is, also by another process with the same root key and salt; the same is sealed the same."""
+    salt = new_salt()
+    sealed = HandleKey(ANA, salt, ROOT).seal(plain, place)
+    again = HandleKey(ANA, salt, ROOT)
     assert again.open(sealed, place) == plain
     assert again.seal(plain, place) == sealed
+    assert handle_of(sealed) == ANA
     assert len(plain) < 4 or plain not in sealed
 
 
-def test_handles_places_and_salts_have_nothing_in_common() -> None:
+def test_handles_places_salts_and_roots_have_nothing_in_common() -> None:
     """One text is sealed in another way under each, and opens under none of the others."""
-    keys = HandleKeys([NEW])
-    salt, other = keys.new_salt(), keys.new_salt()
-    sealed = keys.key(ANA, salt).seal(b"Hello", PLACE)
+    salt, other = new_salt(), new_salt()
+    sealed = HandleKey(ANA, salt, ROOT).seal(b"Hello", PLACE)
     for key, place in (
-        (keys.key(BEN, salt), PLACE),
-        (keys.key(ANA, other), PLACE),
-        (keys.key(ANA, salt), b"payload.content.subject"),
+        (HandleKey(BEN, salt, ROOT), PLACE),
+        (HandleKey(ANA, other, ROOT), PLACE),
+        (HandleKey(ANA, salt, OTHER), PLACE),
+        (HandleKey(ANA, salt, ROOT), b"payload.content.subject"),
     ):
-        assert key.seal(b"Hello", place)[24:] != sealed[24:]
+        assert key.seal(b"Hello", place)[17:] != sealed[17:]
         with pytest.raises(Tampered):
             key.open(sealed, place)
 
 
 def test_every_changed_bit_and_every_cut_is_noticed() -> None:
     """Nothing is returned that was not sealed."""
-    keys = HandleKeys([NEW])
-    key = keys.key(ANA, keys.new_salt())
+    key = HandleKey(ANA, new_salt(), ROOT)
     sealed = key.seal(b"Hello", PLACE)
     for bit in range(len(sealed) * 8):
         changed = bytearray(sealed)
         changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(NoKey if 8 <= bit < 72 else Tampered):
+        with pytest.raises(Tampered):
             key.open(bytes(changed), PLACE)
     for length in range(len(sealed)):
         with pytest.raises(Tampered):
             key.open(sealed[:length], PLACE)
 
 
-def test_keys_are_rotated() -> None:
-    """With a new key in front, an old handle's data are sealed as before, and a new handle's under the new key. Without the old
-    key the error names it."""
-    before = HandleKeys([OLD])
-    salt = before.new_salt()
-    sealed = before.key(ANA, salt).seal(b"Hello", PLACE)
-    both = HandleKeys([NEW, OLD])
-    assert both.key(ANA, salt).seal(b"Hello", PLACE) == sealed
-    assert both.new_salt()[:8].hex() == Seal([NEW]).key_id
-    with pytest.raises(NoKey, match=Seal([OLD]).key_id):
-        HandleKeys([NEW]).key(ANA, salt)
+@pytest.mark.parametrize("sealed", [b"", b"\1" + bytes(31), b"\2" + bytes(40), b"sealed"])
+def test_what_was_not_sealed_has_no_handle(sealed: bytes) -> None:
+    """It is too short, or of another version."""
+    with pytest.raises(Tampered):
+        handle_of(sealed)
 
 
-def test_a_handle_moved_to_a_new_key_still_opens_what_was_sealed_before() -> None:
-    """The sealed value names its key; the salt only says which one seals."""
-    both = HandleKeys([NEW, OLD])
-    salt = HandleKeys([OLD]).new_salt()
-    moved = both.new_salt()[:8] + salt[8:]
-    sealed = both.key(ANA, salt).seal(b"Hello", PLACE)
-    again = both.key(ANA, moved).seal(b"Hello", PLACE)
-    assert again != sealed
-    assert both.key(ANA, moved).open(sealed, PLACE) == both.key(ANA, moved).open(again, PLACE) == b"Hello"
-
-
-def test_without_a_key_it_is_said_what_to_do() -> None:
-    """As for clients' secrets."""
-    with pytest.raises(NoKey, match="openssl rand -base64 32"):
-        HandleKeys([]).new_salt()
-
-
-def test_a_salt_of_another_length_is_refused() -> None:
-    """A cut salt would give a key that nobody can make again."""
-    keys = HandleKeys([NEW])
-    assert len(keys.new_salt()) == SALT_BYTES
-    for salt in (keys.new_salt()[:-1], keys.new_salt() + b"x"):
-        with pytest.raises(ValueError, match="24 bytes"):
-            keys.key(ANA, salt)
+def test_salts_and_roots_of_another_length_are_refused() -> None:
+    """A cut one would give a key that nobody can make again."""
+    assert len(new_salt()) == SALT_BYTES and new_salt() != new_salt()
+    for salt, root in (
+        (new_salt()[:-1], ROOT),
+        (new_salt() + b"x", ROOT),
+        (new_salt(), ROOT[:-1]),
+        (new_salt(), bytes(ROOT_BYTES + 1)),
+    ):
+        with pytest.raises(ValueError, match="32 bytes"):
+            HandleKey(ANA, salt, root)
 
 
 def test_derived_keys_are_kept_for_a_minute_at_most() -> None:
     """A key is made once, then again after its time, whatever lifetime was asked for; what is over can be thrown out."""
     now = 0.0
-    keys = HandleKeys([NEW], lifetime=10 * LIFETIME, now=lambda: now)
-    salt = keys.new_salt()
-    first = keys.key(ANA, salt)
+    keys = HandleKeys(lifetime=10 * LIFETIME, now=lambda: now)
+    salt = new_salt()
+    first = keys.key(ANA, salt, ROOT)
     now = LIFETIME - 1
-    assert keys.key(ANA, salt) is first
+    assert keys.key(ANA, salt, ROOT) is keys.kept(ANA) is first
     now = LIFETIME
+    assert keys.kept(ANA) is None
     keys.expire()
     assert len(keys) == 0
-    assert keys.key(ANA, salt) is not first
+    assert keys.key(ANA, salt, ROOT) is not first
     now = 2 * LIFETIME - 1
     keys.expire()
     assert len(keys) == 1
@@ -151,28 +131,29 @@ def test_derived_keys_are_kept_for_a_minute_at_most() -> None:
 
 def test_a_dropped_key_is_gone_and_the_others_stay() -> None:
     """At an erasure the handle's key is forgotten at once."""
-    keys = HandleKeys([NEW])
-    salt = keys.new_salt()
-    ana, ben = keys.key(ANA, salt), keys.key(BEN, salt)
+    keys = HandleKeys()
+    salt = new_salt()
+    ana, ben = keys.key(ANA, salt, ROOT), keys.key(BEN, salt, ROOT)
     keys.drop(ANA)
     keys.drop(ANA)
     assert len(keys) == 1
-    assert keys.key(BEN, salt) is ben
-    assert keys.key(ANA, salt) is not ana
+    assert keys.key(BEN, salt, ROOT) is ben
+    assert keys.kept(ANA) is None
+    assert keys.key(ANA, salt, ROOT) is not ana
 
 
 def test_a_handle_with_a_new_salt_has_a_new_key_at_once() -> None:
-    """As after an erasure, when the same address writes again."""
-    keys = HandleKeys([NEW])
-    salt, other = keys.new_salt(), keys.new_salt()
-    assert keys.key(ANA, salt).seal(b"Hello", PLACE) != keys.key(ANA, other).seal(b"Hello", PLACE)
+    """As after a restore, when the handle was made anew."""
+    keys = HandleKeys()
+    salt, other = new_salt(), new_salt()
+    assert keys.key(ANA, salt, ROOT).seal(b"Hello", PLACE) != keys.key(ANA, other, ROOT).seal(b"Hello", PLACE)
 
 
 def test_the_number_of_kept_keys_is_limited() -> None:
     """The oldest go first."""
-    keys = HandleKeys([NEW], most=10)
-    salt, handles = keys.new_salt(), [uuid4() for _ in range(30)]
-    made = [keys.key(handle, salt) for handle in handles]
+    keys = HandleKeys(most=10)
+    salt, handles = new_salt(), [uuid4() for _ in range(30)]
+    made = [keys.key(handle, salt, ROOT) for handle in handles]
     assert len(keys) == 10
-    assert keys.key(handles[-1], salt) is made[-1]
-    assert keys.key(handles[0], salt) is not made[0]
+    assert keys.key(handles[-1], salt, ROOT) is made[-1]
+    assert keys.key(handles[0], salt, ROOT) is not made[0]

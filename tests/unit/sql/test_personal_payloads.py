@@ -19,13 +19,13 @@ from schemas.events import EVENT_TYPES
 from schemas.personal import REQUEST, personal_paths
 from sql.errors import Unstorable
 from sql.parameters import clean
-from sql.personal import HandleKeys, open_payload, seal_payload
+from sql.personal import HandleKey, open_payload, seal_payload
+from sql.personal.keys import new_salt
 from sql.personal.payloads import PREFIX, plan_of, walk
 from sql.sealing import Tampered
 
-KEYS = HandleKeys([bytes(range(32))])
-SALT = KEYS.new_salt()
-ANA, BEN = KEYS.key(UUID(int=1), SALT), KEYS.key(UUID(int=2), SALT)
+ROOT, SALT = bytes(range(32)), new_salt()
+ANA, BEN = HandleKey(UUID(int=1), SALT, ROOT), HandleKey(UUID(int=2), SALT, ROOT)
 FIXTURES = [
     file
     for file in sorted((Path(__file__).parents[2] / "fixtures").rglob("*.json"))
@@ -82,8 +82,8 @@ def split(type: str, payload: dict[str, Any]) -> tuple[list[Any], dict[str, Any]
 def check(type: str, payload: dict[str, Any]) -> None:
     """Seal and open a payload; look for what was personal in what is sealed."""
     sealed = seal_payload(type, payload, ANA)
-    assert canonical(open_payload(type, sealed, ANA)) == canonical(payload)
-    assert list(open_payload(type, sealed, ANA)) == list(sealed) == list(payload)
+    assert canonical(open_payload(type, sealed, lambda _: ANA)) == canonical(payload)
+    assert list(open_payload(type, sealed, lambda _: ANA)) == list(sealed) == list(payload)
     assert canonical(seal_payload(type, payload, ANA)) == canonical(sealed)
     personal, rest = split(type, payload)
     written, open_text = orjson.dumps(sealed), orjson.dumps(rest)
@@ -204,9 +204,9 @@ def test_a_value_opens_in_its_own_place_alone() -> None:
         sealed | {"to": PREFIX},
     ):
         with pytest.raises(Tampered):
-            open_payload("MessageReceived", changed, ANA)
+            open_payload("MessageReceived", changed, lambda _: ANA)
     with pytest.raises(Tampered):
-        open_payload("MessageReceived", sealed, BEN)
+        open_payload("MessageReceived", sealed, lambda _: BEN)
 
 
 def join(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def test_sealed_contents_join_in_any_order(contents: list[dict[str, Any]], order
     again = sealed * 2
     order.shuffle(again)
     assert joined(again) == once
-    opened = open_payload("MessageReceived", {"content": once}, ANA)["content"]
+    opened = open_payload("MessageReceived", {"content": once}, lambda _: ANA)["content"]
     assert opened.keys() == joined(contents).keys()
     for key, value in opened.items():
         assert canonical(value) in {canonical(content[key]) for content in contents if key in content}
@@ -257,10 +257,13 @@ def test_the_same_content_is_sealed_the_same_in_events_of_two_types() -> None:
 def test_what_postgresql_cannot_hold_is_replaced_as_the_store_does() -> None:
     """NUL and lone surrogates become U+FFFD before they are sealed; what is not JSON is refused."""
     sealed = seal_payload("MessageReceived", {"from": "a\x00b\ud800", "content": {"text": ["\x00"]}}, ANA)
-    assert open_payload("MessageReceived", sealed, ANA) == {"from": "a\ufffdb\ufffd", "content": {"text": ["\ufffd"]}}
+    assert open_payload("MessageReceived", sealed, lambda _: ANA) == {
+        "from": "a\ufffdb\ufffd",
+        "content": {"text": ["\ufffd"]},
+    }
     named = {"a\x00": "x", "content": {"b\ud800": "y"}, "error": {"c\x00\ud800": "z"}}
     stored = clean(seal_payload("MessageReceived", named, ANA))
-    assert open_payload("MessageReceived", stored, ANA) == clean(named)
+    assert open_payload("MessageReceived", stored, lambda _: ANA) == clean(named)
     with pytest.raises(Unstorable):
         seal_payload("MessageReceived", {"native": 2**70}, ANA)
 
@@ -269,7 +272,7 @@ def test_an_error_names_no_key_that_the_schema_does_not_list() -> None:
     """Since such a name may be personal."""
     for payload in ({"Ana Lopez": "x"}, {"error": {"Ana Lopez": "x"}}, {"content": {"Ana Lopez": "x"}}):
         with pytest.raises(Tampered) as raised:
-            open_payload("MessageReceived", payload, ANA)
+            open_payload("MessageReceived", payload, lambda _: ANA)
         assert "not sealed" in str(raised.value) and "Ana" not in str(raised.value)
 
 

@@ -1,0 +1,44 @@
+"""Keeps for a short time which id and salt a client's handle has, so that most events need no look-up."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from sql.handles import Known, Owned
+
+#: Most handles that are kept, and the seconds for which one is: an erased handle's salt is then gone from memory too.
+MOST, LIFETIME = 100_000, 30.0
+
+
+class KnownHandles:
+    """The handles that were found lately, in the order in which they were. `now`: a monotonic clock in seconds."""
+
+    def __init__(self, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._now = most, now
+        self._kept: OrderedDict[Owned, tuple[float, Known]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return len(self._kept)
+
+    def get(self, owned: Owned) -> Known | None:
+        """Return what is known of a handle."""
+        kept = self._kept.get(owned)
+        return kept[1] if kept is not None and kept[0] > self._now() else None
+
+    def keep(self, owned: Owned, known: Known) -> None:
+        """Keep what was found of a handle."""
+        self._kept[owned] = (self._now() + LIFETIME, known)
+        self._kept.move_to_end(owned)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all, since one of them was erased."""
+        self._kept.clear()
+
+    def expire(self) -> None:
+        """Forget those whose time is over."""
+        now = self._now()
+        while self._kept and next(iter(self._kept.values()))[0] <= now:
+            self._kept.popitem(last=False)
