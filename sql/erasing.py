@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 from schemas.event_data import OURS
 from schemas.events import Event
 from sql.append import Appending
+from sql.errors import REPEAT
 from sql.handles import PLACE, Owned
 from sql.origin import noted
 from sql.personal.keys import HandleKey
@@ -31,6 +32,8 @@ from sql.rows import Row
 from sql.statements import statement
 from sql.suppressing import Suppressing, ledgered, rows_of
 
+#: Another process is at the tables that are needed: to be tried again.
+_BUSY = (LockNotAvailable, *REPEAT)
 #: Most interactions that one statement removes: nobody appends meanwhile.
 STEP = 200
 
@@ -127,7 +130,7 @@ class ErasingStore(Appending, Suppressing):
                 await connection.execute(statement("fence_handles"), {"id": erasure["id"]})
                 await self._note(connection, "ErasureRequested", found)
                 await _end(connection, erasure["id"], "fenced", before["rows"], before["providers"])
-        except LockNotAvailable:
+        except _BUSY:
             return False
         self._forget_handles()
         return True
@@ -177,7 +180,7 @@ class ErasingStore(Appending, Suppressing):
                 await connection.execute(statement("empty_events"), {"id": id})
                 await _end(connection, id, "purged")
                 return 0
-        except LockNotAvailable:
+        except _BUSY:
             return None
 
     async def erased_rows(self, id: UUID) -> dict[str, int]:
@@ -220,7 +223,8 @@ class ErasingStore(Appending, Suppressing):
         }
         event = Event(type, OURS, f"{type} {erasure['id']}", payload=payload | more)
         rows: list[Row] = [(event, erasure["client_id"], datetime.now(UTC), None)]
-        await self.write(connection, rows, await self._named(rows))
+        # They have no handle and say nothing, so that nothing is looked up within the transaction.
+        await self.write(connection, rows, await self._sealed(rows))
 
     def _forget_handles(self) -> None:
         """Forget what this process knows of handles."""
@@ -251,7 +255,11 @@ async def _rows_of(connection: Connection, id: UUID) -> dict[str, Any]:
 
 
 async def _end(
-    connection: Connection, id: UUID, state: str, before: dict[str, int] | None = None, providers: list[str] | None = None
+    connection: Connection,
+    id: UUID,
+    state: str,
+    before: dict[str, int] | None = None,
+    providers: list[str] | None = None,
 ) -> None:
     given = {"id": id, "state": state, "before": None if before is None else Jsonb(before), "providers": providers}
     await connection.execute(statement("erase_state"), given)

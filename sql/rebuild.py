@@ -48,6 +48,7 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
                     await connection.execute(statement("rebuild_close"))
                     await connection.execute(statement("rebuild_assign"))
                     last = await _fold(connection, place, (_END, _END))
+                    await connection.execute(statement("rebuild_erase"))
                     await connection.execute(statement("rebuild_swap"))
             except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
                 if attempt == TRIES:

@@ -8,13 +8,15 @@ import hmac
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from sql.handles import Owned, digest_of
+from schemas.events import Handle
+from sql.handles import Owned, digest_of, owned_by
 from sql.naming import Naming
 
 #: Separates the digests of suppressions, and of the ledger of erasures, from those by which handles are found.
 _SUPPRESSION, _LEDGER = b"threadline suppressions 1", b"threadline ledger of erasures 1"
+#: The basis of an opt-out that is known by a suppression only.
+BASIS = "suppression"
 
 
 def suppression_of(owned: Owned, pepper: bytes) -> bytes:
@@ -25,13 +27,6 @@ def suppression_of(owned: Owned, pepper: bytes) -> bytes:
 def ledgered(owned: Owned, pepper: bytes) -> bytes:
     """Return the digest by which the ledger of erasures names an address; `pepper`: the client's."""
     return digest_of(owned, hmac.digest(pepper, _LEDGER, "sha256"))
-
-
-class Addressed(NamedTuple):
-    """An address that a message goes to, and its handle."""
-
-    owned: Owned
-    handle: UUID | None
 
 
 class Suppressed(NamedTuple):
@@ -45,17 +40,34 @@ class Suppressed(NamedTuple):
 class Suppressing(Naming):
     """Look-ups of suppressions."""
 
-    async def suppressed(self, addresses: Sequence[Addressed]) -> list[Suppressed]:
-        """Return which of the addresses are suppressed, unless their handles opted in again since."""
+    async def suppressed(self, addresses: Sequence[Owned]) -> list[Suppressed]:
+        """Return which of the addresses are suppressed, unless they opted in again since."""
         if not addresses:
             return []
-        secrets = await self._secrets_of({each.owned.client for each in addresses})
+        secrets = await self._secrets_of({each.client for each in addresses})
         parameters = {
-            "clients": [each.owned.client for each in addresses],
-            "digests": [suppression_of(each.owned, secrets[each.owned.client].pepper) for each in addresses],
-            "handles": [each.handle for each in addresses],
+            "clients": [each.client for each in addresses],
+            "digests": [suppression_of(each, secrets[each.client].pepper) for each in addresses],
+            "handles": [digest_of(each, secrets[each.client].pepper) for each in addresses],
         }
-        return [Suppressed(row["place"], row["channel"], row["since"]) for row in await self._rows("suppressed", parameters)]
+        return [Suppressed(*row.values()) for row in await self._rows("suppressed", parameters)]
+
+    async def _stopped(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return messages (`client_id`, `handles`, `opted_out`, `suppressing`) with the channels that suppressions stop among those
+        that their recipients opted out of."""
+        addresses: dict[Owned, int] = {}
+        dialled: dict[int, list[tuple[int, str]]] = {}
+        for at, row in enumerate(rows):
+            for channel, address, *_ in (row["handles"] or ()) if row["suppressing"] else ():
+                kind, _, value = address.partition("\x1f")
+                place = addresses.setdefault(owned_by(row["client_id"], Handle(kind, value)), len(addresses))
+                dialled.setdefault(at, []).append((place, channel))
+        found = await self.suppressed(list(addresses)) if dialled else []
+        if found:
+            for at, whither in dialled.items():
+                if channels := stopped(whither, found):
+                    rows[at]["opted_out"] = sorted(channels.union(rows[at]["opted_out"] or ()))
+        return rows
 
 
 def stopped(dialled: Iterable[tuple[int, str]], suppressed: Iterable[Suppressed]) -> set[str]:

@@ -26,7 +26,7 @@ def content_of(label: bytes, document: Document) -> bytes:
 
 def signed(label: bytes, document: Document, key: Ed25519PrivateKey | None) -> Document:
     """Return the document with `publicKey` and `signature`; both null without a key."""
-    bare = orjson.loads(orjson.dumps(document, option=orjson.OPT_UTC_Z))
+    bare: Document = orjson.loads(orjson.dumps(document, option=orjson.OPT_UTC_Z))
     if key is None:
         return bare | dict.fromkeys(_MARKS)
     signature = base64.b64encode(key.sign(content_of(label, bare))).decode()

@@ -40,7 +40,9 @@ An interaction may quote other people. See to their rights before you give this 
 async def export(store: EventStore, subject: Subject, now: datetime) -> AsyncIterator[bytes]:
     """Yield the ZIP in pieces."""
     members = {
-        "README.txt": _once(_README.format(at=f"{now:%Y-%m-%d %H:%M} UTC", client=subject.client, customer=subject.customer).encode()),
+        "README.txt": _once(
+            _README.format(at=f"{now:%Y-%m-%d %H:%M} UTC", client=subject.client, customer=subject.customer).encode()
+        ),
         "data.json": _data(store, subject, now),
         SCHEMA: _once(files("app.exporting").joinpath(SCHEMA).read_bytes()),
         "timeline.html": _page(store, subject, now),

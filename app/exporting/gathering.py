@@ -38,7 +38,12 @@ async def head_of(store: EventStore, subject: Subject, now: datetime) -> Documen
         "clientId": subject.client,
         "customerId": subject.customer,
         "handles": [
-            {"handleId": row["id"], "kind": row["kind"], "value": row["value"], **await _recipient(store, subject.client, row)}
+            {
+                "handleId": row["id"],
+                "kind": row["kind"],
+                "value": row["value"],
+                **await _recipient(store, subject.client, row),
+            }
             for row in subject.handles
         ],
         "assignments": await store.exported_assignments(subject.client, subject.customer),
