@@ -21,7 +21,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
 from schemas.event_data import OURS
-from schemas.events import Event
+from schemas.events import Event, Handle
 from sql.append import Appending
 from sql.errors import REPEAT
 from sql.handles import PLACE, Owned
@@ -141,6 +141,10 @@ class ErasingStore(Appending, Suppressing):
         secrets = (await self._secrets_of({client}))[client]
         opened = [_opened(client, row, secrets.root) for row in await self._rows("erase_values", {"id": erasure["id"]})]
         return [(owned, ledgered(owned, secrets.pepper)) for owned in opened]
+
+    async def digest_now(self, client_id: str, handle: Handle) -> bytes:
+        """Return the digest by which a handle would be found now; empty for a client that has none."""
+        return await self._digest(client_id, handle)
 
     async def letters_of(self, client_id: str, after: UUID, limit: int) -> list[dict[str, Any]]:
         """Return a page of a client's dead letters with their records, after an id."""

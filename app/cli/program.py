@@ -21,6 +21,8 @@ COMMANDS = {
     "messages": "Show the state of messages, explain why one waits, cancel or release them.",
     "timeline": "Print one customer's timeline.",
     "recipients": "Show and change recipients: consent by channel, and time zone.",
+    "customers": "Erase customers, hold them against erasure, and export what is kept of them.",
+    "erasure": "Show erasures and their receipts, search for what was erased, and repeat erasures after a restore.",
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
     "audit": "Show who did what, check that nobody changed it since, and make the key that signs its anchors.",

@@ -3,17 +3,12 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
-from psycopg import sql as composed
-
 from app.erasing.needles import found_in
-from sql.statements import statement
+from sql.whole import BLOCK, whole
 
-#: Bytes that are searched at once.
-BLOCK = 1 << 20
 #: What a file of pg_dump in its custom form begins with; and in tar's, at an offset.
 _CUSTOM, _TAR, _TAR_AT = b"PGDMP", b"ustar", 257
 
@@ -48,36 +43,16 @@ class Found:
 
 async def search_database(dsn: str, found: Found) -> list[str]:
     """Search every table of the database as it is; return those that this role may not read. Raises psycopg.Error."""
-    refused = []
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        for schema, table in await _tables(connection):
-            name = table if schema == "threadline" else f"{schema}.{table}"
-            found.begin(name)
-            try:
-                async for block in _rows(connection, schema, table):
-                    await asyncio.to_thread(found.feed, block)
-            except psycopg.errors.InsufficientPrivilege:
-                found.searched.remove(name)
-                refused.append(name)
+    refused, last = [], None
+    async for table, block in whole(dsn):
+        if block is None:
+            refused.append(table)
+            continue
+        if table != last:
+            found.begin(table)
+            last = table
+        await asyncio.to_thread(found.feed, block)
     return refused
-
-
-async def _tables(connection: psycopg.AsyncConnection) -> list[tuple[str, str]]:
-    cursor = await connection.execute(statement("searched_tables"))
-    return [(str(schema), str(table)) for schema, table in await cursor.fetchall()]
-
-
-async def _rows(connection: psycopg.AsyncConnection, schema: str, table: str) -> AsyncIterator[bytes]:
-    """Yield a table as COPY writes it, in blocks."""
-    text = composed.SQL(statement("search_table").decode()).format(table=composed.Identifier(schema, table))
-    gathered = bytearray()
-    async with connection.cursor() as cursor, cursor.copy(text) as copy:
-        async for part in copy:
-            gathered += part
-            if len(gathered) >= BLOCK:
-                yield bytes(gathered)
-                gathered.clear()
-    yield bytes(gathered)
 
 
 def search_dump(file: Path, found: Found) -> None:
