@@ -14,7 +14,9 @@ from app.embedded.postgres import Postgres
 from bench.progress import say
 from bench.reader import Reader, at, customers, key
 from sql import EventStore
+from sql.handles import Owned
 from sql.migrate import migrate
+from sql.personal import seal_value
 from sql.rebuild import rebuild
 from tests.support.keys import SEAL
 from tests.support.stack import Stack
@@ -23,34 +25,49 @@ PAGE = 50
 #: Pages read before times count.
 WARM_UP = 200
 
-#: Adds messages with two events each, a hundred messages a customer.
-FILL = """WITH made AS (
-    INSERT INTO threadline.handles (client_id, kind, value, digest)
-    SELECT 'default', 'phone', '+1555' || lpad(c::text, 7, '0'), convert_to(c::text, 'UTF8')
-    FROM generate_series(%(first)s::bigint / 100, %(last)s / 100) AS c
-    ON CONFLICT (client_id, digest) DO UPDATE SET kind = excluded.kind
-    RETURNING id, digest
-)
-INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
+#: Messages of a customer, and what each says.
+MESSAGES, SAID = 100, "Your order is on its way"
+
+#: Adds messages with two events each, `MESSAGES` a customer.
+FILL = """INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
     provider_message_id, handle_kind, occurred_at, received_at, payload, reference, handle_id)
 SELECT threadline.event_id('default', 'twilio', n || t), t, 'default', 'sms', 'outbound', 'twilio', n || t, 'twilio', 'SM' || n,
-    'phone', at, at + interval '1 s', '{"content": {"text": "Your order is on its way"}}',
+    'phone', at, at + interval '1 s', jsonb_build_object('content', jsonb_build_object('text', made.said)),
     threadline.provider_reference('default', 'twilio', 'SM' || n),
     made.id
 FROM generate_series(%(first)s::bigint, %(last)s) AS n
-JOIN made ON made.digest = convert_to((n / 100)::text, 'UTF8'), unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
+JOIN unnest(%(numbers)s::bigint[], %(ids)s::uuid[], %(said)s::text[]) AS made (number, id, said) ON made.number = n / 100,
+    unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
     LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 s' AS at) AS clock"""
+
+
+async def sealed(store: EventStore, first: int, last: int) -> dict[str, Any]:
+    """Make the handles of messages from one number to another; return them, with what is said to each as it is sealed."""
+    numbers = range(first // MESSAGES, last // MESSAGES + 1)
+    owned = [Owned("default", "phone", f"+1555{number:07}") for number in numbers]
+    known = await store._handles(owned)
+    said = [seal_value(SAID, b"payload.content.text", await store._key(one, known[one])) for one in owned]
+    return {
+        "first": first,
+        "last": last,
+        "numbers": list(numbers),
+        "ids": [known[one].id for one in owned],
+        "said": said,
+    }
 
 
 async def fill(server: Postgres, name: str, events: int) -> tuple[float, float]:
     """Put events into an empty database, and rebuild. Return the rebuild's events/s, and the database's size in MiB."""
     owner = server.dsn("owner", name)
     began = time.perf_counter()
-    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as db:
+    async with (
+        await psycopg.AsyncConnection.connect(owner, autocommit=True) as db,
+        await EventStore.open(server.dsn("service", name), SEAL, pool=1) as store,
+    ):
         await db.execute("SET search_path = threadline")
         for first in range(0, events // 2, 50_000):
             last = min(first + 50_000, events // 2) - 1
-            await db.execute(FILL, {"first": first, "last": last})
+            await db.execute(FILL, await sealed(store, first, last))
         await db.execute("VACUUM ANALYZE threadline.events")
     say(f"{events:,} events made in {time.perf_counter() - began:.0f} s")
     began = time.perf_counter()

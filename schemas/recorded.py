@@ -3,7 +3,7 @@
 `id` is the event's id, the same at every delivery: consumers may get an event more than once, and deduplicate by it.
 Attributes beside the standard ones: `clientid`, `customerid`, `interactionid`, `sourceeventid`, `sequence`
 (https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md: the place in the log) and
-`recordedtime` (the time of the commit,
+`erased` (personal data of the event was erased, and is left out), `recordedtime` (the time of the commit,
 https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/recorded-time.md).
 """
 
@@ -42,6 +42,8 @@ def write_recorded(row: Mapping[str, Any], most: int) -> bytes:
 
 
 def _whole(row: Mapping[str, Any]) -> bytes:
+    if row["payload"] is None:
+        raise ValueError("its payload could not be decrypted")
     return write_cloudevent(_event(row, row["payload"]), row["client_id"], **_attributes(row))
 
 
@@ -94,7 +96,7 @@ def _event(row: Mapping[str, Any], payload: dict[str, Any]) -> Event:
         direction=row["direction"],
         provider_message_id=row["provider_message_id"],
         message_id=row["message_id"],
-        handle=Handle(row["handle_kind"], row["handle_value"]) if row["handle_kind"] else None,
+        handle=Handle(row["handle_kind"], row["handle_value"]) if row["handle_value"] is not None else None,
         occurred_at=row["occurred_at"],
         error=error and Error(error.get("code"), error.get("text"), error["reason"]),
         payload=payload,
@@ -109,6 +111,7 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
         "sourceeventid": row["source_event_id"],
         "recordedtime": row["recorded_at"],
         "sequence": _sequence(row),
+        "erased": row.get("erased"),
     }
     return {name: value for name, value in known.items() if value is not None}
 

@@ -11,8 +11,8 @@ from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
-from sql.personal.payloads import KeyOf, open_payload, open_value
-from sql.sealed import DIALLED, ERROR_TEXT
+from sql.personal.opened import KeyOf, is_sealed, open_payload, open_value
+from sql.sealed import CAUSE, DIALLED, ERROR_TEXT
 from sql.sealing import NoKey, Tampered
 
 Row = dict[str, Any]
@@ -39,8 +39,9 @@ class Opening(Naming):
     async def _keys_by_id(self, handles: Collection[UUID], *, closed: bool = False) -> dict[UUID, HandleKey | None]:
         """Return the keys of handles; None for those that were erased. With `closed`, a handle is left out whose client's root key
         cannot be decrypted; else that raises NoKey or Tampered."""
-        found: dict[UUID, HandleKey | None] = dict.fromkeys(handles)
-        rows = await self._rows("salts", {"ids": list(handles)})
+        found: dict[UUID, HandleKey | None] = {id: self._keys.kept(id) for id in handles}
+        unknown = [id for id, key in found.items() if key is None]
+        rows = await self._rows("salts", {"ids": unknown}) if unknown else []
         clients = {row["client_id"] for row in rows}
         locked = await self.locked_clients(clients) if closed else ()
         secrets = await self._secrets_of(clients.difference(locked))
@@ -103,8 +104,10 @@ def _payload(row: Row, payload: dict[str, Any], key_of: KeyOf) -> dict[str, Any]
     opened = open_payload(row["type"], payload, key_of)
     if row.get("related_kind") is not None:
         pair = ((row["handle_kind"], row["handle_value"]), (row["related_kind"], row["related_value"]))
+        values = [None if sealed is None else _address(row, sealed, key_of) for _, sealed in pair]
         opened["handles"] = [
-            {"kind": kind, "value": None if sealed is None else _address(row, sealed, key_of)} for kind, sealed in pair
+            {"kind": kind} | ({} if value is None else {"value": value})
+            for (kind, _), value in zip(pair, values, strict=True)
         ]
     return opened
 
@@ -112,12 +115,12 @@ def _payload(row: Row, payload: dict[str, Any], key_of: KeyOf) -> dict[str, Any]
 def _content(_: Row, content: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
     # Of any type: all have the same contents.
     opened: dict[str, Any] = open_payload("MessageReceived", {"content": content}, key_of)["content"]
-    return {key: value for key, value in opened.items() if value is not None or content.get(key, "") is None}
+    return opened
 
 
 def _error(_: Row, error: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
     text = error.get("text")
-    return error if text is None else error | {"text": open_value(text, ERROR_TEXT, key_of)}
+    return error | {"text": open_value(text, ERROR_TEXT, key_of)} if is_sealed(text) else error
 
 
 def _request(_: Row, request: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
@@ -142,6 +145,11 @@ def _attempts(row: Row, attempts: list[dict[str, Any]], key_of: KeyOf) -> list[d
     ]
 
 
+def _cause(_: Row, cause: str, key_of: KeyOf) -> str | None:
+    """Open the cause of a message's state. One that a query wrote is not sealed; one that anybody else wrote always is."""
+    return open_value(cause, CAUSE, key_of) if is_sealed(cause) else cause
+
+
 #: What opens the values of each column that is sealed.
 COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "payload": _payload,
@@ -151,6 +159,7 @@ COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "value": _address,
     "content": _content,
     "error": _error,
+    "cause": _cause,
     "request": _request,
     "handles": _dialled,
     "attempts": _attempts,

@@ -149,9 +149,9 @@ class Reading(Opening):
 
 
 def by_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return handles, or pairs of them, in the order of their kinds and values, erased ones last."""
+    """Return handles, or pairs of them, in the order of their kinds and values."""
     names = [name for name in ("of_kind", "of_value", "kind", "value") if rows and name in rows[0]]
-    return sorted(rows, key=lambda row: [(row[name] is None, row[name] or "") for name in names])
+    return sorted(rows, key=lambda row: [row[name] for name in names])
 
 
 def _interaction(row: dict[str, Any]) -> Interaction:

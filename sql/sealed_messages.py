@@ -9,8 +9,9 @@ from schemas.personal import REQUEST
 from sql.handles import NOBODY, UNDATED, Owned, owned_by
 from sql.messages import NewMessage, Settled
 from sql.opening import Opening
+from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
-from sql.sealed import DIALLED, Sealing, sealed_error
+from sql.sealed import CAUSE, DIALLED, Sealing, sealed_error
 
 
 class SealedMessages(NamedTuple):
@@ -46,23 +47,26 @@ class SealingMessages(Sealing, Opening):
         return SealedMessages(sealed, [each.id for each in known.values()])
 
     async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
-        """Return outcomes with the texts of their errors sealed under the recipients of their messages; that of an erased one is left
-        out."""
-        failed = [each.id for each in settled if each.error is not None and each.error.get("text") is not None]
-        if not failed:
+        """Return outcomes with their causes and the texts of their errors sealed under the recipients of their messages; those of an
+        erased one are left out."""
+        worded = [each.id for each in settled if each.cause is not None or each.error is not None]
+        if not worded:
             return settled
-        rows = await self._rows("recipients", {"ids": failed})
-        recipients = {str(row["id"]): row["handle_id"] for row in rows}
-        keys = await self._keys_by_id({id for id in recipients.values() if id is not None})
-        made = []
-        for each in settled:
-            if each.error is not None and each.error.get("text") is not None:
-                recipient = recipients.get(each.id)
-                key = None if recipient is None else keys[recipient]
-                error = each.error | {"text": None} if key is None else sealed_error(each.error, key)
-                each = replace(each, error=error)
-            made.append(each)
-        return made
+        rows = await self._rows("recipients", {"ids": worded})
+        nobodies = {Owned(row["client_id"], NOBODY, UNDATED) for row in rows if row["handle_id"] is None}
+        known = await self._handles(nobodies)
+        whose = {str(row["id"]): row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id for row in rows}
+        keys = await self._keys_by_id(set(whose.values()))
+        return [_outcome(each, keys.get(whose[each.id]) if each.id in whose else None) for each in settled]
+
+
+def _outcome(settled: Settled, key: HandleKey | None) -> Settled:
+    cause, error = settled.cause, settled.error
+    if key is None:
+        return replace(settled, cause=None, error=error and error | {"text": None})
+    return replace(
+        settled, cause=None if cause is None else seal_value(cause, CAUSE, key), error=sealed_error(error, key)
+    )
 
 
 #: The fields of a NewMessage before those that `accept` reads, and the place of `handles`.

@@ -97,6 +97,12 @@ class Due:
         for client in await until_done("database", lambda: self.store.locked_clients(clients), self.health):
             log.error("nothing is sent for a client: its pepper cannot be decrypted by secrets.keys", client=client)
             rows = [row for row in rows if row["client_id"] != client]
+        for row in rows:
+            if "closed" in row:
+                log.error(
+                    "a message cannot be decrypted, and is not sent", client=row["client_id"], message=row["message_id"]
+                )
+        rows = [row for row in rows if "closed" not in row]
         lanes: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             lanes.setdefault(str(row["lane"]), []).append(row)

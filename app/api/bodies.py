@@ -25,7 +25,8 @@ _CALL_FACTS = {fact.name: fact.call_event or fact.event for fact in (*FACTS, *CH
 
 def interaction(row: Row) -> dict[str, Any]:
     """Return the JSON of an interaction, the same in every route."""
-    address = row["address_kind"] and {"kind": row["address_kind"], "value": row["address_value"]}
+    value = row["address_value"]
+    address = None if value is None else {"kind": row["address_kind"], "value": value}
     types = _CALL_FACTS if row["channel"] == "voice" else _FACTS
     return {
         "interactionId": row["id"],
@@ -43,7 +44,7 @@ def interaction(row: Row) -> dict[str, Any]:
         "facts": {types[fact]: at for fact, at in row["facts"].items()},
         "error": row["error"],
         "contradiction": row["contradiction"],
-    }
+    } | _erased(row)
 
 
 def event(row: Row) -> dict[str, Any]:
@@ -62,7 +63,12 @@ def event(row: Row) -> dict[str, Any]:
         "error": row["error"],
         "payload": row["payload"],
         "webhookId": row["webhook_id"],
-    }
+    } | _erased(row)
+
+
+def _erased(row: Row) -> dict[str, Any]:
+    """Return the mark of what was left out since it was erased."""
+    return {"erased": True} if "erased" in row else {}
 
 
 def write(value: Any) -> bytes:

@@ -382,6 +382,7 @@ class Interaction(TypedDict):
     facts: dict[str, Any]
     error: Error | None
     contradiction: bool
+    erased: NotRequired[Literal[True]]
 
 
 class Event(TypedDict):
@@ -400,6 +401,7 @@ class Event(TypedDict):
     error: Error | None
     payload: dict[str, Any]
     webhookId: str | None
+    erased: NotRequired[Literal[True]]
 
 
 class CallbackDelivery(TypedDict):

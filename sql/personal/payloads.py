@@ -1,4 +1,4 @@
-"""Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas, and decrypts them.
+"""Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas.
 
 Each marked value becomes a text `sealed:` and base64, whatever it was before: a list or an object as a whole. A text and not an
 object, since it costs half the bytes in the row, and since the texts that schemas and queries expect stay texts. A value at a
@@ -12,20 +12,17 @@ two different values is least is another choice than for the plain texts, and th
 keys that the schema of `content` does not list are sealed too.
 """
 
-from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from schemas.personal import Marks, marks_of
 from sql.errors import Unstorable
 from sql.parameters import clean
-from sql.personal.keys import HandleKey, handle_of
-from sql.sealing import Tampered
+from sql.personal.keys import HandleKey
 
 #: What a sealed text begins with.
 PREFIX = "sealed:"
@@ -39,13 +36,10 @@ _UNNAMED = "*"
 
 #: Changes the value of a place.
 Each = Callable[[bytes, Any], Any]
-#: Changes the name of a key of `content` that the schema does not list; returns the changed name (None: the key goes) and the
-#: plain one.
-Name = Callable[[str], tuple[str | None, str]]
-#: Returns the key of a handle, None for one that was erased.
-KeyOf = Callable[[UUID], HandleKey | None]
+#: Changes the name of a key of `content` that the schema does not list; returns the changed name and the plain one.
+Name = Callable[[str], tuple[Any, str]]
 #: The place of such a name.
-_NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
+NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
 
 
 class Plan:
@@ -70,7 +64,7 @@ class Plan:
         found: list[bytes] = []
 
         def name(key: str) -> tuple[str, str]:
-            found.append(_NAMES)
+            found.append(NAMES)
             return key, key
 
         walk(self, payload, lambda place, _: found.append(place), name)
@@ -94,7 +88,7 @@ def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
     def each(place: bytes, value: Any) -> str:
         return seal_value(value, place, key)
 
-    return walk(plan_of(type), payload, each, lambda name: (each(_NAMES, name), name))
+    return walk(plan_of(type), payload, each, lambda name: (each(NAMES, name), name))
 
 
 def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
@@ -108,41 +102,6 @@ def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
         if len(key.sealed) < FEW:
             key.sealed[place, value] = known
     return known
-
-
-def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf) -> dict[str, Any]:
-    """Return the payload that was sealed; a value of an erased handle is null, and a key of `content` whose name it is goes. `key_of`:
-    what returns a handle's key, None for an erased one. Raises Tampered, also where a personal value is not sealed; SchemaError for
-    an unknown type; what `key_of` does."""
-
-    def each(place: bytes, value: Any) -> Any:
-        if not is_sealed(value):
-            where = place.partition(b"*:")[
-                0
-            ].decode()  # without a name that the schema does not list, which may be personal
-            raise Tampered(f"{where} holds personal data that is not sealed")
-        return open_value(value, place, key_of)
-
-    def name(sealed: str) -> tuple[str | None, str]:
-        plain = each(_NAMES, sealed)
-        return plain, plain or ""
-
-    return walk(plan_of(type), payload, each, name)
-
-
-def is_sealed(value: Any) -> bool:
-    """Return whether a value of a place where all are sealed is so."""
-    return value.__class__ is str and value.startswith(PREFIX)
-
-
-def open_value(sealed: str, place: bytes, key_of: KeyOf) -> Any:
-    """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` does."""
-    try:
-        data = a2b_base64(sealed[len(PREFIX) :], strict_mode=True)
-    except (NotBase64, ValueError) as error:  # ValueError: not ASCII
-        raise Tampered("it is not base64") from error
-    key = key_of(handle_of(data))
-    return None if key is None else orjson.loads(key.open(data, place))
 
 
 @cache
@@ -175,8 +134,6 @@ def _joined(plan: Plan, content: Mapping[str, Any], each: Each, name: Name) -> d
             made[key] = value if value is None else each(inner.place, value)
         else:
             changed, plain = name(key)
-            if changed is None:
-                continue
             made[changed] = value if value is None else each(plan.unnamed(plain), value)
     return made
 

@@ -9,5 +9,6 @@ JOIN handles AS o ON o.id = l.other_id
 WHERE mine.customer_id =
 \ir customer_id.sql
     AND mine.client_id = %(client_id)s AND theirs.customer_id <> mine.customer_id
+    AND h.erased_at IS NULL AND o.erased_at IS NULL
 ORDER BY h.kind, o.kind, h.id, o.id
 LIMIT %(limit)s

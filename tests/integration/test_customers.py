@@ -25,6 +25,7 @@ from tests.integration.sender import SOURCES, Sender
 from tests.integration.test_fold import EMPTY
 from tests.integration.test_rebuild import TABLES, read
 from tests.support.keys import SEAL
+from tests.support.opened import opened
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 PEOPLE = TABLES | {"handle_links": "SELECT to_jsonb(l) FROM threadline.handle_links l ORDER BY handle_id, other_id"}
@@ -64,12 +65,10 @@ def _placeless(row: dict[str, Any]) -> dict[str, Any]:
 
 async def customers(dsn: str) -> dict[str, str]:
     """The customer of each handle, by its value."""
-    return dict(
-        await read(
-            dsn,
-            "SELECT ARRAY[h.value, a.customer_id::text] FROM threadline.assignments a JOIN threadline.handles h ON h.id = a.handle_id",
-        )
+    rows = await opened(
+        dsn, "SELECT h.sealed AS value, a.customer_id::text FROM assignments a JOIN handles h ON h.id = a.handle_id"
     )
+    return {row["value"]: row["customer_id"] for row in rows}
 
 
 async def clear(dsn: str) -> None:

@@ -143,9 +143,12 @@ def _reported(type: str) -> dict[str, Any]:
 
 
 def _recorded(type: str) -> dict[str, Any]:
-    """Return the message of an event of the log. Without its payload it need not have what its type requires."""
+    """Return the message of an event of the log. Without its payload, or what was erased, it need not have what its type requires."""
     dotted, example = EVENT_TYPES[type], SCHEMAS[type]["examples"][0]
-    data = {"if": {"required": ["payloadomitted"]}, "else": {"properties": {"data": _at(type)}}}
+    data = {
+        "if": {"anyOf": [{"required": ["payloadomitted"]}, {"required": ["erased"]}]},
+        "else": {"properties": {"data": _at(type)}},
+    }
     key = {"type": "string", "description": "The customer's id, else that of the interaction or of the event."}
     payload = _RECORDED | {"type": dotted, "dataschema": SCHEMAS[type]["$id"], "data": example}
     headers = {"content-type": "application/cloudevents+json; charset=utf-8"}

@@ -1,0 +1,68 @@
+"""Decrypts what `sql.personal.payloads` encrypted. A value whose handle was erased is left out."""
+
+from binascii import Error as NotBase64
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard
+from uuid import UUID
+
+import orjson
+
+from sql.personal.keys import HandleKey, handle_of
+from sql.personal.payloads import NAMES, PREFIX, plan_of, walk
+from sql.sealing import Tampered
+
+#: Returns the key of a handle, None for one that was erased.
+KeyOf = Callable[[UUID], HandleKey | None]
+#: In place of what was of an erased handle.
+_GONE = object()
+
+
+def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf) -> dict[str, Any]:
+    """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns a handle's key, None for an
+    erased one. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
+    gone = False
+
+    def each(place: bytes, value: Any) -> Any:
+        if not is_sealed(value):
+            where = place.partition(b"*:")[
+                0
+            ].decode()  # without a name that the schema does not list, which may be personal
+            raise Tampered(f"{where} holds personal data that is not sealed")
+        opened = open_value(value, place, key_of)
+        if opened is not None:  # no value is null
+            return opened
+        nonlocal gone
+        gone = True
+        return _GONE
+
+    def name(sealed: str) -> tuple[Any, str]:
+        plain = each(NAMES, sealed)
+        return plain, "" if plain is _GONE else plain
+
+    opened = walk(plan_of(type), payload, each, name)
+    return _left(opened) if gone else opened
+
+
+def is_sealed(value: Any) -> TypeGuard[str]:
+    """Return whether a value of a place where all are sealed is so."""
+    return value.__class__ is str and value.startswith(PREFIX)
+
+
+def open_value(sealed: str, place: bytes, key_of: KeyOf) -> Any:
+    """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` does."""
+    try:
+        data = a2b_base64(sealed[len(PREFIX) :], strict_mode=True)
+    except (NotBase64, ValueError) as error:  # ValueError: not ASCII
+        raise Tampered("it is not base64") from error
+    key = key_of(handle_of(data))
+    return None if key is None else orjson.loads(key.open(data, place))
+
+
+def _left(value: Any) -> Any:
+    """Return a value without what is `_GONE` in it."""
+    if isinstance(value, dict):
+        return {key: _left(inner) for key, inner in value.items() if key is not _GONE and inner is not _GONE}
+    if isinstance(value, list):
+        return [_left(inner) for inner in value if inner is not _GONE]
+    return value
