@@ -146,10 +146,6 @@ class ErasingStore(Appending, Suppressing):
         """Return the digest by which a handle would be found now; empty for a client that has none."""
         return await self._digest(client_id, handle)
 
-    async def letters_of(self, client_id: str, after: UUID, limit: int) -> list[dict[str, Any]]:
-        """Return a page of a client's dead letters with their records, after an id."""
-        return await self._rows("erase_letters", {"client_id": client_id, "after": after, "limit": limit})
-
     async def erase_dead_letters(self, id: UUID, letters: Sequence[UUID]) -> int:
         """Remove dead letters in which addresses of a fenced erasure were found; return how many."""
         (row,) = await self._run("erase_dead_letters", {"id": id, "ids": list(letters)})

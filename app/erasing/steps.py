@@ -17,7 +17,7 @@ from app.erasing.ledger import Line, line_of
 from app.erasing.needles import found_in, needles_of
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
-from sql import EventStore
+from sql import EventStore, Filter
 from sql.erasing import Erasure, Held
 from sql.handles import Owned
 from sql.origin import origin
@@ -25,8 +25,7 @@ from sql.origin import origin
 #: How long messages that are just being sent are waited for; seconds between two looks at something that is not ready.
 PATIENCE, LOOK = timedelta(minutes=2), 0.5
 #: Dead letters that are searched at once, and seconds between two removals, in which others append.
-LETTERS, PAUSE = 20, 0.05
-_FIRST = UUID(int=0)
+LETTERS, PAUSE = 5, 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -101,10 +100,12 @@ class Eraser:
 
     async def _remove_letters(self, erasure: Erasure, values: list[Owned]) -> None:
         forms = {form: name for owned in values for form, name in needles_of(owned.value).items()}
-        after = _FIRST
-        while forms and (page := await self._store.letters_of(erasure["client_id"], after, LETTERS)):
-            after = page[-1]["id"]
-            named = await asyncio.to_thread(_naming, page, forms)
+        which, after = Filter(client=erasure["client_id"]), None
+        while forms and (page := await self._store.dead_letters(which, after, LETTERS)):
+            after = (page[-1]["recorded_at"], page[-1]["id"])
+            # One by one, since each may have megabytes.
+            whole = [await self._store.dead_letter(row["id"]) for row in page]
+            named = await asyncio.to_thread(_naming, [row for row in whole if row is not None], forms)
             if named:
                 await self._store.erase_dead_letters(erasure["id"], named)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -248,7 +249,7 @@ async def test_an_opt_out_outlives_the_erasure(store: EventStore, postgres_dsn: 
         ("sms", True, "suppression"),
     ]
     assert await store.consents("shop", BO) == await store.consents("other", ANA) == []
-    later = {"provider_message_id": None, "channel": "sms", "occurred_at": START + timedelta(days=1)}
+    later: dict[str, Any] = {"provider_message_id": None, "channel": "sms", "occurred_at": START + timedelta(days=1)}
     await store.append([said(31, ANA, "RecipientSubscribed", **later)])
     await store.accept([asked_for("m5", ANA)])
     assert [row["opted_out"] for row in await store.claim(9, 60.0, {})] == [None]
