@@ -67,7 +67,7 @@ EVENT_TYPES: dict[str, str] = {
     "HandleUnlinked": "handle.unlinked",
     "CustomersMerged": "customers.merged",
     "CustomersSplit": "customers.split",
-    "ErasureRequested": "erasure.requested",
+    "ErasureRequested": "customer_erasure.requested",
     "CustomerErased": "customer.erased",
     "ProviderEventReceived": "provider_event.received",
 }

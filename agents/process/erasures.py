@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -39,7 +41,7 @@ class Erasures:
         failed: Exception | None = None
         for id in await self._store.erasures_due():
             try:
-                await self._eraser.run(id)
+                await self._eraser.run(id, partial(_log, id))
             except Held as held:
                 log.info("erasure_held", erasure=str(id), until=held.until.isoformat())
             except Exception as error:
@@ -68,3 +70,7 @@ class Erasures:
             "How long ago the oldest erasure that is under way was requested.",
             max((age for _, age in open_ones.values()), default=0.0),
         )
+
+
+def _log(erasure: UUID, state: str) -> None:
+    log.info("erasure_step", erasure=str(erasure), state=state)

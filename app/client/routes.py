@@ -635,7 +635,7 @@ MessageRequests: TypeAlias = "MessageRequest | list[MessageRequest] | dict[str, 
 
 ConsentChannel: TypeAlias = "Channel | Literal['*']"
 
-DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'erasure.requested', 'customer.erased', 'provider_event.received']"
+DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'customer_erasure.requested', 'customer.erased', 'provider_event.received']"
 
 MessageState: TypeAlias = (
     "Literal['queued', 'held', 'sending', 'retrying', 'unanswered', 'sent', 'failed', 'expired', 'cancelled']"

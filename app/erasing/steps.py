@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.auditing.anchors import private_key
@@ -26,8 +25,6 @@ from sql.origin import origin
 PATIENCE, LOOK = timedelta(minutes=2), 0.5
 #: Dead letters that are searched at once, and seconds between two removals, in which others append.
 LETTERS, PAUSE = 5, 0.05
-
-log = structlog.get_logger(__name__)
 
 #: Does a step; returns whether it is done, or has to be tried again.
 Step = Callable[[Erasure], Awaitable[bool]]
@@ -63,9 +60,7 @@ class Eraser:
         """Do one step of an erasure, waiting until it can be done; return the erasure then. Raises as `run` does."""
         began = await self._read(id)
         while (now := await self._read(id))["state"] == began["state"] != "completed":
-            if await self._steps[now["state"]](now):
-                log.info("erasure_step", erasure=str(id), done=now["state"])
-            else:
+            if not await self._steps[now["state"]](now):
                 await asyncio.sleep(LOOK)
         self.steps[now["state"]] += 1
         return now
@@ -86,9 +81,9 @@ class Eraser:
     async def _search(self, erasure: Erasure) -> bool:
         """Note the erasure in the ledger, and remove dead letters in which an address of it stands."""
         values = await self._store.erased_values(erasure)
-        if (file := self._settings.erasure.ledger) is not None and values:
+        if (file := self._settings.erasure.ledger) is not None and values and erasure["repeats"] is None:
             known = Line(
-                erasure["repeats"] or erasure["id"],
+                erasure["id"],
                 erasure["client_id"],
                 erasure["customer_id"],
                 tuple(erasure["handles"]),

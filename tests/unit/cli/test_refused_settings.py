@@ -28,6 +28,8 @@ USES: dict[str, tuple[str, ...]] = {
     "messages": ("show", ID),
     "timeline": ("+15551234567",),
     "recipients": ("show", "+15551234567"),
+    "customers": ("erase", ID, "--reason", "asked for it", "--yes"),
+    "erasure": ("list",),
     "clients": ("set", "default", "--file", "client.json"),
     "callbacks": ("list",),
     "audit": ("list",),
