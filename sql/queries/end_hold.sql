@@ -1,20 +1,10 @@
 -- Ends the legal hold of a customer, under any id that he had, and notes it in the audit. Returns the holds that were ended.
 WITH ended AS (
     DELETE FROM customer_holds AS d
-    WHERE d.client_id = %(client_id)s AND (
-        d.customer_id IN (
-            %(customer_id)s,
+    WHERE d.client_id = %(client_id)s AND
+\ir held_customer.sql
+        =
 \ir customer_id.sql
-        )
-        OR coalesce(
-            (
-                SELECT own.customer_id FROM handles AS c JOIN assignments AS own ON own.handle_id = c.id
-                WHERE c.customer_id = d.customer_id AND c.client_id = d.client_id
-                LIMIT 1
-            ), d.customer_id
-        ) =
-\ir customer_id.sql
-    )
     RETURNING d.client_id, d.customer_id
 ),
 noted AS (

@@ -274,6 +274,22 @@ async def test_a_held_customer_is_not_erased(store: EventStore, postgres_dsn: Ds
     assert await store.set_hold("shop", whose, "too late", until) is None
 
 
+async def test_retention_keeps_the_messages_of_a_held_customer(store: EventStore, postgres_dsn: Dsns) -> None:
+    """At any age, until the hold is over; those of others go."""
+    whose = await filled(store)
+    await read(
+        postgres_dsn.owner,
+        "UPDATE messages SET state = 'sent', changed_at = now() - interval '99 days' RETURNING message_id",
+    )
+    assert await store.set_hold("shop", whose, "lawsuit 7", datetime.now(UTC) + timedelta(days=30))
+    ages = {"messages": timedelta(days=90)}
+    await store.remove_expired(ages, lambda *_: None, pause=0)
+    assert await read(postgres_dsn.owner, "SELECT message_id FROM messages") == ["m1"]
+    await read(postgres_dsn.owner, "UPDATE customer_holds SET until = now() RETURNING until")
+    await store.remove_expired(ages, lambda *_: None, pause=0)
+    assert await read(postgres_dsn.owner, "SELECT message_id FROM messages") == []
+
+
 async def test_another_clients_customer_is_not_known(store: EventStore) -> None:
     """Neither to be erased nor held, and nothing of it is told."""
     whose = await filled(store)

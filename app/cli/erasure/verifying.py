@@ -55,7 +55,8 @@ def verify(
         return print_error(f"{file}: {error.strerror}.", MISUSED)
     except ValueError as error:
         return print_error(f"{file}: {error}.")
-    values = [line.strip() for each in value or () for line in (sys.stdin if each == "-" else (each,)) if line.strip()]
+    given = (line for each in value or () for line in (sys.stdin.read().splitlines() if each == "-" else (each,)))
+    values = [line.strip() for line in given if line.strip()]
     try:
         return asyncio.run(_run(receipt, values, dump, as_json))
     except (NotReadable, OSError) as error:
