@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api.bodies import PRIVATE
+from app.api.bodies import PRIVATE, interaction
 from app.api.customers import customer_id
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
@@ -39,7 +39,7 @@ async def _bounded(api: Api, subject: Subject) -> AsyncIterator[bytes]:
     api.exporting += 1
     try:
         async with asyncio.timeout(LONGEST):
-            async for piece in export(api.store, subject, datetime.now(UTC)):
+            async for piece in export(api.store, subject, datetime.now(UTC), interaction):
                 yield piece
     finally:
         api.exporting -= 1

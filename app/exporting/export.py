@@ -7,7 +7,7 @@ from importlib.resources import files
 import orjson
 
 from app.exporting.archive import archived
-from app.exporting.gathering import Document, Subject, head_of, interactions_of, messages_of
+from app.exporting.gathering import Document, Form, Subject, head_of, interactions_of, messages_of
 from app.exporting.page import foot, head, rows
 from sql import EventStore
 
@@ -37,15 +37,15 @@ An interaction may quote other people. See to their rights before you give this 
 """
 
 
-async def export(store: EventStore, subject: Subject, now: datetime) -> AsyncIterator[bytes]:
-    """Yield the ZIP in pieces."""
+async def export(store: EventStore, subject: Subject, now: datetime, form: Form) -> AsyncIterator[bytes]:
+    """Yield the ZIP in pieces; `form` makes the JSON of an interaction."""
     members = {
         "README.txt": _once(
             _README.format(at=f"{now:%Y-%m-%d %H:%M} UTC", client=subject.client, customer=subject.customer).encode()
         ),
-        "data.json": _data(store, subject, now),
+        "data.json": _data(store, subject, now, form),
         SCHEMA: _once(files("app.exporting").joinpath(SCHEMA).read_bytes()),
-        "timeline.html": _page(store, subject, now),
+        "timeline.html": _page(store, subject, now, form),
     }
     async for piece in archived(members):
         yield piece
@@ -55,11 +55,14 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def _data(store: EventStore, subject: Subject, now: datetime) -> AsyncIterator[bytes]:
+async def _data(store: EventStore, subject: Subject, now: datetime, form: Form) -> AsyncIterator[bytes]:
     """Yield data.json: one object, whose two long lists are written as they are read."""
     begun = orjson.dumps(await head_of(store, subject, now), option=_WRITE)
     yield begun[: begun.rindex(b"\n}")]
-    for name, pages in (("interactions", interactions_of(store, subject)), ("messages", messages_of(store, subject))):
+    for name, pages in (
+        ("interactions", interactions_of(store, subject, form)),
+        ("messages", messages_of(store, subject)),
+    ):
         yield f',\n  "{name}": ['.encode()
         async for piece in _listed(pages):
             yield piece
@@ -75,10 +78,10 @@ async def _listed(pages: AsyncIterator[list[Document]]) -> AsyncIterator[bytes]:
             comma = b","
 
 
-async def _page(store: EventStore, subject: Subject, now: datetime) -> AsyncIterator[bytes]:
+async def _page(store: EventStore, subject: Subject, now: datetime, form: Form) -> AsyncIterator[bytes]:
     yield head(subject, now).encode()
     day = None
-    async for page in interactions_of(store, subject):
+    async for page in interactions_of(store, subject, form):
         text, day = rows(page, day)
         yield text.encode()
     yield foot().encode()

@@ -1,11 +1,10 @@
 """Reads what is kept of one customer, a page at a time."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from app.api.bodies import interaction
 from schemas.events import Handle
 from sql import EventStore
 
@@ -13,6 +12,8 @@ from sql import EventStore
 PAGE = 200
 
 Document = dict[str, Any]
+#: Makes the JSON of an interaction of the store, as the API has it.
+Form = Callable[[Mapping[str, Any]], Document]
 
 
 class Subject(NamedTuple):
@@ -71,13 +72,13 @@ async def _recipient(store: EventStore, client: str, row: Mapping[str, Any]) -> 
     }
 
 
-async def interactions_of(store: EventStore, subject: Subject) -> AsyncIterator[list[Document]]:
-    """Yield the customer's interactions in pages, newest first, as the API has them."""
+async def interactions_of(store: EventStore, subject: Subject, form: Form) -> AsyncIterator[list[Document]]:
+    """Yield the customer's interactions in pages, newest first."""
     before = None
     while True:
         rows = await store.timeline(subject.client, subject.customer, before=before, limit=PAGE)
         if rows:
-            yield [interaction(row) for row in rows]
+            yield [form(row) for row in rows]
         if len(rows) < PAGE:
             return
         before = (rows[-1]["timestamp"], rows[-1]["id"])

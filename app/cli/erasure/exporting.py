@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.api.bodies import interaction
 from app.cli.erasure.whose import Client, Customer, NoCustomer, whose
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import print_error, print_note
@@ -39,7 +40,7 @@ def export(
         try:
             # For the user alone: it is all personal.
             with open(output, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # noqa: ASYNC230
-                async for piece in exported(store, subject, datetime.now(UTC)):
+                async for piece in exported(store, subject, datetime.now(UTC), interaction):
                     file.write(piece)
         except OSError as error:
             return print_error(f"{output} cannot be written: {error.strerror}.")
