@@ -82,7 +82,8 @@ class _Opener:
 def _row(row: Row, opener: _Opener) -> Row:
     opener.erased = False
     made = row | {name: opens(row, row[name], opener) for name, opens in COLUMNS.items() if row.get(name) is not None}
-    if opener.erased:
+    # A handle whose kind is left and whose value is not was erased.
+    if opener.erased or any(row.get(kind) is not None and row[value] is None for kind, value in PAIRS):
         made["erased"] = True
     return made
 
@@ -150,6 +151,8 @@ def _cause(_: Row, cause: str, key_of: KeyOf) -> str | None:
     return open_value(cause, CAUSE, key_of) if is_sealed(cause) else cause
 
 
+#: The columns of a handle's kind and value.
+PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
 #: What opens the values of each column that is sealed.
 COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "payload": _payload,

@@ -84,7 +84,8 @@ def reseal() -> int:
     async def write(changes: Changes) -> int:
         accounts, peppers = await changes.reseal(), await changes.store.reseal_peppers()
         return print_note(
-            f"{accounts} accounts and {peppers} peppers were encrypted under the first key; the others already are."
+            f"{accounts} accounts, and the peppers and root keys of {peppers} clients, were encrypted under the first key; the others "
+            "already are."
         )
 
     return run(write)

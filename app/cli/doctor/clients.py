@@ -16,7 +16,7 @@ from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore
-from sql.handles import CONTEXT
+from sql.handles import CONTEXT, ROOT
 from sql.sealing import NoKey, Seal, Tampered
 
 
@@ -92,11 +92,14 @@ async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterat
 
 
 def _peppers(rows: Sequence[Mapping[str, Any]], seal: Seal) -> Finding | None:
-    """Return whether the clients' peppers, by which their customers' addresses are found, can be decrypted, and by which key."""
+    """Return whether the clients' peppers, by which their customers' addresses are found, and root keys, which encrypt what is said of them, can be
+    decrypted, and by which key."""
     locked, older = [], 0
     for row in rows:
         try:
-            older += seal.renewed(row["sealed"], CONTEXT.format(row["client_id"])) is not None
+            pepper = seal.renewed(row["sealed"], CONTEXT.format(row["client_id"]))
+            root = seal.renewed(row["root"], ROOT.format(row["client_id"]))
+            older += pepper is not None or root is not None
         except (NoKey, Tampered) as error:
             locked.append(f"{row['client_id']}: {error}")
     if locked:
