@@ -34,8 +34,8 @@ from sql.suppressing import Suppressing, ledgered, rows_of
 
 #: Another process is at the tables that are needed: to be tried again.
 _BUSY = (LockNotAvailable, *REPEAT)
-#: Most interactions that one statement removes: nobody appends meanwhile.
-STEP = 200
+#: Most interactions that one statement removes: nobody appends meanwhile. Most events that one empties.
+STEP, EMPTIED = 200, 1000
 
 Erasure = dict[str, Any]
 
@@ -174,14 +174,23 @@ class ErasingStore(Appending, Suppressing):
                 given = {"id": id, "limit": step}
                 row = await (await connection.execute(statement("erase_interactions"), given)).fetchone()
                 assert row is not None
-                if removed := int(row["interactions"]):
-                    return removed
-                await connection.execute(statement("erase_recipients"), {"id": id})
-                await connection.execute(statement("empty_events"), {"id": id})
-                await _end(connection, id, "purged")
-                return 0
+                return int(row["interactions"])
         except _BUSY:
             return None
+
+    async def purged_erasure(self, id: UUID, step: int = EMPTIED) -> bool:
+        """Empty the events of the interactions that were removed, and forget consents and zones. Return whether it is done; False
+        where another process is at it."""
+        while True:
+            async with self._pool.connection() as connection, connection.transaction():
+                if not await _taken(connection, id, "destroyed"):
+                    return False
+                row = await (await connection.execute(statement("empty_events"), {"id": id, "limit": step})).fetchone()
+                assert row is not None
+                if not row["events"]:
+                    await connection.execute(statement("erase_recipients"), {"id": id})
+                    await _end(connection, id, "purged")
+                    return True
 
     async def erased_rows(self, id: UUID) -> dict[str, int]:
         """Return how many rows each store has of the customer of an erasure now."""

@@ -111,7 +111,7 @@ class Eraser:
         while removed := await self._store.purge_erasure(erasure["id"]):
             self.steps["interactions removed"] += removed
             await asyncio.sleep(PAUSE)
-        return removed == 0
+        return removed == 0 and await self._store.purged_erasure(erasure["id"])
 
     async def _complete(self, erasure: Erasure) -> bool:
         after = await self._store.erased_rows(erasure["id"])

@@ -122,33 +122,39 @@ AS $$
     RETURNING (SELECT count(*) FROM removed)
 $$;
 
--- Empties the events of removed interactions that name no handle: what they say is under nobody's key, so that no key of the
--- customer's makes it unreadable. The only change that is ever made to a row of the log.
-CREATE FUNCTION empty_events(erasure uuid) RETURNS bigint
+-- Empties events of the interactions that an erasure removed, at most so many: what is sealed in them cannot be opened any more, but
+-- ids of providers may have a number in them (WhatsApp's have), and events without a handle are under nobody's key. The only change
+-- that is ever made to a row of the log. Type, channel, times and the normalized error stay, and the id, by which a repeat is known.
+CREATE FUNCTION empty_events(erasure uuid, most integer) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
 AS $$
     WITH emptied AS (
         UPDATE events AS v SET
-            payload = '{}', error = CASE WHEN v.error IS NOT NULL THEN jsonb_build_object('reason', v.error -> 'reason') END
-        FROM erasures AS e
-        JOIN erased_references AS r ON r.erasure_id = e.id
-        WHERE e.id = erasure AND e.state = 'destroyed' AND v.reference = r.reference AND v.client_id = r.client_id
-            AND v.handle_id IS NULL
-            AND (v.payload <> '{}' OR v.error - 'reason' <> '{}')
+            source_event_id = 'erased ' || v.id, provider_message_id = NULL, message_id = NULL, webhook_id = NULL,
+            webhook_block = NULL, payload = '{}',
+            error = CASE WHEN v.error IS NOT NULL THEN jsonb_build_object('reason', v.error -> 'reason') END
+        WHERE v.id = ANY (ARRAY(
+            SELECT o.id
+            FROM erasures AS e
+            JOIN erased_references AS r ON r.erasure_id = e.id
+            JOIN events AS o ON o.reference = r.reference AND o.client_id = r.client_id
+            WHERE e.id = erasure AND e.state = 'destroyed' AND o.source_event_id <> 'erased ' || o.id
+            LIMIT most
+        ))
         RETURNING v.id
     )
     SELECT count(*) FROM emptied
 $$;
 
 REVOKE ALL ON FUNCTION
-    fence_handles(uuid), destroy_handles(uuid), erase_dead_letters(uuid, uuid[]), empty_events(uuid)
+    fence_handles(uuid), destroy_handles(uuid), erase_dead_letters(uuid, uuid[]), empty_events(uuid, integer)
 FROM public;
 GRANT EXECUTE ON FUNCTION
-    fence_handles(uuid), destroy_handles(uuid), erase_dead_letters(uuid, uuid[]), empty_events(uuid)
+    fence_handles(uuid), destroy_handles(uuid), erase_dead_letters(uuid, uuid[]), empty_events(uuid, integer)
 TO threadline_service;
 GRANT SELECT, INSERT, UPDATE ON erasures TO threadline_service;
 GRANT SELECT, INSERT ON erased_references TO threadline_service;
 GRANT SELECT, INSERT, UPDATE ON suppressions TO threadline_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON customer_holds TO threadline_service;
-GRANT DELETE ON consents, profiles TO threadline_service;
+GRANT DELETE ON interaction_links, consents, profiles TO threadline_service;
 GRANT SELECT ON erasures, erased_references, customer_holds TO threadline_reader;

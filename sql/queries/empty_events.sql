@@ -1,2 +1,2 @@
--- Empties the events without a handle of an erasure's interactions; returns how many.
-SELECT empty_events(%(id)s) AS events
+-- Empties some events of an erasure's interactions; returns how many.
+SELECT empty_events(%(id)s, %(limit)s) AS events

@@ -1,5 +1,5 @@
--- Removes some interactions of an erasure's handles, with the messages, attempts, keys, kept answers and deliveries that belong to
--- them, and keeps by which references they were known. Returns how many interactions were removed.
+-- Removes some interactions of an erasure's handles, with the links, messages, attempts, keys, kept answers and deliveries that belong
+-- to them, and keeps by which references they were known. Returns how many interactions were removed.
 WITH one AS MATERIALIZED (SELECT id, client_id, handles FROM erasures WHERE id = %(id)s),
 chosen AS MATERIALIZED (
     SELECT i.id, i.client_id
@@ -37,7 +37,11 @@ tried AS (
 sent AS (
     DELETE FROM messages AS m USING one WHERE m.id = ANY (ARRAY(SELECT reference FROM named)) AND m.client_id = one.client_id
 ),
+unlinked AS (
+    DELETE FROM interaction_links AS l USING chosen AS c WHERE l.interaction_id = c.id
+),
+-- With those that were joined to them, which bar the way to writers.
 removed AS (
-    DELETE FROM interactions AS i USING chosen AS c WHERE (i.id, i.client_id) = (c.id, c.client_id) RETURNING i.id
+    DELETE FROM interactions AS i USING named AS n WHERE (i.id, i.client_id) = (n.reference, n.client_id)
 )
-SELECT count(*) AS interactions FROM removed
+SELECT count(*) AS interactions FROM chosen

@@ -11,7 +11,7 @@ named AS MATERIALIZED (
     SELECT r.reference FROM one JOIN erased_references AS r ON r.erasure_id = one.id
 ),
 told AS MATERIALIZED (
-    SELECT v.id, v.handle_id, v.payload, v.error FROM named AS n JOIN events AS v ON v.reference = n.reference
+    SELECT v.id, v.source_event_id FROM named AS n JOIN events AS v ON v.reference = n.reference
     JOIN one ON v.client_id = one.client_id
 ),
 sent AS MATERIALIZED (SELECT m.id FROM named AS n JOIN messages AS m ON m.id = n.reference JOIN one ON m.client_id = one.client_id),
@@ -22,10 +22,8 @@ SELECT
         'handleDigests', (SELECT count(*) FROM one JOIN handles AS h ON h.id = ANY (one.handles) AND h.digest IS NOT NULL),
         'interactions', (SELECT count(*) FROM theirs),
         'events', (SELECT count(*) FROM told),
-        'eventsReadable', (
-            SELECT count(*) FROM told AS t
-            LEFT JOIN handles AS h ON h.id = t.handle_id
-            WHERE CASE WHEN t.handle_id IS NULL THEN t.payload <> '{}' OR t.error - 'reason' <> '{}' ELSE h.salt IS NOT NULL END
+        'eventsWithContent', (
+            SELECT count(*) FROM told AS t WHERE t.source_event_id <> 'erased ' || t.id
         ),
         'messages', (SELECT count(*) FROM sent),
         'attempts', (SELECT count(*) FROM sent AS s JOIN attempts AS a ON a.id = s.id),

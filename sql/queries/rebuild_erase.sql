@@ -2,7 +2,7 @@
 WITH gone AS (
     DELETE FROM interactions AS i
     USING threadline.erased_references AS r
-    WHERE i.id = r.reference AND i.client_id = r.client_id AND NOT i.superseded
+    WHERE i.id = r.reference AND i.client_id = r.client_id
 )
 DELETE FROM consents AS c
 USING threadline.handles AS h

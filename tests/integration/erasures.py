@@ -1,5 +1,6 @@
 """A customer to be erased, with something in every store, and what is left of him."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -58,12 +59,17 @@ async def filled(store: EventStore) -> UUID:
     rows = [said(n, ANA) for n in range(1, 6)] + [said(n, BO) for n in range(11, 14)]
     rows += [said(n, ANA, client="other") for n in range(1, 3)]
     rows.append((Event("HandleLinked", "twilio", "link", payload=link), "shop", START, None))
+    # WhatsApp's ids have the number in them, in base64.
+    wamid = "wamid." + base64.b64encode(f"\x1c\x18\x0c{ANA.value[1:]}\x15".encode()).decode()
+    rows.append(said(7, ANA, channel="whatsapp", provider_message_id=wamid))
+    rows.append(said(8, None, "MessageFailed", provider_message_id=wamid, payload={"providerMessageId": wamid}))
     # A report without an address, whose error quotes it.
     error = Error("30003", f"{ANA.value} is unreachable", "unreachable")
     rows.append(said(2, None, "MessageFailed", error=error))
     rows.append(said(20, ANA_MAIL, "RecipientUnsubscribed", channel="email", provider_message_id=None))
     await store.append(rows, dead=[letter(1, ANA), letter(2, BO)])
     await store.accept([asked_for("m1", ANA), asked_for("m2", BO)])
+    await store.append([said(9, ANA, "UserMessageSent", message_id="m1"), said(9, ANA, "MessageDelivered")])
     return await customer(store, ANA)
 
 

@@ -58,7 +58,7 @@ async def test_a_customer_is_erased_by_the_api_and_the_worker(postgres_dsn: Dsns
         assert done["state"] == "completed" and done["receipt"]["signature"]
         assert ANA.value not in json.dumps(done)
         figures = {metric.name: [sample.value for sample in metric.samples] for metric in worker.collect()}
-        assert figures["threadline_erasures_open"] == [0.0] and sum(figures["threadline_erasure_steps"]) == 6 + 5
+        assert figures["threadline_erasures_open"] == [0.0] and sum(figures["threadline_erasure_steps"]) == 7 + 5
 
         refused(await served.http.get(f"/api/customers/{whose}/interactions"), 404)
         refused(await served.http.delete(path, params=REASON), 404)
@@ -136,12 +136,12 @@ async def test_an_export_has_all_and_fits_its_schema(postgres_dsn: Dsns) -> None
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(data)
     assert {each["value"] for each in data["handles"]} == {ANA.value, ANA_MAIL.value}
-    assert len(data["interactions"]) == len({each["interactionId"] for each in data["interactions"]}) == 6 + 460
+    assert len(data["interactions"]) == len({each["interactionId"] for each in data["interactions"]}) == 7 + 460
     assert [each["request"]["content"] for each in data["messages"]] == [{"text": WORDS}]
     assert [each["optedOut"] for handle in data["handles"] for each in handle["consents"]] == [True, True]
     assert {each["handle_id"] for each in data["assignments"]} == {each["handleId"] for each in data["handles"]}
     page = files["timeline.html"].decode()
-    assert page.count("<article>") == 466 and page.count("&lt;script&gt;") == 460 and "<script" not in page
+    assert page.count("<article>") == 467 and page.count("&lt;script&gt;") == 460 and "<script" not in page
     assert BO.value not in page and BO.value.encode() not in files["data.json"]
     assert await read(postgres_dsn.owner, "SELECT subject FROM audit WHERE action = 'customer.export'") in (
         [str(whose)],
