@@ -50,7 +50,8 @@ def said(number: int, handle: Handle | None, type: str = "MessageReceived", clie
         "payload": {"content": {"text": WORDS}} if type == "MessageReceived" else {},
         "occurred_at": START + timedelta(minutes=number),
     }
-    return (Event(type, "twilio", f"{type}-{number}", **(fields | more)), client, START + timedelta(days=1), None)
+    source = more.pop("source", "twilio")
+    return (Event(type, source, f"{type}-{number}", **(fields | more)), client, START + timedelta(days=1), None)
 
 
 async def filled(store: EventStore) -> UUID:

@@ -37,6 +37,7 @@ from tests.integration.erasures import (
     settings,
 )
 from tests.integration.test_rebuild import tables
+from tests.integration.test_sending_store import settled
 from tests.support.keys import SEAL
 
 
@@ -313,3 +314,25 @@ async def test_a_receipt_that_was_changed_is_refused(store: EventStore, tmp_path
         read_receipt(orjson.dumps(receipt), [private_key(new_key()).public_key()])
     with pytest.raises(ValueError, match="not signed"):
         read_receipt(orjson.dumps(receipt | {"signature": None}), keys)
+
+
+async def test_a_message_that_is_leaving_is_waited_for(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Its outcome is written before the fence, so that nothing makes a handle of the address afterwards; one that waits is cancelled."""
+    whose = await filled(store)
+    (leaving,) = [row for row in await store.claim(9, 60.0, {}) if row["message_id"] == "m1"]
+    await store.accept([asked_for("m6", ANA)])
+    id = await store.request_erasure("shop", whose, "asked for it")
+    assert id is not None
+    erasing = asyncio.create_task(Eraser(store, settings(tmp_path)).run(id))
+    await asyncio.sleep(1.5)
+    stood = await store.erasure(id)
+    assert stood is not None and stood["state"] == "requested"
+    states = "SELECT message_id || ' ' || state FROM messages WHERE message_id IN ('m1', 'm6') ORDER BY 1"
+    assert await read(postgres_dsn.owner, states) == ["m1 sending", "m6 cancelled"]
+    sent = said(50, ANA, "UserMessageSent", message_id="m1", source="threadline")
+    await store.settle([settled(leaving, "sent", provider_message_id="p50")], [sent])
+    done = await asyncio.wait_for(erasing, 30)
+    assert done["receipt"]["rows"]["messages"] == {"before": 2, "after": 0}
+    assert await store.customer_of("shop", ANA.kind, ANA.value) == []
+    assert await places(postgres_dsn, ANA.value, ANA_MAIL.value) == {}
+    assert await rebuilt(postgres_dsn)
