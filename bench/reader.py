@@ -14,9 +14,9 @@ from tests.support.keys import SEAL
 
 
 async def customers(dsn: str) -> list[UUID]:
-    """Return the ids of the customers of all handles, by the handle's value."""
+    """Return the ids of the customers of all handles, in an order of their own."""
     async with await psycopg.AsyncConnection.connect(dsn) as db:
-        found = await db.execute("SELECT customer_id FROM threadline.handles ORDER BY value")
+        found = await db.execute("SELECT customer_id FROM threadline.handles WHERE kind <> 'nobody' ORDER BY id")
         return [row[0] for row in await found.fetchall()]
 
 

@@ -132,7 +132,7 @@ class ErasingStore(Appending, Suppressing):
                 await _end(connection, erasure["id"], "fenced", before["rows"], before["providers"])
         except _BUSY:
             return False
-        self._forget_handles()
+        self.forget_handles(found["handles"])
         return True
 
     async def erased_values(self, erasure: Erasure) -> list[tuple[Owned, bytes]]:
@@ -155,10 +155,10 @@ class ErasingStore(Appending, Suppressing):
         """Note that the dead letters were searched, and the ledger has the erasure."""
         return await self._step(id, "fenced", "searched")
 
-    async def destroy_erasure(self, id: UUID) -> bool:
+    async def destroy_erasure(self, erasure: Erasure) -> bool:
         """Destroy the keys and values of the handles."""
-        done = await self._step(id, "searched", "destroyed", "destroy_handles")
-        self._forget_handles()
+        done = await self._step(erasure["id"], "searched", "destroyed", "destroy_handles")
+        self.forget_handles(erasure["handles"])
         return done
 
     async def purge_erasure(self, id: UUID, step: int = STEP) -> int | None:
@@ -234,10 +234,6 @@ class ErasingStore(Appending, Suppressing):
         rows: list[Row] = [(event, erasure["client_id"], datetime.now(UTC), None)]
         # They have no handle and say nothing, so that nothing is looked up within the transaction.
         await self.write(connection, rows, await self._sealed(rows))
-
-    def _forget_handles(self) -> None:
-        """Forget what this process knows of handles."""
-        self._known.clear()
 
 
 def _opened(client: str, row: dict[str, Any], root: bytes) -> Owned:

@@ -57,14 +57,16 @@ def events_of(records: Sequence[Record], variants: Sequence[tuple[str, bool]] = 
 
 def written(row: Row) -> bytes:
     """Return one row as JSON, which has about the size of what is stored of it. Raises Unstorable if it cannot be written."""
+    return _one(0, plain(row))
+
+
+def plain(row: Row) -> Record:
+    """Return a row as it came: with its handle's value in place of the id, and not sealed."""
     given, client, received_at, webhook_id = row
     event = spelled(given)
     value = None if event.handle is None else event.handle.value
-    return _one(
-        0,
-        record_of(
-            event, client, received_at, webhook_id, value, None, event.source_event_id, event.payload, event.error
-        ),
+    return record_of(
+        event, client, received_at, webhook_id, value, None, event.source_event_id, event.payload, event.error
     )
 
 

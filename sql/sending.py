@@ -129,7 +129,7 @@ class SendingStore(Appending, Suppressing):
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
         """Write how accounts did, apart from `settle`, since no worker can claim from a lane while it is being written."""
         parameters = {
-            "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
+            "lanes": json(orjson.dumps([tuple(each) for each in await self._sealed_reports(lanes)])),
             "trouble": TROUBLE,
             "longest": LONGEST_PAUSE,
         }
@@ -165,7 +165,8 @@ class SendingStore(Appending, Suppressing):
     async def resting_accounts(self) -> list[dict[str, Any]]:
         """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one
         message at a time is tried), `rests_until` (None: one is being tried)."""
-        return await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
+        rows = await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
+        return await self._opened(rows, closed=True)
 
     async def unanswered_counts(self) -> list[dict[str, Any]]:
         """Return the number of unanswered `messages` that wait for a person, for each `client_id`."""
@@ -189,9 +190,7 @@ class SendingStore(Appending, Suppressing):
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
         `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
-        rows = await self._opened(
-            await self._rows("waits", {"client_id": client_id, "message_id": message_id}), closed=True
-        )
+        rows = await self._opened(await self._rows("waits", {"client_id": client_id, "message_id": message_id}))
         return next(iter(await self._stopped(rows)), None)
 
     async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:

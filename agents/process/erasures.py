@@ -67,8 +67,8 @@ class Erasures:
         )
         yield GaugeMetricFamily(
             "threadline_erasure_oldest_seconds",
-            "How long ago the oldest erasure that is under way was requested.",
-            max((age for _, age in open_ones.values()), default=0.0),
+            "How long ago the oldest erasure that is under way, and not held, was requested.",
+            max((age for state, (_, age) in open_ones.items() if state != "held"), default=0.0),
         )
 
 

@@ -105,7 +105,7 @@ class Eraser:
                 await self._store.erase_dead_letters(erasure["id"], named)
 
     async def _destroy(self, erasure: Erasure) -> bool:
-        return await self._store.destroy_erasure(erasure["id"])
+        return await self._store.destroy_erasure(erasure)
 
     async def _purge(self, erasure: Erasure) -> bool:
         while removed := await self._store.purge_erasure(erasure["id"]):

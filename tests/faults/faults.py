@@ -143,7 +143,8 @@ async def clean_run(stack: Stack, events: Sequence[tuple[Event, datetime]]) -> d
                     row,
                 )
         await clean.execute(
-            "INSERT INTO threadline.assignments SELECT id, customer_id, client_id FROM threadline.handles"
+            "INSERT INTO threadline.assignments "
+            "SELECT id, customer_id, client_id FROM threadline.handles WHERE kind <> 'nobody'"
         )
     store = await EventStore.open(dsn, SEAL, pool=1)
     for start in range(0, len(events), 500):

@@ -20,7 +20,7 @@ from app.settings import Relay, Settings
 from schemas.events import Event, Handle
 from sql import EventStore, is_transient
 from sql.append import Appending
-from sql.parameters import events_of, json
+from sql.parameters import events_of, json, plain
 from sql.relay import Place
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -124,8 +124,8 @@ async def write(dsn: str, lane: int, count: int, committed: list[str]) -> None:
         for number in range(count):
             name = f"{lane}-{number}"
             parameters = {
-                "events": json(events_of([(received(name), "shop", NOON, None)])), "kept": False, "block": None,
-                "handles": json(b"[]"), "own": [None], "other": [None],
+                "events": json(events_of([plain((received(name), "shop", NOON, None))])), "kept": False, "block": None,
+                "handles": [],
             }  # fmt: skip
             async with db.transaction(force_rollback=rng.random() < 0.2) as transaction:
                 await db.execute(statement("writing"))

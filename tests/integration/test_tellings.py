@@ -23,6 +23,7 @@ from sql.statements import statement
 from tests.conftest import Dsns
 from tests.integration.test_fold import ASSIGNMENTS, CONSENTS, EMPTY, EXACT, INTERACTIONS, LINKS, read, tell
 from tests.support.keys import SEAL
+from tests.support.opened import opened
 
 START = datetime(2026, 11, 28, tzinfo=UTC)
 ANA, BEN = Handle("phone", "+15550000001"), Handle("phone", "+15550000002")
@@ -110,8 +111,10 @@ async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> 
             seen.append([row for row in await read(postgres_dsn.owner, INTERACTIONS) if not row["superseded"]])
     (one,) = seen[0]
     assert (one["message_id"], one["provider_message_id"], one["delivery"]) == ("m1", "SM1", "delivered")
-    (handle,) = await read(postgres_dsn.owner, "SELECT id::text FROM threadline.handles WHERE value = '+15550000001'")
-    assert (one["content"], one["address_handle_id"], one["sent_at"]) == (
+    handles = await opened(postgres_dsn.service, "SELECT id::text, sealed AS value FROM handles")
+    (handle,) = [each["id"] for each in handles if each["value"] == "+15550000001"]
+    (shown,) = await opened(postgres_dsn.service, "SELECT content FROM interactions WHERE NOT superseded")
+    assert (shown["content"], one["address_handle_id"], one["sent_at"]) == (
         {"text": "Hello"}, handle, "2026-11-28T00:00:01+00:00",
     )  # fmt: skip
     assert all(each == seen[0] for each in seen)

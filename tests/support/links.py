@@ -4,7 +4,9 @@ import psycopg
 
 from schemas.events import Event, Handle
 from schemas.numbering import canonical
-from sql.handles import LINK
+from sql.handles import LINK, PLACE, ROOT
+from sql.personal import HandleKey
+from tests.support.keys import SEAL
 
 #: The ids of handles, by kind and value.
 Known = dict[tuple[str, str], str]
@@ -12,8 +14,12 @@ Known = dict[tuple[str, str], str]
 
 async def known_handles(connection: psycopg.AsyncConnection, client: str = "default") -> Known:
     """Return the ids of a client's handles."""
-    query = "SELECT kind, value, id::text FROM threadline.handles WHERE client_id = %s"
-    return {(kind, value): id for kind, value, id in await (await connection.execute(query, [client])).fetchall()}
+    query = "SELECT h.kind, h.id, h.salt, h.sealed, p.root FROM threadline.handles AS h JOIN threadline.peppers AS p USING (client_id) WHERE client_id = %s"
+    known: Known = {}
+    for kind, id, salt, sealed, root in await (await connection.execute(query, [client])).fetchall():
+        key = HandleKey(id, salt, SEAL.unseal(root, ROOT.format(client)))
+        known[kind, key.open(sealed, PLACE).decode()] = str(id)
+    return known
 
 
 def logged_id(event: Event, known: Known) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Error, Event, Handle
 from sql import Row, Unstorable
-from sql.parameters import always_written, clean, events_of
+from sql.parameters import always_written, clean, events_of, plain
 
 AT = datetime(2026, 11, 21, 1, 2, 3, 456789, tzinfo=UTC)
 EVENT = Event("MessageReceived", "twilio", "1")
@@ -31,22 +31,22 @@ def test_an_event_is_an_array_in_a_fixed_order() -> None:
         channel="sms", direction="inbound", provider_message_id="p", message_id="m", handle=Handle("phone", "+1"),
         occurred_at=AT, error=Error("1", None, "unknown"), payload={"a": 1}, provider="t",
     )  # fmt: skip
-    assert orjson.loads(events_of([given_row])) == [
+    assert orjson.loads(events_of([plain(given_row)])) == [
         [
             "MessageReceived", "sms", "inbound", "twilio", "1", "t", "p", "m", "phone", "+1",
             {"code": "1", "text": None, "reason": "unknown"}, "2026-11-21T01:02:03.456789+00:00", {"a": 1}, "default",
-            "2026-11-21T01:02:03.456789+00:00", None, None, False,
+            "2026-11-21T01:02:03.456789+00:00", None, None, False, None,
         ]
     ]  # fmt: skip
 
 
 def test_a_trace_stands_behind_the_variant() -> None:
     """An event that is not traced has no member for it; a traced one has the same place with a variant and without."""
-    plain, traced = row(), row(trace="00-1-2-01")
-    assert [len(each) for each in orjson.loads(events_of([plain, traced]))] == [18, 21]
-    assert orjson.loads(events_of([traced]))[0][18:] == [None, None, "00-1-2-01"]
-    of_plain, of_traced = orjson.loads(events_of([plain, traced], [("v", True), ("w", False)]))
-    assert (of_plain[18:], of_traced[18:]) == (["v", True], ["w", False, "00-1-2-01"])
+    untraced, traced = plain(row()), plain(row(trace="00-1-2-01"))
+    assert [len(each) for each in orjson.loads(events_of([untraced, traced]))] == [19, 22]
+    assert orjson.loads(events_of([traced]))[0][19:] == [None, None, "00-1-2-01"]
+    of_untraced, of_traced = orjson.loads(events_of([untraced, traced], [("v", True), ("w", False)]))
+    assert (of_untraced[19:], of_traced[19:]) == (["v", True], ["w", False, "00-1-2-01"])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_trace_stands_behind_the_variant() -> None:
 )
 def test_what_postgresql_text_cannot_hold_is_replaced(given_text: str, kept: str) -> None:
     """NUL and lone surrogates become U+FFFD, in keys, values, and every field; what only looks so stays."""
-    data = events_of([row(source_event_id=given_text, payload={given_text: [given_text, {"x": given_text}]})])
+    data = events_of([plain(row(source_event_id=given_text, payload={given_text: [given_text, {"x": given_text}]}))])
 
     assert payload_of(data) == {kept: [kept, {"x": kept}]}
     assert orjson.loads(data)[0][4] == kept
@@ -62,13 +62,13 @@ def test_what_postgresql_text_cannot_hold_is_replaced(given_text: str, kept: str
 
 def test_no_number_that_json_lacks_is_written() -> None:
     """NaN and the infinities become null."""
-    assert payload_of(events_of([row(payload={"a": [float("nan"), float("inf")]})])) == {"a": [None, None]}
+    assert payload_of(events_of([plain(row(payload={"a": [float("nan"), float("inf")]}))])) == {"a": [None, None]}
 
 
 def test_the_one_that_cannot_be_written_is_named() -> None:
     """By its place among the rows."""
     with pytest.raises(Unstorable, match="JSON") as reported:
-        events_of([row(), row(), row(payload={"a": 2**64}), row(payload={"a": 2**64})])
+        events_of([plain(row(**fields)) for fields in ({}, {}, {"payload": {"a": 2**64}}, {"payload": {"a": 2**64}})])
 
     assert reported.value.index == 2
 
@@ -76,7 +76,7 @@ def test_the_one_that_cannot_be_written_is_named() -> None:
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-(2**63), 2**63 - 1), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
 def test_clean_values_stay_as_they_are(value: Any) -> None:
     """What PostgreSQL can hold is written as it was; what is cleaned is clean."""
-    data = payload_of(events_of([row(payload={"a": value})]))["a"]
+    data = payload_of(events_of([plain(row(payload={"a": value}))]))["a"]
 
     assert data == clean(value)
     assert b"\\u0000" not in orjson.dumps(data).replace(b"\\\\", b"")
