@@ -20,6 +20,7 @@ from agents.consumer import BatchTransport, member_of
 from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
+from agents.process.erasures import Erasures
 from agents.process.expiry import Expiry
 from agents.process.gaps import Gaps
 from agents.process.hour_keys import HourKeeping
@@ -30,6 +31,7 @@ from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
 from app.blobs import blobs_of
 from app.clients.configured import Clients
+from app.erasing.starting import ledger_known
 from app.http.metrics import key_metrics, pool_metrics
 from app.kafka import client_args
 from app.kafka.fitting import refuses
@@ -109,6 +111,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
             ("retention", partial(keep_on, "retention", Expiry(store, settings.retention.ages, health).run, health)),
             ("hour keys", partial(keep_on, "hour keys", HourKeeping(store, settings, health).run, health)),
+            ("erasures", partial(keep_on, "erasures", Erasures(store, settings, health).run, health)),
             ("audit", partial(keep_audit, store, health, settings)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
@@ -174,6 +177,8 @@ def main() -> int:
         return 2
     if not keys_ready(reloading.settings, ending.within):
         return 0 if ending.asked else 2
+    if not ledger_known(reloading.settings):
+        return 2
 
     async def whole() -> None:
         status = STALLED

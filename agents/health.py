@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "sender": ("sending", "notifications", "sweep", "counts"),
     "relay": ("relay", "relay lag"),
     "callbacks": ("deliveries",),
-    "housekeeping": ("partitions", "gaps", "replays", "retention", "hour keys"),
+    "housekeeping": ("partitions", "gaps", "replays", "retention", "hour keys", "erasures"),
     "audit": ("sealing", "anchor file", "anchor http", "anchor kafka"),
     "watch": ("kafka",),
 }

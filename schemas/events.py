@@ -68,6 +68,7 @@ EVENT_TYPES: dict[str, str] = {
     "CustomersMerged": "customers.merged",
     "CustomersSplit": "customers.split",
     "CustomerChangeUndone": "customer_change.undone",
+    "ErasureRequested": "customer_erasure.requested",
     "CustomerErased": "customer.erased",
     "ProviderEventReceived": "provider_event.received",
 }

@@ -7,6 +7,7 @@ from sql.customers import CustomersStore
 from sql.dead_letters import DeadLettersStore, Filter
 from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
+from sql.erasing import ErasingStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
 from sql.hours import HoursStore
@@ -14,6 +15,7 @@ from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
 from sql.read import Reading
 from sql.relay import RelayStore
+from sql.replaying import ReplayingStore
 from sql.retention import RetentionStore
 from sql.rows import Appended, Bad, DeadLetter, Replayed, Row
 from sql.sending import SendingStore
@@ -48,23 +50,25 @@ __all__ = [
 class EventStore(
     SendingStore,
     WaitingStore,
-    Reading,
-    Keeping,
-    ClientsStore,
-    AuditStore,
-    Consenting,
-    CustomersStore,
     DecisionsStore,
+    ErasingStore,
+    Reading,
+    CustomersStore,
     RelayStore,
     DeliveryStore,
-    GapsStore,
+    Consenting,
+    ReplayingStore,
+    Keeping,
     DeadLettersStore,
     HoursStore,
+    ClientsStore,
+    AuditStore,
+    GapsStore,
     RetentionStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
-    (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`) and the audit (`sql.audit`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

@@ -17,7 +17,13 @@ ACTIONS: dict[str, str] = {
     "dead_letter.read": "a dead letter's id, or empty for a list: read with what its record says",
     "recipient.read": "the kind of the handle; the handle itself is not noted",
     "entries.read": "empty: the audit was listed or exported",
+    "customer.export": "a customer's id: all that is kept of him was exported",
     # Changes
+    "customer.erase": "a customer's id: his erasure was requested",
+    "customer.erased": "a customer's id: his erasure is complete",
+    "customer.hold": "a customer's id: he is under a legal hold",
+    "customer.unhold": "a customer's id: his legal hold ended",
+    "erasure.replay": "a customer's id: his erasure is repeated after a restore",
     "client.set": "a client's id: a new version of its configuration",
     "account.set": "an account's name",
     "account.removed": "an account's name",

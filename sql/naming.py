@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
@@ -148,6 +148,12 @@ class Naming(Pooled):
             client = row["client_id"]
             pepper = self._seal.unseal(row["sealed"], CONTEXT.format(client))
             self._secrets[client] = Secrets(pepper, self._seal.unseal(row["root"], ROOT.format(client)))
+
+    def forget_handles(self, handles: Iterable[UUID]) -> None:
+        """Forget the salts and keys of handles that were erased, in this process, at once."""
+        self._known.clear()
+        for handle in handles:
+            self._keys.drop(handle)
 
     def _forget_later(self) -> None:
         """Have the salts and keys whose time is over forgotten, also where nothing is asked for any more."""

@@ -12,7 +12,7 @@ from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
 from sql.personal.opened import KeyOf, is_sealed, open_payload, open_value
-from sql.sealed import CAUSE, DIALLED, ERROR_TEXT
+from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
 from sql.sealing import NoKey, Tampered
 
 Row = dict[str, Any]
@@ -24,6 +24,7 @@ class Opening(Naming):
     async def _opened(self, rows: Sequence[Row], *, closed: bool = False) -> list[Row]:
         """Return rows with what is sealed in them opened: in the columns of `COLUMNS`. With `closed`, a row that cannot be opened has
         `closed`: True and none of these columns, so that it stops no other; else NoKey or Tampered is raised."""
+        self._derive(rows)
         opener = _Opener(self._keys.kept)
         opens = _or_closed if closed else _row
         opened = [opens(row, opener) for row in rows]
@@ -31,6 +32,14 @@ class Opening(Naming):
             opener.found = await self._keys_by_id(opener.missing, closed=closed)
             opened = [opens(row, opener) for row in rows]
         return opened
+
+    def _derive(self, rows: Sequence[Row]) -> None:
+        """Derive the keys of those handles whose salts the rows have, so that a page of a timeline needs no look-up."""
+        for row in rows:
+            salt, secrets = row.get("address_salt"), self._secrets.get(row.get("client_id", ""))
+            if salt is not None and secrets is not None and self._keys.kept(row["address_id"]) is None:
+                self._keys.key(row["address_id"], salt, secrets.root)
+                self._forget_later()
 
     async def _opened_one(self, row: Row | None) -> Row | None:
         """Return one row opened; None for none."""
@@ -82,6 +91,7 @@ class _Opener:
 def _row(row: Row, opener: _Opener) -> Row:
     opener.erased = False
     made = row | {name: opens(row, row[name], opener) for name, opens in COLUMNS.items() if row.get(name) is not None}
+    made.pop("address_salt", None)
     # A handle whose kind is left and whose value is not was erased.
     if opener.erased or any(row.get(kind) is not None and row[value] is None for kind, value in PAIRS):
         made["erased"] = True
@@ -151,6 +161,10 @@ def _cause(_: Row, cause: str, key_of: KeyOf) -> str | None:
     return open_value(cause, CAUSE, key_of) if is_sealed(cause) else cause
 
 
+def _trouble(_: Row, trouble: str, key_of: KeyOf) -> str | None:
+    return open_value(trouble, TROUBLE, key_of) if is_sealed(trouble) else trouble
+
+
 #: The columns of a handle's kind and value.
 PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
 #: What opens the values of each column that is sealed.
@@ -163,6 +177,7 @@ COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "content": _content,
     "error": _error,
     "cause": _cause,
+    "trouble": _trouble,
     "request": _request,
     "handles": _dialled,
     "attempts": _attempts,

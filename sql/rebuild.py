@@ -158,6 +158,7 @@ async def _close(connection: AsyncConnection[DictRow]) -> int:
         await connection.execute(statement("rebuild_assign"))
         await link(connection, last)
         folded = await fold(connection, last)
+        await connection.execute(statement("rebuild_erase"))
         await connection.execute(statement("rebuild_swap"))
     return folded
 

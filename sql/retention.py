@@ -47,7 +47,7 @@ WITHOUT_END = {
     "archive_files": "a row a file of the archive",
     "interactions": "computed from the log",
     "interaction_links": "computed from the log",
-    "handles": "the key of addresses to the log: without a row, what the log says of that handle can be tied to nobody",
+    "handles": "the key of addresses to the log; an erased one keeps its random id alone",
     "assignments": "computed from the log",
     "customer_changes": "computed from the log",
     "peppers": "one row a client",
@@ -64,6 +64,10 @@ WITHOUT_END = {
     "hour_keys": "a key is destroyed with its purpose's retention (docs/keys.md); that it was stays, 50,000 rows a year",
     "audit_heads": "the chain of the audit is checked by them, also behind entries that were removed",
     "audit_anchors": "four rows an hour and kind of anchor",
+    "erasures": "one row an erasure: the proof that it was done",
+    "erased_references": "late reports on what was removed must be known as such",
+    "suppressions": "an opt-out must outlive everything",
+    "customer_holds": "one row a customer under a legal hold",
     "migrations": "one row a migration",
 }
 

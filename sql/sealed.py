@@ -22,8 +22,8 @@ from sql.rows import Row
 ERROR_TEXT = b"payload.error.text"
 #: The place of an address that is dialled, in messages.
 DIALLED = b"messages.handles"
-#: The place of the cause of a message's state, which may quote a provider.
-CAUSE = b"messages.cause"
+#: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
+CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
 
 
 class Sealed(NamedTuple):

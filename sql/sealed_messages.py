@@ -7,11 +7,11 @@ from uuid import UUID
 
 from schemas.personal import REQUEST
 from sql.handles import NOBODY, UNDATED, Owned, owned_by
-from sql.messages import NewMessage, Settled
+from sql.messages import LaneReport, NewMessage, Settled
 from sql.opening import Opening
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
-from sql.sealed import CAUSE, DIALLED, Sealing, sealed_error
+from sql.sealed import CAUSE, DIALLED, TROUBLE, Sealing, sealed_error
 
 
 class SealedMessages(NamedTuple):
@@ -58,6 +58,21 @@ class SealingMessages(Sealing, Opening):
         whose = {str(row["id"]): row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id for row in rows}
         keys = await self._keys_by_id(set(whose.values()))
         return [_outcome(each, keys.get(whose[each.id]) if each.id in whose else None) for each in settled]
+
+    async def _sealed_reports(self, reports: Sequence[LaneReport]) -> list[LaneReport]:
+        """Return how accounts did, with the words of their errors sealed: they may name a recipient, and are nobody's."""
+        if not any(each.trouble for each in reports):
+            return list(reports)
+        rows = await self._rows("lane_clients", {"ids": [each.lane for each in reports if each.trouble]})
+        owned = {str(row["id"]): Owned(row["client_id"], NOBODY, UNDATED) for row in rows}
+        known = await self._handles(set(owned.values()))
+        keys = {lane: await self._key(one, known[one]) for lane, one in owned.items()}
+        return [
+            each._replace(trouble=seal_value(each.trouble, TROUBLE, keys[each.lane]) if each.lane in keys else None)
+            if each.trouble
+            else each
+            for each in reports
+        ]
 
 
 def _outcome(settled: Settled, key: HandleKey | None) -> Settled:

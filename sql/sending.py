@@ -28,6 +28,7 @@ from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
 from sql.sealed import Sealed
 from sql.statements import statement
+from sql.suppressing import Suppressing
 
 #: Failures of one account in a row before its circuit opens, and its longest pause in seconds. Concurrent calls count as one
 #: failure: if a provider hangs, each failure costs a time-out, and leaves the calls made meanwhile unanswered.
@@ -40,7 +41,7 @@ REST, LOOKS = 10.0, 128
 _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
 
-class SendingStore(Appending):
+class SendingStore(Appending, Suppressing):
     """The statements of sending. All raise psycopg's errors as `append` does."""
 
     async def accept(
@@ -99,7 +100,7 @@ class SendingStore(Appending):
             "rest": REST,
             "looks": max(LOOKS, 2 * most),
         }
-        return await self._opened(await self._run("claim", parameters), closed=True)
+        return await self._stopped(await self._opened(await self._run("claim", parameters), closed=True))
 
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
         """Record attempts (message's id, claim, channel, account) before they are made. Return, for each message that
@@ -128,7 +129,7 @@ class SendingStore(Appending):
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
         """Write how accounts did, apart from `settle`, since no worker can claim from a lane while it is being written."""
         parameters = {
-            "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
+            "lanes": json(orjson.dumps([tuple(each) for each in await self._sealed_reports(lanes)])),
             "trouble": TROUBLE,
             "longest": LONGEST_PAUSE,
         }
@@ -164,7 +165,8 @@ class SendingStore(Appending):
     async def resting_accounts(self) -> list[dict[str, Any]]:
         """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one
         message at a time is tried), `rests_until` (None: one is being tried)."""
-        return await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
+        rows = await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
+        return await self._opened(rows, closed=True)
 
     async def unanswered_counts(self) -> list[dict[str, Any]]:
         """Return the number of unanswered `messages` that wait for a person, for each `client_id`."""
@@ -188,7 +190,8 @@ class SendingStore(Appending):
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
         `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
-        return await self._row("waits", {"client_id": client_id, "message_id": message_id})
+        rows = await self._opened(await self._rows("waits", {"client_id": client_id, "message_id": message_id}))
+        return next(iter(await self._stopped(rows)), None)
 
     async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:
         """Cancel a message, with its event if it waited. Return the state it was in, or None if it is too late or unknown. A

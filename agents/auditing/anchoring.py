@@ -6,7 +6,6 @@ up neither the others nor the sealing.
 
 import asyncio
 import base64
-import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +18,7 @@ from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.transport import Transport
 from app.auditing.anchors import Anchor, line_of, private_key
+from app.erasing.kept import append_line
 from app.kafka.producers import producer
 from app.settings import Settings
 from sql import EventStore
@@ -108,22 +108,4 @@ class Anchoring:
 
 async def append(file: Path, _: Anchor, line: bytes) -> None:
     """Append an anchor to a file, and wait until it is on disk. Raises OSError."""
-    await asyncio.to_thread(_append, file, line)
-
-
-def _append(file: Path, line: bytes) -> None:
-    new = not file.exists()
-    with file.open("ab+") as opened:
-        if opened.tell():
-            opened.seek(-1, os.SEEK_END)
-            # A write that was cut off, as by a full disk, does not spoil the next one.
-            line = line if opened.read(1) == b"\n" else b"\n" + line
-        opened.write(line + b"\n")
-        opened.flush()
-        os.fsync(opened.fileno())
-    if new:
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    await asyncio.to_thread(append_line, file, line)

@@ -32,6 +32,7 @@ AUDITED: dict[tuple[str, str], str] = {
     ("POST", "/v1/customers/{id}/split"): "customer.split",
     ("POST", "/v1/customers/{id}/unlink"): "customer.unlink",
     ("POST", "/v1/customer-changes/{id}/undo"): "customer.undo",
+    ("GET", "/v1/customers/{id}/export"): "customer.export",
     ("GET", "/v1/recipients/{handle:path}"): "recipient.read",
     ("PUT", "/v1/recipients/{handle:path}"): "recipient.set",
     ("PUT", "/v1/recipients/{handle:path}/consents/{channel}"): "consent.set",

@@ -65,7 +65,7 @@ async def split(request: Request) -> Response:
 async def unlink(request: Request) -> Response:
     """Give a handle to a new customer from a time on. Raises Problem."""
     key, given, preview = await _asked(request, "handle", "validFrom")
-    since = time_of(_text(given["validFrom"], "validFrom"), "validFrom")
+    since = time_of("validFrom", _text(given["validFrom"], "validFrom"))
     (id,) = await _of_customer(request, key, [_text(given["handle"], "handle")])
     made = api_of(request).store.unlink_handle(
         key.client, customer_id(request), id, since, _by(key, given), only_look=preview

@@ -124,11 +124,12 @@ def one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str |
 def time_in(given: Mapping[str, str], name: str) -> datetime | None:
     """Return the time in a parameter, None if it is not given. Raises Problem 400."""
     value = given.get(name)
-    return None if value is None else time_of(_LOST_PLUS.sub("+", value), name)
+    return None if value is None else time_of(name, value)
 
 
-def time_of(text: str, name: str) -> datetime:
-    """Return the time that a text is. Raises Problem 400, with the name of what it was given for."""
+def time_of(name: str, value: str) -> datetime:
+    """Return the time that a text says. Raises Problem 400, which names the parameter."""
+    text = _LOST_PLUS.sub("+", value)
     try:
         if not _RFC3339.fullmatch(text):
             raise ValueError

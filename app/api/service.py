@@ -54,6 +54,7 @@ class Api:
     audit: Auditing
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
+    exporting: int = 0
     #: One search for an attachment at a time, as the webhook that has it is in memory several times.
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 

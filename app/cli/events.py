@@ -18,7 +18,8 @@ from schemas import RESERVED, SCHEMAS, Schema, resolve
 from schemas.events import EVENT_TYPES, TYPE_OF_DOTTED
 
 #: The types of events that Threadline itself writes.
-WRITTEN = frozenset({*(move.event for move in TRANSITIONS if move.event), *CONSENTS.values(), LINKED})
+ERASING = ("ErasureRequested", "CustomerErased")
+WRITTEN = frozenset({*(move.event for move in TRANSITIONS if move.event), *CONSENTS.values(), LINKED, *ERASING})
 #: The shared fields whose own fields are listed beneath them.
 _NESTED = ("content", "error", "handle", "price")
 

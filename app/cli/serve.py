@@ -1,5 +1,6 @@
 """`threadline serve`: the HTTP process."""
 
+from app.erasing.starting import ledger_known
 from app.http import server
 from app.kafka.fitting import refuses
 from app.keys.starting import keys_ready
@@ -13,6 +14,6 @@ def serve() -> int:
     configure(reloading.settings.telemetry, service="http")
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics
         return 2
-    if not keys_ready(reloading.settings):
+    if not keys_ready(reloading.settings) or not ledger_known(reloading.settings):
         return 2
     return server.serve(reloading)

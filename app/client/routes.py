@@ -26,6 +26,27 @@ class Timeline(TypedDict):
     next: str | None
 
 
+class Hold(TypedDict):
+    """A customer's legal hold."""
+
+    customerId: str
+    reason: str
+    until: str
+
+
+class Erasure(TypedDict):
+    """The erasure of a customer."""
+
+    erasureId: str
+    customerId: str
+    state: Literal["requested", "fenced", "searched", "destroyed", "purged", "completed"]
+    requestedAt: str
+    fencedAt: str | None
+    destroyedAt: str | None
+    completedAt: str | None
+    receipt: dict[str, Any] | None
+
+
 class Callback(TypedDict):
     """The document Callback."""
 
@@ -712,7 +733,7 @@ Decision: TypeAlias = "dict[str, Any]"
 
 ConsentChannel: TypeAlias = "Channel | Literal['*']"
 
-DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'customer_change.undone', 'customer.erased', 'provider_event.received']"
+DottedEventType: TypeAlias = "Literal['message.requested', 'message.held', 'message.cancelled', 'message.expired', 'message.queued', 'message.sent', 'message.delayed', 'message.delivered', 'message.failed', 'message.bounced', 'message.rejected', 'message.read', 'message.opened', 'message.clicked', 'message.complained', 'recipient.unsubscribed', 'recipient.subscribed', 'message.received', 'message.edited', 'message.deleted', 'call.started', 'call.completed', 'call.failed', 'call.recorded', 'interaction.processing', 'interaction.completed', 'handle.linked', 'handle.unlinked', 'customers.merged', 'customers.split', 'customer_change.undone', 'customer_erasure.requested', 'customer.erased', 'provider_event.received']"
 
 MessageState: TypeAlias = (
     "Literal['queued', 'held', 'sending', 'retrying', 'unanswered', 'sent', 'failed', 'expired', 'cancelled']"
@@ -728,7 +749,7 @@ Preview: TypeAlias = "bool"
 
 HandleKind: TypeAlias = "Literal['phone', 'email', 'user_id', 'whatsapp_user_id', 'chat_id', 'device_token', 'device_id', 'short_code', 'alphanumeric', 'sip', 'other']"
 
-EventType: TypeAlias = "Literal['MessageRequested', 'MessageHeld', 'MessageCancelled', 'MessageExpired', 'MessageQueued', 'UserMessageSent', 'MessageDelayed', 'MessageDelivered', 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageRead', 'MessageOpened', 'MessageClicked', 'MessageComplained', 'RecipientUnsubscribed', 'RecipientSubscribed', 'MessageReceived', 'MessageEdited', 'MessageDeleted', 'CallStarted', 'CallCompleted', 'CallFailed', 'CallRecorded', 'InteractionProcessing', 'InteractionCompleted', 'HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone', 'CustomerErased', 'ProviderEventReceived']"
+EventType: TypeAlias = "Literal['MessageRequested', 'MessageHeld', 'MessageCancelled', 'MessageExpired', 'MessageQueued', 'UserMessageSent', 'MessageDelayed', 'MessageDelivered', 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageRead', 'MessageOpened', 'MessageClicked', 'MessageComplained', 'RecipientUnsubscribed', 'RecipientSubscribed', 'MessageReceived', 'MessageEdited', 'MessageDeleted', 'CallStarted', 'CallCompleted', 'CallFailed', 'CallRecorded', 'InteractionProcessing', 'InteractionCompleted', 'HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone', 'ErasureRequested', 'CustomerErased', 'ProviderEventReceived']"
 
 Reason: TypeAlias = "Literal['invalid_address', 'unreachable', 'blocked', 'spam', 'opted_out', 'content', 'rate', 'expired', 'account', 'unknown']"
 
@@ -778,6 +799,26 @@ def read_interaction(id: str) -> Call[InteractionWithEvents]:
 def read_attachment(id: str, n: int) -> Call[bytes]:
     """Read an attachment: GET /api/interactions/{id}/attachments/{n}."""
     return Call("GET", f"/api/interactions/{part(id)}/attachments/{part(n)}", raw=True)
+
+
+def hold_customer(id: str, body: dict[str, Any]) -> Call[Hold]:
+    """Put a customer under a legal hold, or change it: PUT /v1/customers/{id}/hold."""
+    return Call("PUT", f"/v1/customers/{part(id)}/hold", body=body)
+
+
+def end_hold(id: str) -> Call[None]:
+    """End a customer's legal hold: DELETE /v1/customers/{id}/hold."""
+    return Call("DELETE", f"/v1/customers/{part(id)}/hold")
+
+
+def export_customer(id: str) -> Call[bytes]:
+    """Export all that is kept of a customer: GET /v1/customers/{id}/export."""
+    return Call("GET", f"/v1/customers/{part(id)}/export", raw=True)
+
+
+def read_erasure(id: str) -> Call[Erasure]:
+    """Read how far an erasure is, and its receipt: GET /v1/erasures/{id}."""
+    return Call("GET", f"/v1/erasures/{part(id)}")
 
 
 def read_callback() -> Call[Callback]:
@@ -962,6 +1003,11 @@ def find_customer_record(*, handle: str) -> Call[CustomerRecord]:
 def read_customer(id: str) -> Call[CustomerRecord]:
     """Read a customer: GET /v1/customers/{id}."""
     return Call("GET", f"/v1/customers/{part(id)}")
+
+
+def erase_customer(id: str, *, reason: str) -> Call[Erasure]:
+    """Erase a customer: DELETE /v1/customers/{id}."""
+    return Call("DELETE", f"/v1/customers/{part(id)}", query={"reason": reason})
 
 
 def merge_customers(id: str, body: Merge) -> Call[Decision]:

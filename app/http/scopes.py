@@ -7,6 +7,8 @@ from dataclasses import dataclass
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     "customers:write": "merge, link, split and unlink customers, and undo that",
+    "customers:erase": "erase customers, put them under a legal hold, and read receipts",
+    "customers:export": "export all that is kept of a customer",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
     "messages:read": "read the client's messages, and why one waits",
@@ -70,9 +72,11 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines, reads and changes consents, merges and splits customers",
+        "answers people who ask about their data: reads timelines, exports and erases, changes consents, merges and splits customers",
         "timeline:read",
         "customers:write",
+        "customers:erase",
+        "customers:export",
         "messages:read",
         "recipients:read",
         "recipients:write",

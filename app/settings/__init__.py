@@ -17,6 +17,7 @@ from app import variables
 from app.declared import read
 from app.settings.archive import Archive
 from app.settings.auditing import Audit
+from app.settings.erasing import Erasure
 from app.settings.identity import Identity
 from app.settings.keys import Kms, Sealing, Secrets, Transit
 from app.settings.retention import Retention
@@ -33,6 +34,7 @@ __all__ = [
     "Blobs",
     "Callbacks",
     "Door",
+    "Erasure",
     "Kafka",
     "Kms",
     "Postgres",
@@ -86,6 +88,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     archive: Archive = Archive()
     audit: Audit = Audit()
+    erasure: Erasure = Erasure()
     sources: dict[str, Source] = {}
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 

@@ -7,7 +7,12 @@ WITH incoming AS MATERIALIZED (
         (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
         (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
         nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint,
-        r -> 12 AS handles, r ->> 13 AS key, r ->> 14 AS trace
+        r -> 12 AS handles, r ->> 13 AS key, r ->> 14 AS trace,
+        -- A request that is read again after its recipient was erased is refused.
+        (SELECT EXISTS (SELECT FROM erased_references)) AND EXISTS (
+            SELECT FROM erased_references AS g
+            WHERE g.reference = message_reference(r ->> 0, r ->> 1) AND g.client_id = r ->> 0
+        ) AS gone
     FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (r, place)
 ),
 \ir laned.sql
@@ -17,7 +22,7 @@ keyed AS (
     SELECT DISTINCT ON (i.client_id, i.key) i.client_id, i.key, i.id
     FROM incoming AS i
     -- Not for a request that differs from the accepted message: it is refused, and its key stays free.
-    WHERE i.key IS NOT NULL
+    WHERE i.key IS NOT NULL AND NOT i.gone
         AND coalesce((SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id) = i.fingerprint, true)
     ORDER BY i.client_id, i.key, i.place
     ON CONFLICT (client_id, key) DO NOTHING
@@ -51,7 +56,7 @@ fresh AS (
         id, client_id, message_id, lane_id(client_id, account), priority, coalesce(due_at, now()), not_before,
         expires_at, channel, account, state, error, request, fingerprint, handles, trace
     FROM meant
-    WHERE meant = id
+    WHERE meant = id AND NOT gone
     ORDER BY id, place
     ON CONFLICT (id) DO NOTHING
     RETURNING id, fingerprint
@@ -63,7 +68,7 @@ SELECT
     i.place::integer - 1 AS place, f.id IS NOT NULL AND i.place = min(i.place) FILTER (WHERE i.id = i.meant) OVER (PARTITION BY i.meant) AS fresh,
     -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
     CASE
-        WHEN i.meant = '00000000-0000-0000-0000-000000000000' THEN false
+        WHEN i.gone OR i.meant = '00000000-0000-0000-0000-000000000000' THEN false
         ELSE coalesce(f.fingerprint, (SELECT m.fingerprint FROM messages AS m WHERE m.id = i.meant)) = i.fingerprint
     END AS same,
     CASE

@@ -198,6 +198,7 @@ SELECT
     m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.probe, m.was, m.channel,
     m.account, m.tried, m.expires_at, m.request, m.handles, m.trace, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
+    EXISTS (SELECT FROM suppressions AS s WHERE s.client_id = m.client_id) AS suppressing,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS reported
 FROM claimed AS m
 JOIN lane ON lane.id = m.claimed_from

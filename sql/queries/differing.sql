@@ -28,6 +28,12 @@ repeated AS MATERIALIZED (
         FROM event_ids AS i
         LEFT JOIN events AS f ON f.recorded_at = i.recorded_at AND f.xid = i.xid AND f.position = i.position
         WHERE i.id = e.identity
+            -- What is told again of somebody who was erased is not taken in again.
+            AND (f.source_event_id <> 'late ' || f.id) IS NOT FALSE
+            AND (SELECT h.erased_at IS NULL FROM handles AS h WHERE h.id = f.handle_id) IS NOT FALSE
+            AND NOT EXISTS (
+                SELECT FROM erased_references AS gone WHERE gone.reference = f.reference AND gone.client_id = f.client_id
+            )
         -- OFFSET 0 makes it a look-up by index, whatever the planner's estimate of the table's size.
         OFFSET 0
     ) AS first

@@ -3,14 +3,20 @@
 SELECT
     'messages' AS store,
     (
-        SELECT min(changed_at) FROM messages
+        SELECT min(changed_at) FROM messages AS m
         WHERE state IN ('sent', 'failed', 'expired', 'cancelled') AND NOT doubted
+            AND NOT (
+\ir kept_by_hold.sql
+            )
     ) AS oldest,
     (
         SELECT count(*) FROM (
-            SELECT FROM messages
+            SELECT FROM messages AS m
             WHERE state IN ('sent', 'failed', 'expired', 'cancelled') AND NOT doubted
                 AND changed_at < now() - %(messages)s::interval
+                AND NOT (
+\ir kept_by_hold.sql
+                )
             LIMIT %(most)s
         ) AS due
     ) AS due

@@ -2,7 +2,8 @@
 -- which it inserts (`claimed`: their ids; `fresh`: the events). A repeated event that differs has a `variant` (see `differing`)
 -- and an id of its own; if it is `joined`, it belongs to the same interaction as the first version. Events come as arrays,
 -- which are read in half the time of objects (see `sql/parameters.py`). Ids are sorted, so that two writers of the same events
--- wait for each other in one order and cannot deadlock.
+-- wait for each other in one order and cannot deadlock. An event about an interaction that an erasure removed (`late`) is kept
+-- without what ties it to that one: of an opt-out or opt-in the person stays, of any other the fact.
 WITH incoming AS MATERIALIZED (
     SELECT
         nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
@@ -39,15 +40,22 @@ fresh AS (
     )
     SELECT
         position, xid, id, CASE WHEN joined THEN identity END, type, client_id,
-        channel, direction, source, source_event_id, provider, provider_message_id, message_id, handle_kind, error,
-        occurred_at, received_at, webhook_id,
+        channel, direction, source, CASE WHEN late THEN 'late ' || id ELSE source_event_id END, provider,
+        CASE WHEN NOT late THEN provider_message_id END, CASE WHEN NOT late THEN message_id END,
+        CASE WHEN kept THEN handle_kind END,
+        CASE WHEN kept OR error IS NULL THEN error ELSE jsonb_build_object('reason', error -> 'reason') END,
+        occurred_at, received_at, CASE WHEN NOT late THEN webhook_id END,
         CASE
-            WHEN webhook_id IS NULL THEN NULL
+            WHEN webhook_id IS NULL OR late THEN NULL
             WHEN %(kept)s THEN (SELECT currval('raw_webhooks_block_seq'))
             ELSE %(block)s::bigint
         END,
-        payload, handle_id, related_id,
-        CASE
+        CASE WHEN kept THEN payload ELSE '{}' END, CASE WHEN kept THEN handle_id END, related_id,
+        CASE WHEN NOT late THEN named.reference END, trace
+    FROM incoming
+    JOIN claimed USING (position)
+    CROSS JOIN LATERAL (
+        SELECT CASE
             WHEN provider_message_id IS NOT NULL AND per_recipient
                 THEN recipient_reference(client_id, coalesce(provider, source), provider_message_id, handle_id)
             WHEN provider_message_id IS NOT NULL
@@ -56,10 +64,14 @@ fresh AS (
             WHEN type IN ('InteractionProcessing', 'InteractionCompleted') THEN (payload ->> 'interactionId')::uuid
             WHEN starts_with(type, 'Message') OR starts_with(type, 'Call') OR type = 'UserMessageSent'
                 THEN CASE WHEN joined THEN identity ELSE id END
-        END,
-        trace
-    FROM incoming
-    JOIN claimed USING (position)
+        END AS reference
+    ) AS named
+    CROSS JOIN LATERAL (
+        SELECT
+\ir late.sql
+        AS late
+    ) AS about
+    CROSS JOIN LATERAL (SELECT NOT late OR starts_with(type, 'Recipient') AS kept) AS of_it
     ORDER BY position
     RETURNING *
 )

@@ -1,8 +1,11 @@
 -- Removes some messages whose outcome is older than `age`, with their attempts and their keys. Never one that waits, is
--- unanswered, watched or doubted. What another transaction has locked is left for the next time.
+-- unanswered, watched or doubted, nor one to a customer under a legal hold. What another transaction has locked is left for the next time.
 WITH chosen AS MATERIALIZED (
-    SELECT id FROM messages
+    SELECT id FROM messages AS m
     WHERE state IN ('sent', 'failed', 'expired', 'cancelled') AND NOT doubted AND changed_at < now() - %(age)s::interval
+        AND NOT (
+\ir kept_by_hold.sql
+        )
     ORDER BY changed_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ),

@@ -7,4 +7,4 @@ CASE WHEN i.given_up = 0 OR i.failed_by & ~i.given_up <> 0 THEN coalesce(i.failu
 i.delivery, i.status, i.contradiction, i."timestamp",
 \each i.{column},
 i.handle_id,
-at.kind AS address_kind, at.sealed AS address_value
+at.kind AS address_kind, at.sealed AS address_value, at.id AS address_id, at.salt AS address_salt

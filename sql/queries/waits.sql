@@ -1,7 +1,8 @@
 -- What a message waits for beside its own time: the health of its account, the number of messages of its lane that are due before
 -- it (counted up to a bound), and its recipient's consent.
 SELECT
-    l.open_until, l.trouble, l.rate, before.messages AS ahead, standing.opted_out, standing.zone
+    l.open_until, l.trouble, l.rate, before.messages AS ahead, standing.opted_out, standing.zone, m.client_id, m.handles,
+    EXISTS (SELECT FROM suppressions AS s WHERE s.client_id = m.client_id) AS suppressing
 FROM messages AS m
 LEFT JOIN lanes AS l ON l.id = m.lane
 CROSS JOIN LATERAL (

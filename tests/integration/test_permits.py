@@ -15,6 +15,7 @@ from app.http.issued import Tokens
 from app.http.permits import ENVELOPES, ROUTES
 from app.http.scopes import ALL_CLIENTS, SCOPES
 from app.http.tokens import id_of, mint
+from schemas.events import Handle
 from tests.conftest import Dsns
 from tests.integration.serving import ANA, Served, event, refused, serving
 from tests.integration.test_dead_letters_api import ids_of, letter
@@ -31,6 +32,7 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a database with a customer, an interaction, a message and a dead letter of the client `default`."""
     async with serving(postgres_dsn.service, settings(), tuple(SCOPES)) as api:
         await api.append(event("MessageReceived", "SM1", payload={"content": {"text": MARK}}))
+        await api.append(event("MessageReceived", "SM2", handle=Handle("phone", "+15551234568")))
         await api.store.append([], [], [letter(1, "default", value=MARK.encode())])
         yield api
 
@@ -50,6 +52,7 @@ BODIES: dict[str, Any] = {
     "split": {"handles": [ANA.value]},
     "unlink": {"handle": ANA.value, "validFrom": "2026-02-03T04:05:06Z"},
     "undo": {},
+    "hold": {"reason": "a test", "until": "2030-01-01T00:00:00Z"},
 }
 
 
@@ -67,7 +70,9 @@ async def paths_of(served: Served) -> dict[str, str]:
         "/v1/messages": message,
     }
     (letter_id,) = (await ids_of(served)).values()
-    ids |= {"/v1/clients": "default", "/v1/dead-letters": letter_id}
+    erased = await served.customer(Handle("phone", "+15551234568"))
+    ids |= {"/v1/clients": "default", "/v1/dead-letters": letter_id, "/v1/customers": str(customer)}
+    ids["/v1/erasures"] = str(await served.store.request_erasure("default", erased, "a test"))
     paths = {}
     for name in NEEDY:
         path = name.partition(" ")[2].replace(":path}", "}")
@@ -81,7 +86,10 @@ async def asked(served: Served, name: str, path: str, token: str | None) -> http
     served.http.headers.pop("authorization", None)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     body = BODIES.get(path.rpartition("/")[2]) if path.startswith(("/v1/customer", "/v1/dead-letters")) else None
-    return await served.http.request(name.partition(" ")[0], path, headers=headers, json=body)
+    method = name.partition(" ")[0]
+    query = {"reason": "a test"} if name == "DELETE /v1/customers/{id}" else None
+    sent = None if method == "DELETE" else body
+    return await served.http.request(method, path, headers=headers, json=sent, params=query)
 
 
 async def test_no_route_answers_a_credential_that_does_not_do(served: Served) -> None:

@@ -204,8 +204,11 @@ async def test_an_erased_handle_reads_as_erased_and_its_address_is_a_new_one(pos
             "message.received", "message.received", "handle.linked",
         ]  # fmt: skip
         assert ana.value.encode() not in b"".join(written)
-        # The handle is in this store's memory.
+        assert (await store.history("default", mine["id"]))[0]["payload"]["content"] == {"text": "I am Ana"}
+        # Both the handle and its key are in this store's memory, for a minute at most.
         assert (await store.append([said(4, ana, "I am back")])).appended == 1
+        store.forget_handles([row["id"]])
+        assert (await store.history("default", mine["id"]))[0]["payload"]["content"] == {}
         (new,) = await store.customer_of("default", "phone", ana.value)
         assert new["id"] != row["id"] and new["customer_id"] != row["customer_id"]
         (back,) = await store.timeline("default", new["customer_id"])

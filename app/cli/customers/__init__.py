@@ -1,4 +1,4 @@
-"""`threadline customers find|show|merge|link|split|unlink|undo|conflicts`: customers, and decisions on them, in the database."""
+"""`threadline customers`: customers, decisions on them, and what the law asks for of one, in the database."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,6 +10,8 @@ from rich.text import Text
 
 from app.cli.customers.deciding import by, customer_id, decided, handle_ids_of, of_customer
 from app.cli.customers.tables import handle_words, print_customer
+from app.cli.erasure.exporting import export
+from app.cli.erasure.requesting import erase, hold, unhold
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store, note
@@ -20,7 +22,7 @@ from sql import Decision, EventStore, Refused
 customers = typer.Typer(
     name="customers",
     no_args_is_help=True,
-    help="Show customers with all their handles; merge, split and unlink them, and undo that.",
+    help="Show customers with all their handles; merge, split, erase, hold and export them.",
 )
 
 Customer = Annotated[
@@ -186,3 +188,7 @@ def conflicts(client: Client = None, limit: int = 100, as_json: AsJson = False) 
         return 0
 
     return in_store(within)
+
+
+for _command in (erase, hold, unhold, export):
+    customers.command(_command.__name__)(_command)

@@ -59,7 +59,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(f"Client {row['client_id']}", "wrong", f"version {row['version']}: {error}", todo)
     for row in resting:
         until = f"until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "now"
-        found = f"sending by it is paused {until}, then retried with one message: {printable(row['trouble'])}"
+        found = f"sending by it is paused {until}, then retried with one message: {printable(row['trouble'] or 'its error cannot be decrypted')}"
         todo = "correct its credentials or settings, or wait for its provider; its messages wait, and are sent once it works"
         yield Finding(f"Account {row['account']} of {row['client_id']}", "wrong", found, todo)
     for row in unanswered:

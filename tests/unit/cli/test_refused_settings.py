@@ -29,6 +29,7 @@ USES: dict[str, tuple[str, ...]] = {
     "timeline": ("+15551234567",),
     "customers": ("show", "+15551234567"),
     "recipients": ("show", "+15551234567"),
+    "erasure": ("list",),
     "clients": ("set", "default", "--file", "client.json"),
     "callbacks": ("list",),
     "audit": ("list",),

@@ -13,7 +13,8 @@ def test_each_type_states_one_fact() -> None:
 
     assert len(types) == len(set(types))
     assert set(EVENT_TYPES) - set(types) == {
-        "HandleLinked", "HandleUnlinked", "CustomersMerged", "CustomersSplit", "CustomerChangeUndone", "CustomerErased", "ProviderEventReceived",
+        "HandleLinked", "HandleUnlinked", "CustomersMerged", "CustomersSplit", "CustomerChangeUndone", "ErasureRequested",
+        "CustomerErased", "ProviderEventReceived",
     }  # fmt: skip
     assert set(types) <= set(EVENT_TYPES)
 

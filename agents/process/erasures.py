@@ -1,0 +1,76 @@
+"""Does the erasures that were requested, and reports on them. Any worker goes on with what another left."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from agents.health import WorkerHealth, worded
+from app.erasing.steps import Eraser, Held
+from app.settings import Settings
+from sql import EventStore
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between two looks for erasures.
+EVERY = 5.0
+
+
+class Erasures:
+    """The erasures of this process."""
+
+    def __init__(self, store: EventStore, settings: Settings, health: WorkerHealth) -> None:
+        self._store, self._health = store, health
+        self._eraser = Eraser(store, settings)
+        #: Erasures, and the age of the oldest in seconds, by state, at the last look.
+        self.counts: dict[str, tuple[int, float]] = {}
+        health.more.append(self.collect)
+
+    async def run(self) -> None:
+        """Do what was requested, until cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(EVERY)
+
+    async def once(self) -> None:
+        """Do the erasures that are under way, and count all. One that fails holds up no other; the last error is raised."""
+        failed: Exception | None = None
+        for id in await self._store.erasures_due():
+            try:
+                await self._eraser.run(id, partial(_log, id))
+            except Held as held:
+                log.info("erasure_held", erasure=str(id), until=held.until.isoformat())
+            except Exception as error:
+                log.warning("erasure_failed", erasure=str(id), error=worded(error))
+                failed = error
+        counted = await self._store.erasure_counts()
+        self.counts = {row["state"]: (int(row["erasures"]), float(row["oldest"])) for row in counted}
+        if failed is not None:
+            raise failed
+        self._health.works("erasures")
+
+    def collect(self) -> Iterator[Any]:
+        """Yield the metrics for Prometheus."""
+        steps = CounterMetricFamily(
+            "threadline_erasure_steps", "Steps of erasures that this process did, by what they led to.", labels=["to"]
+        )
+        for state, count in dict(self._eraser.steps).items():
+            steps.add_metric([state], count)
+        yield steps
+        open_ones = {state: each for state, each in self.counts.items() if state != "completed"}
+        yield GaugeMetricFamily(
+            "threadline_erasures_open", "Erasures under way.", sum(count for count, _ in open_ones.values())
+        )
+        yield GaugeMetricFamily(
+            "threadline_erasure_oldest_seconds",
+            "How long ago the oldest erasure that is under way, and not held, was requested.",
+            max((age for state, (_, age) in open_ones.items() if state != "held"), default=0.0),
+        )
+
+
+def _log(erasure: UUID, state: str) -> None:
+    log.info("erasure_step", erasure=str(erasure), state=state)

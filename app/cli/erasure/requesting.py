@@ -1,0 +1,145 @@
+"""`threadline customers erase|hold|unhold`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from app.api.erasures import LONGEST, erasure_json
+from app.cli.erasure.whose import MOST, Client, Customer, NoCustomer, Reason, sound, whose
+from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.progress import confirmed
+from app.cli.support.store import in_store
+from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
+from app.embedded.running import resolve
+from app.erasing.steps import Eraser
+from app.settings.loading import load
+from sql import EventStore
+from sql.erasing import Erasure, Held
+
+_WORDS = {
+    "fenced": "fence set: nobody finds the customer's addresses any more",
+    "searched": "dead letters searched",
+    "destroyed": "keys and addresses destroyed",
+    "purged": "timeline, messages and consents removed",
+    "completed": "receipt made",
+}
+
+
+def erase(
+    customer: Customer,
+    reason: Reason = "",
+    client: Client = None,
+    receipt: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Erase a customer: make all that is kept of them unreadable, everywhere, and prove it. It cannot be undone.
+
+    Goes on where an earlier try was interrupted. Exit code 1 under a legal hold, or where there is no such customer.
+    """
+    if not sound(reason):
+        return print_error(f"Say why, in at most {MOST} characters: --reason TEXT.", MISUSED)
+
+    async def work(store: EventStore) -> int:
+        try:
+            owner, id = await whose(store, customer, client)
+            if (held := await store.hold_of(owner, id)) is not None:
+                raise Held(held["reason"], held["until"])
+            known = await store.handles(owner, id)
+            question = f"Customer {id} of client {owner}, with {len(known)} addresses, will be erased for ever. Go on?"
+            if not confirmed(question, yes):
+                return print_error("Nothing was erased; --yes erases without asking.")
+            erasure = await store.request_erasure(owner, id, reason.strip())
+            if erasure is None:
+                raise NoCustomer("There is nothing left of this customer to erase.")
+            done = await Eraser(store, resolve(load())).run(erasure, lambda state: _told(state, as_json))
+        except (NoCustomer, Held) as error:
+            return print_error(f"Not erased: {error}" if isinstance(error, Held) else str(error))
+        if receipt is not None:
+            receipt.write_bytes(orjson.dumps(done["receipt"], option=orjson.OPT_INDENT_2) + b"\n")
+        return print_json(erasure_json(done)) if as_json else _print(done, receipt)
+
+    return in_store(work)
+
+
+def hold(
+    customer: Customer,
+    reason: Reason = "",
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="When it ends: a day such as 2027-01-31, or a time (RFC 3339).")
+    ] = "",
+    client: Client = None,
+) -> int:
+    """Put a customer under a legal hold: until it ends, they are not erased, and their messages are kept."""
+    if not sound(reason):
+        return print_error(f"Say why, in at most {MOST} characters: --reason TEXT.", MISUSED)
+    ends = _time(until)
+    if ends is None:
+        return print_error(f"--until {until} is no future time within ten years: write 2027-01-31.", MISUSED)
+
+    async def work(store: EventStore) -> int:
+        try:
+            owner, id = await whose(store, customer, client)
+        except NoCustomer as error:
+            return print_error(str(error))
+        if await store.set_hold(owner, id, reason.strip(), ends) is None:
+            return print_error("This customer was erased.")
+        return print_note(f"Customer {id} is under a legal hold until {minute(ends)} UTC.")
+
+    return in_store(work)
+
+
+def unhold(customer: Customer, client: Client = None) -> int:
+    """End a customer's legal hold. An erasure that was requested before it goes on then."""
+
+    async def work(store: EventStore) -> int:
+        try:
+            owner, id = await whose(store, customer, client)
+        except NoCustomer as error:
+            return print_error(str(error))
+        if not await store.end_hold(owner, id):
+            return print_error("This customer is under no legal hold.")
+        return print_note(f"Customer {id} is under no legal hold any more.")
+
+    return in_store(work)
+
+
+def _told(state: str, as_json: bool) -> None:
+    if not as_json and state in _WORDS:
+        print_note(_WORDS[state])
+
+
+def _time(text: str) -> datetime | None:
+    """Return a future time within ten years; None for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    now = datetime.now(UTC)
+    return at if now < at < now + LONGEST else None
+
+
+def _print(done: Erasure, file: Path | None) -> int:
+    receipt = done["receipt"]
+    print(entry(f"Erasure {done['id']}", f"customer {done['customer_id']} of client {done['client_id']}"))
+    print(entry("Keys destroyed", f"{len(receipt['keysDestroyed'])} of as many addresses"))
+    removed = [f"{store} {rows['before']}" for store, rows in receipt["rows"].items() if rows["before"] > rows["after"]]
+    print(entry("Removed or unreadable", ", ".join(removed) or "nothing"))
+    if receipt["handlesKept"]:
+        print(entry("Not erased", f"{len(receipt['handlesKept'])} addresses that another customer has or had too"))
+    if receipt["suppressions"]:
+        print(entry("Opt-outs that live on, by another digest", str(receipt["suppressions"])))
+    times = [each for each in receipt["unreadableBy"].values() if each is not None]
+    if never := [place for place, each in receipt["unreadableBy"].items() if each is None]:
+        print(entry("Kept for ever by the settings", ", ".join(never)))
+    print(entry("Copies elsewhere are unreadable by", f"{max(times)[:10]} (the receipt has each)"))
+    for each in receipt["providers"]:
+        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or ""))
+    if receipt["signature"] is None:
+        print_note("The receipt is not signed: set audit.key (threadline audit key) before the next erasure.")
+    where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']}"
+    return print_note(where)

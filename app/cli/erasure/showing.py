@@ -1,0 +1,75 @@
+"""`threadline erasure list|show`."""
+
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console
+
+from app.api.erasures import erasure_json
+from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.store import in_store
+from app.cli.support.terminal import MISUSED, add_row, entry, fields, minute, print_error, print_note, table
+from sql import EventStore
+
+
+def list_(
+    client: Annotated[str | None, typer.Option(help="Of this client only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of erasures, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> int:
+    """List erasures, newest first."""
+
+    async def work(store: EventStore) -> int:
+        rows = await store.erasures(client, limit)
+        if as_json:
+            return print_json(rows)
+        if not rows:
+            return print_note("There was no erasure.")
+        made = table("erasure", "client", "state", "requested")
+        for row in rows:
+            add_row(made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]))
+        Console().print(made)
+        return 0
+
+    return in_store(work)
+
+
+def show(
+    id: Annotated[str, typer.Argument(metavar="ERASURE", help="The erasure's id.")],
+    receipt: Annotated[
+        bool, typer.Option("--receipt", help="Print the receipt alone, as a file for `verify`.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show how far an erasure is; with --receipt its receipt. Exit code 1 where there is none."""
+    try:
+        wanted = UUID(id)
+    except ValueError:
+        return print_error(f"{id} is no erasure's id.", MISUSED)
+
+    async def work(store: EventStore) -> int:
+        row = await store.erasure(wanted)
+        if row is None or (receipt and row["receipt"] is None):
+            return print_error(
+                "There is no such erasure." if row is None else f"It has no receipt; it is {row['state']}."
+            )
+        if receipt:
+            print(orjson.dumps(row["receipt"], option=orjson.OPT_INDENT_2).decode())
+            return 0
+        if as_json:
+            return print_json(erasure_json(row))
+        times = fields(
+            requested=minute(row["requested_at"]),
+            fenced=minute(row["fenced_at"]),
+            destroyed=minute(row["destroyed_at"]),
+            completed=minute(row["completed_at"]),
+        )
+        print(
+            entry(f"{row['id']}  {row['state']}", f"customer {row['customer_id']} of client {row['client_id']}", times)
+        )
+        print(entry("asked for by", row["actor"], row["reason"]))
+        return 0
+
+    return in_store(work)

@@ -1,0 +1,125 @@
+"""`threadline erasure verify`: checks a receipt, and searches for what was erased."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from app.cli.erasure.keys import PublicKeys, keys_of
+from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.store import opened
+from app.cli.support.terminal import FAILED, MISUSED, entry, print_error, print_note
+from app.embedded.running import resolve
+from app.erasing.needles import needles_of
+from app.erasing.receipt import read_receipt
+from app.erasing.searching import Found, NotReadable, search_database, search_dump
+from app.settings import Settings
+from app.settings.loading import load
+from schemas.typed_handles import searched
+
+_LIMITS = (
+    "It shows that no table, or no byte of the dump, has the value in plain, JSON, percent-encoded, hexadecimal or base64 form, nor "
+    "the digest by which it would be found. It cannot see what is encrypted or compressed (what was sealed is unreadable since its key "
+    "is gone: the receipt names it), nor Kafka, blobs, old pages of PostgreSQL's files, backups, or providers."
+)
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt, as `show --receipt` prints it.")],
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--value", help="An address that was erased: +15551234567, …; repeatable. - reads them from standard input."
+        ),
+    ] = None,
+    dump: Annotated[
+        Path | None, typer.Option(help="Search this file of pg_dump (plain or custom) instead of the database.")
+    ] = None,
+    public_keys: PublicKeys = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check a receipt's signature, and search the database, or a dump of it, for the addresses that were erased.
+
+    Exit code 1 where the receipt is not as it was signed, or an address is found.
+    """
+    try:
+        keys = keys_of(public_keys)
+        if not keys:
+            return print_error("By which key was it signed? Give --public-key, or set audit.key.", MISUSED)
+        receipt = read_receipt(file.read_bytes(), keys)
+    except OSError as error:
+        return print_error(f"{file}: {error.strerror}.", MISUSED)
+    except ValueError as error:
+        return print_error(f"{file}: {error}.")
+    given = (line for each in value or () for line in (sys.stdin.read().splitlines() if each == "-" else (each,)))
+    values = [line.strip() for line in given if line.strip()]
+    try:
+        return asyncio.run(_run(receipt, values, dump, as_json))
+    except (NotReadable, OSError) as error:
+        return print_error(f"{dump}: {error}")
+    except psycopg.Error as error:
+        return print_error(f"The database cannot be searched: {type(error).__name__}: {error}")
+
+
+async def _run(receipt: Mapping[str, Any], values: list[str], dump: Path | None, as_json: bool) -> int:
+    settings = resolve(load())
+    forms = {form: name for text in values for form, name in needles_of(text).items()}
+    for text in values:
+        forms |= await _digests(settings, str(receipt["clientId"]), text)
+    found, refused = Found(forms), []
+    if dump is not None:
+        await asyncio.to_thread(search_dump, dump, found)
+    elif forms:
+        dsn = settings.postgres.owner_dsn or settings.postgres.dsn
+        assert dsn is not None  # `resolve` sees to that
+        refused = await search_database(dsn.get_secret_value(), found)
+    if as_json:
+        print_json(
+            {
+                "signed": True,
+                "searched": found.searched,
+                "bytes": found.bytes,
+                "notReadable": refused,
+                "found": {place: sorted(names) for place, names in found.places.items()},
+            }
+        )
+    else:
+        _print(receipt, found, refused, bool(values))
+    return FAILED if found.places else 0
+
+
+async def _digests(settings: Settings, client: str, text: str) -> dict[bytes, str]:
+    """Return the digest by which an address would be found now, as it stands in dumps. Without the database there is none."""
+    try:
+        handle = searched(text)
+    except ValueError:
+        return {}
+    try:
+        async with opened(settings) as store:
+            digest = await store.digest_now(client, handle)
+    except SystemExit:
+        print_note("The database is not reached: the digest under the present pepper is not looked for.")
+        return {}
+    return {digest.hex().encode(): "digest of a handle that is there now"} if digest else {}
+
+
+def _print(receipt: Mapping[str, Any], found: Found, refused: list[str], asked: bool) -> None:
+    print(
+        entry(
+            f"The receipt of erasure {receipt['erasureId']} is as it was signed.", f"completed {receipt['completedAt']}"
+        )
+    )
+    if not asked:
+        print_note("Nothing was searched for: give --value.")
+        return
+    for place, names in sorted(found.places.items()):
+        print(entry(f"FOUND in {place}", ", ".join(sorted(names))))
+    if not found.places:
+        print(entry("Not found", f"in {len(found.searched)} places, {found.bytes:,} bytes"))
+    if refused:
+        print(entry("Not searched, as this role may not read them", ", ".join(refused)))
+    print_note(_LIMITS)

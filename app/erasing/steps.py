@@ -1,0 +1,132 @@
+"""Does the steps of an erasure in their order, from the one at which it stands. A process that is killed between or within them
+leaves the rest to the next: each step is committed in the database, and doing it again changes nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from app.auditing.anchors import private_key
+from app.erasing.kept import append_line
+from app.erasing.ledger import Line, line_of
+from app.erasing.needles import found_in, needles_of
+from app.erasing.receipt import digest_of, receipt_of
+from app.settings import Settings
+from sql import EventStore, Filter
+from sql.erasing import Erasure, Held
+from sql.handles import Owned
+from sql.origin import origin
+
+#: How long messages that are just being sent are waited for; seconds between two looks at something that is not ready.
+PATIENCE, LOOK = timedelta(minutes=2), 0.5
+#: Dead letters that are searched at once, and seconds between two removals, in which others append.
+LETTERS, PAUSE = 5, 0.05
+
+#: Does a step; returns whether it is done, or has to be tried again.
+Step = Callable[[Erasure], Awaitable[bool]]
+
+
+class Eraser:
+    """Does erasures with one store. `steps` counts those that this process did, by the state that they led to."""
+
+    def __init__(self, store: EventStore, settings: Settings) -> None:
+        self._store, self._settings = store, settings
+        self._key: Ed25519PrivateKey | None = (
+            private_key(settings.audit.key.get_secret_value()) if settings.audit.key else None
+        )
+        self._steps: dict[str, Step] = {
+            "requested": self._fence,
+            "fenced": self._search,
+            "searched": self._destroy,
+            "destroyed": self._purge,
+            "purged": self._complete,
+        }
+        self.steps: Counter[str] = Counter()
+
+    async def run(self, id: UUID, told: Callable[[str], None] = lambda _: None) -> Erasure:
+        """Do all steps that an erasure still needs; `told` gets each state that it reaches. Raises Held, LookupError for an unknown
+        one, and what the store and the ledger's file raise."""
+        while True:
+            erasure = await self.advance(id)
+            told(erasure["state"])
+            if erasure["state"] == "completed":
+                return erasure
+
+    async def advance(self, id: UUID) -> Erasure:
+        """Do one step of an erasure, waiting until it can be done; return the erasure then. Raises as `run` does."""
+        began = await self._read(id)
+        while (now := await self._read(id))["state"] == began["state"] != "completed":
+            if not await self._steps[now["state"]](now):
+                await asyncio.sleep(LOOK)
+        self.steps[now["state"]] += 1
+        return now
+
+    async def _read(self, id: UUID) -> Erasure:
+        found = await self._store.erasure(id)
+        if found is None:
+            raise LookupError(f"there is no erasure {id}")
+        return found
+
+    async def _fence(self, erasure: Erasure) -> bool:
+        # What is being sent would be settled, under its address, after the fence.
+        leaving = await self._store.cancel_erased(erasure)
+        if leaving and datetime.now(UTC) < erasure["requested_at"] + PATIENCE:
+            return False
+        return await self._store.fence_erasure(erasure)
+
+    async def _search(self, erasure: Erasure) -> bool:
+        """Note the erasure in the ledger, and remove dead letters in which an address of it stands."""
+        values = await self._store.erased_values(erasure)
+        if (file := self._settings.erasure.ledger) is not None and values and erasure["repeats"] is None:
+            known = Line(
+                erasure["id"],
+                erasure["client_id"],
+                erasure["customer_id"],
+                tuple(erasure["handles"]),
+                tuple(digest for _, digest in values),
+            )
+            await asyncio.to_thread(append_line, file, line_of(known, self._key))
+        await self._remove_letters(erasure, [owned for owned, _ in values])
+        return await self._store.searched_erasure(erasure["id"])
+
+    async def _remove_letters(self, erasure: Erasure, values: list[Owned]) -> None:
+        forms = {form: name for owned in values for form, name in needles_of(owned.value).items()}
+        which, after = Filter(client=erasure["client_id"]), None
+        while forms and (page := await self._store.dead_letters(which, after, LETTERS)):
+            after = (page[-1]["recorded_at"], page[-1]["id"])
+            # One by one, since each may have megabytes.
+            whole = [await self._store.dead_letter(row["id"]) for row in page]
+            named = await asyncio.to_thread(_naming, [row for row in whole if row is not None], forms)
+            if named:
+                await self._store.erase_dead_letters(erasure["id"], named)
+
+    async def _destroy(self, erasure: Erasure) -> bool:
+        return await self._store.destroy_erasure(erasure)
+
+    async def _purge(self, erasure: Erasure) -> bool:
+        while removed := await self._store.purge_erasure(erasure["id"]):
+            self.steps["interactions removed"] += removed
+            await asyncio.sleep(PAUSE)
+        return removed == 0 and await self._store.purged_erasure(erasure["id"])
+
+    async def _complete(self, erasure: Erasure) -> bool:
+        after = await self._store.erased_rows(erasure["id"])
+        receipt = receipt_of(erasure, after, self._settings, datetime.now(UTC), self._key)
+        return await self._store.complete_erasure(erasure, receipt, digest_of(receipt), origin().actor)
+
+
+def _naming(letters: list[dict[str, Any]], forms: dict[bytes, str]) -> list[UUID]:
+    """Return the dead letters in which one of the forms stands."""
+    return [row["id"] for row in letters if found_in(_text(row), forms)]
+
+
+def _text(row: dict[str, Any]) -> bytes:
+    value = bytes(row["value"] or b"")
+    return b"\n".join((value, repr((row["detail"], row["items"], row["reason"])).encode("utf-8", "replace")))
+
+
+__all__ = ["Eraser", "Held"]

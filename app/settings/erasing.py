@@ -1,0 +1,20 @@
+"""The table `erasure` of the settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from app.settings.sections import Section
+
+
+class Erasure(Section):
+    """The erasure of customers."""
+
+    ledger: Path | None = Field(
+        default=None,
+        description="file to which each erasure is appended, a line each, on another disk than the database's: after a restore "
+        "`threadline erasure replay` repeats what the restored database does not know",
+    )
+    backup_days: int = Field(
+        default=35, ge=0, description="days for which you keep backups; receipts state it, nothing is removed by it"
+    )

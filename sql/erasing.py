@@ -1,0 +1,270 @@
+"""Erases customers, step by step. Each step is committed, and can be repeated: an erasure that was killed anywhere goes on.
+
+    requested   messages that wait are cancelled, those that are leaving are waited for
+    fenced      nobody finds the handles any more, their opt-outs are suppressions, ErasureRequested is in the log
+    searched    dead letters that name an address are gone, the ledger has the erasure
+    destroyed   salts and values are gone: what was sealed under these handles cannot be read again
+    purged      what was projected from their events is gone
+    completed   the receipt is there, CustomerErased is in the log
+
+`app.erasing` does the steps in their order.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg.errors import LockNotAvailable
+from psycopg.types.json import Jsonb
+
+from schemas.event_data import OURS
+from schemas.events import Event, Handle
+from sql.append import Appending
+from sql.errors import REPEAT
+from sql.handles import PLACE, Owned
+from sql.origin import noted
+from sql.personal.keys import HandleKey
+from sql.pool import Connection
+from sql.rows import Row
+from sql.statements import statement
+from sql.suppressing import Suppressing, ledgered, rows_of
+
+#: Another process is at the tables that are needed: to be tried again.
+_BUSY = (LockNotAvailable, *REPEAT)
+#: Most interactions that one statement removes: nobody appends meanwhile. Most events that one empties.
+STEP, EMPTIED = 200, 1000
+
+Erasure = dict[str, Any]
+
+
+class Held(Exception):
+    """The customer is under a legal hold. The message has the reason and its end."""
+
+    def __init__(self, reason: str, until: datetime) -> None:
+        super().__init__(f"under a legal hold until {until:%Y-%m-%dT%H:%M:%SZ}: {reason}")
+        self.reason, self.until = reason, until
+
+
+class ErasingStore(Appending, Suppressing):
+    """The statements of erasure and of legal holds."""
+
+    async def request_erasure(self, client_id: str, customer_id: UUID, reason: str) -> UUID | None:
+        """Request the erasure of a customer; return its id, that of the one under way if there is one, or None if the client has no
+        such customer (any more). Raises Held."""
+        await self._unheld(client_id, customer_id)
+        given = {"id": uuid4(), "client_id": client_id, "customer_id": customer_id, "reason": reason, "handles": None}
+        rows = await self._run("request_erasure", given | noted())
+        return rows[0]["id"] if rows else None
+
+    async def erasure(self, id: UUID, client_id: str | None = None) -> Erasure | None:
+        """Return an erasure, of this client if one is given; None if there is none."""
+        return await self._row("erasure", {"id": id, "client_id": client_id})
+
+    async def erasures(self, client_id: str | None, limit: int = 100) -> list[Erasure]:
+        """Return the latest erasures, without their receipts."""
+        return await self._rows("erasures", {"client_id": client_id, "limit": limit})
+
+    async def erasures_due(self, limit: int = 10) -> list[UUID]:
+        """Return the erasures that are under way, the oldest first."""
+        return [row["id"] for row in await self._rows("erasures_due", {"limit": limit})]
+
+    async def erasure_counts(self) -> list[dict[str, Any]]:
+        """Return for each `state` the number of `erasures`, and the age of the `oldest` in seconds."""
+        return await self._rows("erasure_counts")
+
+    async def erasures_unknown(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of these erasures that this database does not have, or without their fence."""
+        return set(ids) - {row["id"] for row in await self._rows("erasures_known", {"ids": list(ids)})}
+
+    async def hold_of(self, client_id: str, customer_id: UUID) -> dict[str, Any] | None:
+        """Return the customer's legal hold: `reason`, `until`, `set_at`, `actor`; None without one."""
+        return await self._row("erase_held", {"client_id": client_id, "customer_id": customer_id})
+
+    async def set_hold(self, client_id: str, customer_id: UUID, reason: str, until: datetime) -> dict[str, Any] | None:
+        """Set or change a customer's legal hold; return it, or None if the client has no such customer."""
+        given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until, "handles": None}
+        return next(iter(await self._run("set_hold", given | noted())), None)
+
+    async def end_hold(self, client_id: str, customer_id: UUID) -> bool:
+        """End a customer's legal hold; return whether there was one."""
+        return bool(await self._run("end_hold", {"client_id": client_id, "customer_id": customer_id} | noted()))
+
+    async def cancel_erased(self, erasure: Erasure) -> int:
+        """Cancel the messages of a customer who is being erased; return how many are just being sent."""
+        (row,) = await self._run("erase_cancel", _asked(erasure))
+        return int(row["leaving"])
+
+    async def fence_erasure(self, erasure: Erasure) -> bool:
+        """Set the fence: from then on nobody finds the customer's handles, and none of their events can be appended. Return whether it
+        is set; False where another process is at it, or appending took too long to wait for. Raises Held."""
+        client = erasure["client_id"]
+        secrets = (await self._secrets_of({client}))[client]
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                for name in ("erase_patience", "erase_lock", "writing"):
+                    await connection.execute(statement(name))
+                if not await _taken(connection, erasure["id"], "requested"):
+                    return False
+                # Held meanwhile: it goes on when the hold ends.
+                held = await (await connection.execute(statement("erase_held"), _asked(erasure))).fetchone()
+                if held is not None:
+                    raise Held(held["reason"], held["until"])
+                await connection.execute(statement("erase_cancel"), _asked(erasure))
+                rows = await (await connection.execute(statement("erase_opted_out"), _asked(erasure))).fetchall()
+                kept = []
+                for _, group in groupby(rows, itemgetter("id")):
+                    channels = list(group)
+                    if out := [row for row in channels if row["channel"] is not None]:
+                        kept += rows_of(_opened(client, channels[0], secrets.root), secrets.pepper, out)
+                if kept:
+                    digests, names, times = (list(column) for column in zip(*kept, strict=True))
+                    given = {"client_id": client, "digests": digests, "channels": names, "times": times}
+                    await connection.execute(statement("suppress"), given)
+                marked = _asked(erasure) | {"id": erasure["id"], "suppressed": len(kept)}
+                found = await (await connection.execute(statement("erase_fence"), marked)).fetchone()
+                assert found is not None
+                before = await _rows_of(connection, erasure["id"])
+                await connection.execute(statement("fence_handles"), {"id": erasure["id"]})
+                await self._note(connection, "ErasureRequested", found)
+                await _end(connection, erasure["id"], "fenced", before["rows"], before["providers"])
+        except _BUSY:
+            return False
+        self.forget_handles(found["handles"])
+        return True
+
+    async def erased_values(self, erasure: Erasure) -> list[tuple[Owned, bytes]]:
+        """Return the addresses of a fenced erasure, each with its digest for the ledger; none once they are destroyed."""
+        client = erasure["client_id"]
+        secrets = (await self._secrets_of({client}))[client]
+        opened = [_opened(client, row, secrets.root) for row in await self._rows("erase_values", {"id": erasure["id"]})]
+        return [(owned, ledgered(owned, secrets.pepper)) for owned in opened]
+
+    async def digest_now(self, client_id: str, handle: Handle) -> bytes:
+        """Return the digest by which a handle would be found now; empty for a client that has none."""
+        return await self._digest(client_id, handle)
+
+    async def erase_dead_letters(self, id: UUID, letters: Sequence[UUID]) -> int:
+        """Remove dead letters in which addresses of a fenced erasure were found; return how many."""
+        (row,) = await self._run("erase_dead_letters", {"id": id, "ids": list(letters)})
+        return int(row["letters"])
+
+    async def searched_erasure(self, id: UUID) -> bool:
+        """Note that the dead letters were searched, and the ledger has the erasure."""
+        return await self._step(id, "fenced", "searched")
+
+    async def destroy_erasure(self, erasure: Erasure) -> bool:
+        """Destroy the keys and values of the handles."""
+        done = await self._step(erasure["id"], "searched", "destroyed", "destroy_handles")
+        self.forget_handles(erasure["handles"])
+        return done
+
+    async def purge_erasure(self, id: UUID, step: int = STEP) -> int | None:
+        """Remove some of what was projected from the handles' events; return how many interactions, 0 when nothing is left, and None
+        where another process is at it."""
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                # Whoever appends sees what was removed, or was done before.
+                for name in ("erase_patience", "erase_lock"):
+                    await connection.execute(statement(name))
+                if not await _taken(connection, id, "destroyed"):
+                    return None
+                given = {"id": id, "limit": step}
+                row = await (await connection.execute(statement("erase_interactions"), given)).fetchone()
+                assert row is not None
+                return int(row["interactions"])
+        except _BUSY:
+            return None
+
+    async def purged_erasure(self, id: UUID, step: int = EMPTIED) -> bool:
+        """Empty the events of the interactions that were removed, and forget consents and zones. Return whether it is done; False
+        where another process is at it."""
+        while True:
+            async with self._pool.connection() as connection, connection.transaction():
+                if not await _taken(connection, id, "destroyed"):
+                    return False
+                row = await (await connection.execute(statement("empty_events"), {"id": id, "limit": step})).fetchone()
+                assert row is not None
+                if not row["events"]:
+                    await connection.execute(statement("erase_recipients"), {"id": id})
+                    await _end(connection, id, "purged")
+                    return True
+
+    async def erased_rows(self, id: UUID) -> dict[str, int]:
+        """Return how many rows each store has of the customer of an erasure now."""
+        row = await self._row("erase_rows", {"id": id})
+        assert row is not None
+        return dict(row["rows"])
+
+    async def complete_erasure(self, erasure: Erasure, receipt: dict[str, Any], digest: str, actor: str) -> bool:
+        """Keep the receipt, and append CustomerErased with its digest."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(statement("writing"))
+            if not await _taken(connection, erasure["id"], "purged"):
+                return False
+            await self._note(connection, "CustomerErased", erasure, receiptSha256=digest)
+            given = {"id": erasure["id"], "receipt": Jsonb(receipt), "digest": digest, "actor": actor}
+            await connection.execute(statement("complete_erasure"), given)
+            return True
+
+    async def _step(self, id: UUID, state: str, next: str, *work: str) -> bool:
+        """Run statements in a transaction that ends a step."""
+        async with self._pool.connection() as connection, connection.transaction():
+            if not await _taken(connection, id, state):
+                return False
+            for name in work:
+                await connection.execute(statement(name), {"id": id})
+            await _end(connection, id, next)
+            return True
+
+    async def _unheld(self, client_id: str, customer_id: UUID) -> None:
+        if (held := await self.hold_of(client_id, customer_id)) is not None:
+            raise Held(held["reason"], held["until"])
+
+    async def _note(self, connection: Connection, type: str, erasure: Erasure, **more: str) -> None:
+        """Append an event about an erasure: ids, and nothing about a person."""
+        payload = {
+            "customerId": str(erasure["customer_id"]),
+            "erasureId": str(erasure["id"]),
+            "handleIds": [str(handle) for handle in erasure["handles"]],
+        }
+        event = Event(type, OURS, f"{type} {erasure['id']}", payload=payload | more)
+        rows: list[Row] = [(event, erasure["client_id"], datetime.now(UTC), None)]
+        # They have no handle and say nothing, so that nothing is looked up within the transaction.
+        await self.write(connection, rows, await self._sealed(rows))
+
+
+def _opened(client: str, row: dict[str, Any], root: bytes) -> Owned:
+    """Return the address of a row with a handle that is not destroyed."""
+    value = HandleKey(row["id"], bytes(row["salt"]), root).open(bytes(row["sealed"]), PLACE)
+    return Owned(client, row["kind"], value.decode())
+
+
+def _asked(erasure: Erasure) -> dict[str, Any]:
+    """Return the parameters that say whose handles are meant, before the fence."""
+    named = erasure["handles"] if erasure["repeats"] is not None else None
+    return {"client_id": erasure["client_id"], "customer_id": erasure["customer_id"], "handles": named}
+
+
+async def _taken(connection: Connection, id: UUID, state: str) -> bool:
+    """Return whether this transaction has the erasure, which is in this state."""
+    return await (await connection.execute(statement("erase_row"), {"id": id, "state": state})).fetchone() is not None
+
+
+async def _rows_of(connection: Connection, id: UUID) -> dict[str, Any]:
+    row = await (await connection.execute(statement("erase_rows"), {"id": id})).fetchone()
+    assert row is not None
+    return row
+
+
+async def _end(
+    connection: Connection,
+    id: UUID,
+    state: str,
+    before: dict[str, int] | None = None,
+    providers: list[str] | None = None,
+) -> None:
+    given = {"id": id, "state": state, "before": None if before is None else Jsonb(before), "providers": providers}
+    await connection.execute(statement("erase_state"), given)

@@ -1,0 +1,12 @@
+-- Ends an erasure with its receipt, and notes it in the audit.
+WITH ended AS (
+    UPDATE erasures SET state = 'completed', completed_at = now(), changed_at = now(), receipt = %(receipt)s
+    WHERE id = %(id)s AND state = 'purged'
+    RETURNING id, client_id, customer_id
+)
+INSERT INTO audit (actor, client_id, action, subject, detail)
+SELECT
+    %(actor)s, client_id, 'customer.erased', customer_id::text,
+    jsonb_build_object('erasure', id, 'receiptSha256', %(digest)s::text)
+FROM ended
+RETURNING subject

@@ -1,0 +1,2 @@
+-- Destroys the keys and values of an erasure's handles; returns of how many.
+SELECT destroy_handles(%(id)s) AS handles

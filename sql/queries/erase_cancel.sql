@@ -1,0 +1,24 @@
+-- Cancels the messages to a customer that wait; marks those that are being sent, so that they are not sent again. Returns how many of
+-- them still are, by a worker that has not died.
+WITH theirs AS MATERIALIZED (
+\ir erased_handles.sql
+),
+held AS MATERIALIZED (
+    SELECT i.id
+    FROM theirs AS t
+    JOIN interactions AS i ON i.handle_id = t.id AND i.client_id = %(client_id)s
+    WHERE NOT t.shared
+),
+cancelled AS (
+    UPDATE messages AS m SET
+        state = CASE WHEN m.state IN ('sending', 'watched') THEN m.state ELSE 'cancelled' END, cancelled = true,
+        changed_at = now()
+    WHERE m.id = ANY (ARRAY(
+            SELECT id FROM held
+            UNION
+            SELECT l.reference FROM held AS h JOIN interaction_links AS l ON l.interaction_id = h.id
+        ))
+        AND m.client_id = %(client_id)s AND (m.waiting OR m.state = 'unanswered')
+    RETURNING m.state, m.due_at
+)
+SELECT count(*) FILTER (WHERE state = 'sending' AND due_at > now()) AS leaving, count(*) AS messages FROM cancelled

@@ -1,0 +1,56 @@
+"""Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside of it."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID, uuid4
+
+from sql.handles import PLACE, Owned
+from sql.naming import Naming
+from sql.origin import noted
+from sql.personal.keys import HandleKey
+from sql.suppressing import ledgered
+
+#: Handles of one page.
+PAGE = 1000
+_FIRST = UUID(int=0)
+
+
+class ReplayingStore(Naming):
+    """The statements that repeat erasures."""
+
+    async def handles_of_ledger(self, client_id: str, ids: Collection[UUID], digests: Collection[bytes]) -> list[UUID]:
+        """Return those of a client's handles that an erasure of the ledger was about, by their ids or by what the ledger has of their
+        addresses, as far as they are not erased. Reads all handles of the client."""
+        found, after = [], _FIRST
+        rows = await self._page(client_id, after)
+        secrets = (await self._secrets_of({client_id}))[client_id] if rows else None
+        while rows and secrets is not None:
+            for row in rows:
+                after = row["id"]
+                if after in ids:
+                    found.append(after)
+                    continue
+                value = HandleKey(after, bytes(row["salt"]), secrets.root).open(bytes(row["sealed"]), PLACE).decode()
+                if ledgered(Owned(client_id, row["kind"], value), secrets.pepper) in digests:
+                    found.append(after)
+            rows = await self._page(client_id, after)
+        return found
+
+    async def replay_erasure(self, id: UUID, client_id: str, customer_id: UUID, handles: list[UUID]) -> UUID:
+        """Request an erasure of the ledger once more, of these handles; without any it is only noted as known. Return the id under
+        which it is: its own, or another if it is known and handles came back since."""
+        given = {
+            "client_id": client_id,
+            "customer_id": customer_id,
+            "reason": f"repeats erasure {id} after a restore",
+            "handles": handles,
+            "repeats": id,
+        }
+        if not await self._run("replay_erasure", given | {"id": id} | noted()) and handles:
+            again = uuid4()
+            await self._run("replay_erasure", given | {"id": again} | noted())
+            return again
+        return id
+
+    async def _page(self, client_id: str, after: UUID) -> list[dict[str, Any]]:
+        return await self._rows("replay_handles", {"client_id": client_id, "after": after, "limit": PAGE})

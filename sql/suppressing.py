@@ -1,0 +1,92 @@
+"""Keeps opt-outs of addresses that were erased, and finds them again when such an address comes back.
+
+An entry is the digest of an address under a pepper of its own, a channel, and since when: nothing leads from it to the log. That
+pepper is derived from the client's, so that it needs no secret of its own; who has neither cannot try which address a digest is of.
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from schemas.events import Handle
+from sql.handles import Owned, digest_of, owned_by
+from sql.naming import Naming
+
+#: Separates the digests of suppressions, and of the ledger of erasures, from those by which handles are found.
+_SUPPRESSION, _LEDGER = b"threadline suppressions 1", b"threadline ledger of erasures 1"
+#: The basis of an opt-out that is known by a suppression only.
+BASIS = "suppression"
+
+
+def suppression_of(owned: Owned, pepper: bytes) -> bytes:
+    """Return the digest by which a suppression is found; `pepper`: the client's."""
+    return digest_of(owned, hmac.digest(pepper, _SUPPRESSION, "sha256"))
+
+
+def ledgered(owned: Owned, pepper: bytes) -> bytes:
+    """Return the digest by which the ledger of erasures names an address; `pepper`: the client's."""
+    return digest_of(owned, hmac.digest(pepper, _LEDGER, "sha256"))
+
+
+class Suppressed(NamedTuple):
+    """An address of a list, by its place, is suppressed on a channel (`*`: on all) since a time."""
+
+    place: int
+    channel: str
+    since: datetime
+
+
+class Suppressing(Naming):
+    """Look-ups of suppressions."""
+
+    async def suppressed(self, addresses: Sequence[Owned]) -> list[Suppressed]:
+        """Return which of the addresses are suppressed, unless they opted in again since."""
+        if not addresses:
+            return []
+        secrets = await self._secrets_of({each.client for each in addresses})
+        parameters = {
+            "clients": [each.client for each in addresses],
+            "digests": [suppression_of(each, secrets[each.client].pepper) for each in addresses],
+            "handles": [digest_of(each, secrets[each.client].pepper) for each in addresses],
+        }
+        return [Suppressed(*row.values()) for row in await self._rows("suppressed", parameters)]
+
+    async def _stopped(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return messages (`client_id`, `handles`, `opted_out`, `suppressing`) with the channels that suppressions stop among those
+        that their recipients opted out of."""
+        addresses: dict[Owned, int] = {}
+        dialled: dict[int, list[tuple[int, str]]] = {}
+        for at, row in enumerate(rows):
+            for channel, address, *_ in (row["handles"] or ()) if row["suppressing"] else ():
+                kind, _, value = address.partition("\x1f")
+                place = addresses.setdefault(owned_by(row["client_id"], Handle(kind, value)), len(addresses))
+                dialled.setdefault(at, []).append((place, channel))
+        found = await self.suppressed(list(addresses)) if dialled else []
+        if found:
+            for at, whither in dialled.items():
+                if channels := stopped(whither, found):
+                    rows[at]["opted_out"] = sorted(channels.union(rows[at]["opted_out"] or ()))
+        return rows
+
+
+def stopped(dialled: Iterable[tuple[int, str]], suppressed: Iterable[Suppressed]) -> set[str]:
+    """Return the channels of a message that suppressions stop. `dialled`: its addresses by their places, each with the channel that
+    it is for, or `user` for the service's own id, which stops the channels that its suppressions name."""
+    by_place: dict[int, list[str]] = {}
+    for each in suppressed:
+        by_place.setdefault(each.place, []).append(each.channel)
+    found: set[str] = set()
+    for place, asked in dialled:
+        for channel in by_place.get(place, ()):
+            if asked == "user":
+                found.add(channel)
+            elif channel in (asked, "*"):
+                found.add(asked)
+    return found
+
+
+def rows_of(owned: Owned, pepper: bytes, opted_out: Iterable[dict[str, Any]]) -> list[tuple[bytes, str, datetime]]:
+    """Return the suppressions to keep for an address: digest, channel and time of each opt-out."""
+    digest = suppression_of(owned, pepper)
+    return [(digest, row["channel"], row["since"]) for row in opted_out]
