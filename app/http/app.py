@@ -25,7 +25,6 @@ from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
-from app.http.scopes import ALL_CLIENTS
 from app.kafka.holding import hold_back
 from app.keys import seal_of
 from app.settings import Settings
@@ -154,8 +153,8 @@ class Http:
         try:
             async with asyncio.timeout(PATIENCE):
                 key = await self.api.access.check(authorization, SCOPE, address=address)
-            if key.client == ALL_CLIENTS:
-                raise Unscoped("An envelope needs an API key of one client: this one acts for all.")
+            if key.several:
+                raise Unscoped("An envelope needs a credential of one client: this one acts for several.")
             return key.client
         except NotAllowed as error:
             self.api.audit.refused(403, address, "")
