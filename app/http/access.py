@@ -180,7 +180,9 @@ class Access:
         return await self._rows.get(id)
 
 
-def held(id: UUID, holder: str, clients: Sequence[str], scopes: frozenset[str], kind: Literal["token", "person"]) -> Key:
+def held(
+    id: UUID, holder: str, clients: Sequence[str], scopes: frozenset[str], kind: Literal["token", "person"]
+) -> Key:
     """Return the credential of a holder who may act for these clients."""
     if len(clients) == 1:
         return Key(id, holder, clients[0], scopes, kind)

@@ -27,6 +27,7 @@ from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
 from app.kafka.holding import hold_back
 from app.keys import seal_of
+from app.login import routes as login
 from app.settings import Settings
 from app.settings.loading import load
 from app.settings.reloading import Reloading
@@ -67,7 +68,7 @@ class Http:
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
-            routes=checked([*self.health.routes(), *routes]),
+            routes=checked([*self.health.routes(), *login.routes(), *routes]),
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
             lifespan=self._lifespan,
         )

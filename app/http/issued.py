@@ -108,9 +108,7 @@ class Tokens:
         stated = [one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)]
         clients = sorted({one for one in stated if one.isprintable() and is_client_id(one)})[:CLIENTS]
         scopes = [word for word in _words(_at(claims, identity.scope_claim)) if word in SCOPES]
-        return Issued(
-            self.issuer, self.name, subject, tuple(clients), granted(scopes, self._roles(claims))
-        )
+        return Issued(self.issuer, self.name, subject, tuple(clients), granted(scopes, self._roles(claims)))
 
     def _roles(self, claims: Mapping[str, Any]) -> list[str]:
         words, mapping = _words(_at(claims, self.identity.roles_claim)), self.identity.roles

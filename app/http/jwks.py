@@ -87,4 +87,3 @@ def keys_of(document: dict[str, Any]) -> dict[str, PyJWK]:
         if key.algorithm_name in ASYMMETRIC and not short:
             keys[one["kid"]] = key
     return keys
-

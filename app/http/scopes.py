@@ -18,6 +18,7 @@ SCOPES: dict[str, str] = {
     "dead-letters:write": "replay and discard the client's dead letters",
     "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
+    "audit:read": "read the client's audit: who did what",
     "metrics:read": "read /metrics, where it needs a key",
 }
 
@@ -68,8 +69,9 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines, reads and changes consents",
+        "answers people who ask about their data: reads timelines and the audit, reads and changes consents",
         "timeline:read",
+        "audit:read",
         "messages:read",
         "recipients:read",
         "recipients:write",
