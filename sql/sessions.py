@@ -38,7 +38,7 @@ class SessionsStore(Pooled):
 
     async def session_of(self, hash: bytes, lifetimes: Lifetimes) -> dict[str, Any] | None:
         """Return the session of a secret: `id`, `issuer`, `subject`, `holder`, `clients`, `scopes`, `created_at`; whether the secret is the
-        `former` one, which is good while it `overlaps`, whether the session is `alive`, and `due` for another secret."""
+        `former` one, and whether it is `still_good`; whether the session is `alive`, and `due` for another secret."""
         return await self._row("session_of", {"hash": hash} | lifetimes.parameters)
 
     async def session_alive(self, id: UUID, lifetimes: Lifetimes) -> bool:

@@ -30,13 +30,13 @@ log = structlog.get_logger(__name__)
 
 
 def routes() -> list[Route]:
-    """Return the routes; each reads `app.state.api`."""
+    """Return the routes; each reads `app.state.api`. They are no part of the API's description: browsers use them, and issuers."""
     return [
-        Route("/", me, methods=["GET"]),
-        Route("/login", login, methods=["GET"]),
-        Route(CALLBACK, callback, methods=["GET"]),
-        Route("/logout", logout, methods=["POST"]),
-        Route("/login/back-channel", back_channel, methods=["POST"]),
+        Route("/", me, methods=["GET"], include_in_schema=False),
+        Route("/login", login, methods=["GET"], include_in_schema=False),
+        Route(CALLBACK, callback, methods=["GET"], include_in_schema=False),
+        Route("/logout", logout, methods=["POST"], include_in_schema=False),
+        Route("/login/back-channel", back_channel, methods=["POST"], include_in_schema=False),
     ]
 
 

@@ -104,7 +104,7 @@ class Sessions:
         row = await self._rows.get(hash)
         if row is None or not row["alive"]:
             raise Unauthenticated(_ENDED)
-        if row["former"] and not row["overlaps"]:
+        if row["former"] and not row["still_good"]:
             await self._store.end_session("copied", id=row["id"], actor="threadline")
             self._rows.clear()
             raise Unauthenticated(_ENDED)

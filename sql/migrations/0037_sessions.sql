@@ -27,6 +27,5 @@ COMMENT ON COLUMN sessions.holder IS 'Who it is in the audit.';
 
 GRANT SELECT, INSERT, DELETE, UPDATE (hash, former_hash, rotated_at, used_at) ON sessions TO threadline_service;
 
--- Pages of a client's audit by the API, and what was done to one subject.
-CREATE INDEX audit_of_client ON audit (client_id, position);
+-- What was done to one subject, by the API (a client's pages: audit_of_client).
 CREATE INDEX audit_of_subject ON audit (client_id, subject, position);

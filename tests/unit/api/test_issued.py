@@ -100,9 +100,11 @@ async def test_each_issuer_has_its_own_keys_audience_and_claims(issuer: Issuer) 
             with pytest.raises(Invalid):
                 await both.check(token)
         issuer.status = 500  # one that is away does not keep out the other's
-        assert (await Issuers({"two": other.identity()}).of(other.token()).verified(
-            other.token(OTHER_KEY, aud="second"), ["second"]
-        ))["sub"] == "ana"
+        assert (
+            await Issuers({"two": other.identity()})
+            .of(other.token())
+            .verified(other.token(OTHER_KEY, aud="second"), ["second"])
+        )["sub"] == "ana"
 
 
 @pytest.mark.parametrize("place", [0, 1])
