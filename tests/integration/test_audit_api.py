@@ -36,6 +36,8 @@ async def listed(served: Served, **parameters: Any) -> dict[str, Any]:
     answer = await served.http.get(PATH, params=parameters)
     assert answer.status_code == 200, answer.text
     page: dict[str, Any] = answer.json()
+    # Without those of the keys that the test makes.
+    page["entries"] = [entry for entry in page["entries"] if entry["action"] != "key.create"]
     return page
 
 

@@ -95,7 +95,8 @@ class Provider(Issuer):
     def id_token(self, client: str, nonce: str | None) -> str:
         """Return an ID token for a client."""
         claims: dict[str, Any] = {"aud": client, "nonce": nonce, "iat": int(time.time()), "scope": None}
-        return self.token(self.key, **(self.person | claims | self.id_claims))
+        given: dict[str, Any] = self.person | claims | self.id_claims
+        return self.token(self.key, **given)
 
     def logout_token(self, **changed: Any) -> str:
         """Return a logout token of the person's session."""
@@ -108,7 +109,8 @@ class Provider(Issuer):
             "events": {LOGOUT: {}},
         }
         own = {name: self.person.get(name) for name in ("sub", "sid")}
-        return self.token(key, **(own | claims | {"threadline_client": None, "scope": None} | changed))
+        given: dict[str, Any] = own | claims | {"threadline_client": None, "scope": None} | changed
+        return self.token(key, **given)
 
     async def device(self, request: web.Request) -> web.Response:
         """Begin a device flow."""
