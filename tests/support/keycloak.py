@@ -143,15 +143,16 @@ class Person:
                 return answer
 
     def _form(self, text: str) -> tuple[str, dict[str, str]] | None:
-        """Return where Keycloak's form goes, and what is filled in."""
-        for id, values in {
-            "kc-form-login": {"username": self.name, "password": PASSWORD},
-            "kc-otp-login-form": {"otp": totp(TOTP, time.time()), "login": "Sign In"},
-            "kc-oauth": {"accept": "Yes"},
-        }.items():
-            if (found := re.search(rf'<form[^>]*id="{id}"[^>]*>', text)) is None:
-                found = re.search(rf'<form[^>]*action="[^"]*"[^>]*>(?=(?s:.)*{id})', text) if id == "kc-oauth" else None
-            if found is not None and (action := re.search(r'action="([^"]*)"', found[0])) is not None:
+        """Return where Keycloak's form goes, and what is filled in; None for any other page."""
+        filled = {
+            'id="kc-form-login"': {"username": self.name, "password": PASSWORD},
+            'id="kc-otp-login-form"': {"otp": totp(TOTP, time.time()), "login": "Sign In"},
+            "/login-actions/consent": {"accept": "Yes"},
+        }
+        for form in re.findall(r"<form[^>]*>", text):
+            action = re.search(r'action="([^"]*)"', form)
+            values = next((values for mark, values in filled.items() if mark in form), None)
+            if action is not None and values is not None:
                 hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
                 return unescape(action[1]), {name: unescape(value) for name, value in hidden.items()} | values
         return None

@@ -48,8 +48,8 @@ def login(
     The token is kept in a file that only this user may read, and renewed while the issuer allows it.
 
     \b
-      threadline login --issuer https://id.example.com/realms/shop --client-id threadline-cli --url https://threadline.example.com
-      threadline login --device
+      threadline login --issuer https://id.example.com --client-id threadline-cli
+      threadline login --device --url https://threadline.example.com
     """
     issuer, client_id, scopes = _given(issuer, client_id, scope)
     if issuer is None or client_id is None:
