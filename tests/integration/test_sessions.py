@@ -6,10 +6,13 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
 
+from app.api.stream import EventStream
 from app.http.access import LOOK_UPS_BURST
 from app.http.app import Http
 from app.login.sessions import COOKIE, OVERLAP
@@ -214,3 +217,16 @@ async def test_a_session_of_one_process_is_one_of_all_and_ends_in_all(
         assert (await browser.here.post("/logout", headers=SAME)).status_code == 303
         await asyncio.sleep(1.1)
         assert await status(other, secret) == 401
+
+
+async def test_a_stream_does_not_outlive_its_session(http: Http) -> None:
+    """It asks whether the session is there, not for its secret, which is replaced meanwhile."""
+    browser = Browser(http)
+    await browser.log_in()
+    assert http.api is not None
+    key = (await sessions_of(http).check(browser.secret)).key
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": ("198.51.100.7", 1)}
+    stream = EventStream(http.api, key, uuid4(), None, Request(scope))
+    assert await stream._allowed()
+    await browser.here.post("/logout", headers=SAME)
+    assert not await stream._allowed()
