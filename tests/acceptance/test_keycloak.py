@@ -113,7 +113,7 @@ async def test_a_person_without_the_second_factor_is_not_let_in(both: Both) -> N
 
     await eventually(noted, within=10)
     ((actor, detail),) = await both.stack.rows(query)
-    assert detail == {"why": "a stronger log-in is demanded"} and actor.startswith("person:")
+    assert detail["why"] == "a stronger log-in is demanded" and actor.startswith("person:")
 
 
 async def test_a_wrong_code_verifier_is_refused(both: Both) -> None:

@@ -108,7 +108,6 @@ class Person:
     def __init__(self, name: str = "ana") -> None:
         self.name = name
         self.cookies: dict[str, dict[str, str]] = {}
-        self.http = httpx.AsyncClient(timeout=60)
         self.visited: list[str] = []
 
     async def request(self, method: str, url: str, data: Any = None, **headers: str) -> httpx.Response:
@@ -117,8 +116,8 @@ class Person:
         if kept:
             headers["cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
         self.visited.append(url)
-        answer = await self.http.request(method, url, data=data, headers=headers)
-        self.http.cookies.clear()
+        async with httpx.AsyncClient(timeout=60) as http:
+            answer = await http.request(method, url, data=data, headers=headers)
         for field in answer.headers.get_list("set-cookie"):
             name, _, value = field.partition(";")[0].partition("=")
             gone = not value.strip('"') or "max-age=0" in field.lower()
