@@ -23,7 +23,7 @@ from app.embedded.process import Child
 REALM = Path(__file__).resolve().parents[1] / "acceptance" / "keycloak" / "realm.json"
 SECRET, PASSWORD, TOTP, ADMIN = "secret of a client", "password-of-ana", "totp-secret-of-ana-1", "admin-of-a-test"
 #: Seconds until Keycloak answers: the first start builds it.
-START = 300.0
+START = 600.0
 #: The authenticators of the browser's flow, and what they add to `amr`.
 AMR = {"auth-username-password-form": "pwd", "auth-otp-form": "otp"}
 
