@@ -18,7 +18,7 @@ from app.toml_lines import lines_of
 
 PREFIX = "THREADLINE_"
 #: Variables that are not settings: the path of the file, and those of the commands that use the API.
-BESIDE = ("THREADLINE_CONFIG", "THREADLINE_API_URL", "THREADLINE_API_KEY")
+BESIDE = ("THREADLINE_CONFIG", "THREADLINE_API_URL", "THREADLINE_API_KEY", "THREADLINE_API_CLIENT")
 #: Variables that Kubernetes sets for a Service that is named `threadline` or `threadline-…`
 #: (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 _KUBERNETES = re.compile(

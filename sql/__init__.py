@@ -19,6 +19,7 @@ from sql.replaying import ReplayingStore
 from sql.retention import RetentionStore
 from sql.rows import Appended, Bad, DeadLetter, Replayed, Row
 from sql.sending import SendingStore
+from sql.sessions import SessionsStore
 from sql.waiting import Waiting, WaitingStore
 
 __all__ = [
@@ -65,11 +66,12 @@ class EventStore(
     AuditStore,
     GapsStore,
     RetentionStore,
+    SessionsStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
     (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
-    (`sql.hours`), the ends of rows (`sql.retention`) and the audit (`sql.audit`).
+    (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

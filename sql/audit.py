@@ -55,6 +55,13 @@ class AuditStore(Pooled):
         wanted = {"client_id": client_id, "action": action, "since": since, "until": until}
         return await self._rows("audit_listed", wanted | {"before": before, "limit": limit})
 
+    async def audit_page(
+        self, client_id: str, wanted: Mapping[str, Any], before: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return the entries of a client that match, newest first, of positions below `before`. `wanted`: actor, action, subject, since,
+        until."""
+        return await self._rows("audit_page", {**wanted, "client_id": client_id, "before": before, "limit": limit})
+
     async def audit_exported(self, wanted: Mapping[str, Any], after: int, limit: int = 1000) -> list[dict[str, Any]]:
         """Return the entries that match, oldest first, of positions above `after`. `wanted`: client_id, action, since, until."""
         return await self._rows("audit_exported", {**wanted, "after": after, "limit": limit})

@@ -46,6 +46,10 @@ ACTIONS: dict[str, str] = {
     "dead_letter.replay": "a dead letter's id",
     "dead_letter.discard": "a dead letter's id",
     "gap.acknowledge": "a topic and partition",
+    # People
+    "session.start": "a session's id: a person logged in",
+    "session.end": "a session's id: the person logged out, or as `why` of the detail says",
+    "session.refused": "empty: a person whom the issuer knows was not let in, as `why` of the detail says",
     # The audit itself
     "access.refused": "the API key's id where it is known: requests that were answered 401 or 403, counted by minute",
     "entries.lost": "empty: entries that a process could not write, counted",

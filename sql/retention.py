@@ -38,6 +38,7 @@ ENDED_ELSEWHERE = {
     "used_tokens": "removed when their signature has expired",
     "callback_secrets": "expired ones are removed when another is made",
     "accounts": "removed with `threadline clients accounts`",
+    "sessions": "some that ended are removed when another starts",
     "lanes_due": "hints, removed when they are looked at",
     "clients_due": "hints, removed when they are looked at",
 }

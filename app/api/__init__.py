@@ -9,6 +9,7 @@ from starlette.types import ExceptionHandler
 
 from app.api import (
     attachments,
+    audit_list,
     callbacks,
     client_accounts,
     clients,
@@ -87,6 +88,7 @@ def routes() -> list[Route]:
         route("/v1/messages/{id:path}/cancel", POST=message.cancel),
         route("/v1/messages/{id:path}/release", POST=message.release),
         route("/v1/messages/{id:path}", GET=message.message),
+        route("/v1/audit", GET=audit_list.listed),
         route("/v1/{channel}/messages", POST=messages.channel_messages),
         *openapi.routes(),
     ]

@@ -39,6 +39,7 @@ AUDITED: dict[tuple[str, str], str] = {
     ("GET", "/v1/dead-letters"): "dead_letter.read",
     ("GET", "/v1/dead-letters/{id}"): "dead_letter.read",
     ("GET", "/v1/messages/{id:path}"): "message.read",
+    ("GET", "/v1/audit"): "entries.read",
 }
 
 

@@ -101,7 +101,7 @@ async def _asked(request: Request, *needed: str) -> tuple[Key, dict[str, Any], b
 
 
 def _by(key: Key, given: dict[str, Any]) -> Deciding:
-    kind = "operator" if key.kind == "token" else "client_api"
+    kind = "client_api" if key.kind == "key" else "operator"
     return Deciding(kind, f"{key.kind}:{key.id}", given.get("cause"))
 
 

@@ -1,95 +1,35 @@
-"""Holds what the API's routes share: the store, the access check, the tailer; and authenticates callers."""
+"""Admits callers to the API's routes: by their API keys, tokens and sessions."""
 
-import asyncio
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request
 
-from app.api.accepting import Accepting
-from app.api.tailer import Tailer
-from app.auditing.entering import Auditing
-from app.clients.configured import Clients
-from app.http.access import Access, Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated, bearer
-from app.http.issued import Tokens
+from app.api.state import Api, api_of
+from app.clients.ids import is_client_id
+from app.http.access import Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated, bearer, scoped
 from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
-from app.http.rates import Rates
-from app.http.scopes import ALL_CLIENTS
 from app.http.tokens import fault_of, id_of
+from app.login.cookies import cookie_in
+from app.login.crossing import crosses
+from app.login.sessions import COOKIE
 from app.settings import Settings
-from sql import EventStore
 from sql.origin import ORIGIN, Origin
-from webhooks.blobs import Blobs
+
+__all__ = ["Api", "address_of", "admit", "answer_fields", "api_of", "authenticated", "caller", "enter", "request_id"]
 
 REALM = "threadline"
-#: The header in which a request names its client, where the credential acts for all.
+#: The header in which a request names its client, where the credential acts for several.
 CLIENT_HEADER = "Threadline-Client"
 
-#: A client's id.
-_CLIENT = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 #: A request's id of the caller that is kept in the audit.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-@dataclass(slots=True)
-class Api:
-    """The API's state, one for each process, at `app.state.api`. `close` ends the streams, so that the process can
-    end."""
-
-    store: EventStore
-    access: Access
-    tailer: Tailer
-    settings: Settings
-    clients: Clients
-    taking: Accepting
-    rates: Rates
-    blobs: Blobs
-    audit: Auditing
-    streams: Counter[str] = field(default_factory=Counter)
-    accepting: int = 0
-    exporting: int = 0
-    #: One search for an attachment at a time, as the webhook that has it is in memory several times.
-    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-
-    @classmethod
-    def of(cls, store: EventStore, settings: Settings, blobs: Blobs) -> "Api":
-        """Make the API for a store of events and one of blobs, which others open and close."""
-        tokens = Tokens(settings.identity) if settings.identity.issuer is not None else None
-        return cls(
-            store=store,
-            access=Access(store, kind=settings.api.keys, tokens=tokens),
-            tailer=Tailer(store),
-            settings=settings,
-            clients=Clients(store, settings),
-            taking=Accepting(store),
-            rates=Rates(settings.api.rate, settings.api.burst),
-            blobs=blobs,
-            audit=Auditing(store, settings.audit),
-        )
-
-    def use(self, settings: Settings) -> None:
-        """Use other settings from now on."""
-        self.settings = settings
-        self.clients.use(settings)
-        self.audit.use(settings.audit)
-        self.rates.change(settings.api.rate, settings.api.burst)
-
-    def close(self) -> None:
-        """End the streams. Call it when the process is asked to end, before waiting for its connections."""
-        self.tailer.close()
-
-
-def api_of(request: Request) -> Api:
-    """Return the API of a request's application."""
-    api: Api = request.app.state.api
-    return api
 
 
 async def enter(request: Request, scope: str | None) -> None:
@@ -114,23 +54,25 @@ def caller(request: Request) -> Key:
 
 
 def _for_one(key: Key, named: str | None) -> Key:
-    """Return the credential, acting for the client that the request names if it may act for all. Raises Problem."""
-    if key.client != ALL_CLIENTS:
+    """Return the credential, acting for the client that the request names if it may act for several. Raises Problem."""
+    if not key.several:
         if named is not None and named != key.client:
-            raise Problem(403, f"This API key acts for another client than the one that {CLIENT_HEADER} names.")
+            raise Problem(403, f"This credential acts for another client than the one that {CLIENT_HEADER} names.")
         return key
-    if not named or named == ALL_CLIENTS or not _CLIENT.fullmatch(named):
-        words = f"This API key acts for all clients: name one in the header {CLIENT_HEADER}."
+    if not named or not is_client_id(named):
+        words = f"This credential acts for several clients: name one in the header {CLIENT_HEADER}."
         raise Problem(400, words, parameter=CLIENT_HEADER)
+    if key.clients and named not in key.clients:
+        raise Problem(403, f"This credential does not act for the client that {CLIENT_HEADER} names.")
     return replace(key, client=named)
 
 
 async def authenticated(request: Request, scope: str | None) -> Key:
-    """Return the API key of a request, as `caller` does, without a rate limit. Raises Problem 401, 403 and 429."""
+    """Return the credential of a request, as `caller` does, without a rate limit. Raises Problem 401, 403 and 429."""
     header = request.headers.get("authorization")
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     try:
-        key = await api_of(request).access.check(header, scope, address=address)
+        key = await _credential(request, header, scope, address)
     except TooManyUnknown as error:
         raise Problem(429, str(error), headers={"retry-after": str(math.ceil(error.wait))}) from error
     except IssuerAway as error:
@@ -150,26 +92,48 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         api_of(request).audit.refused(403, address, _id_in(header))
         raise Problem(403, detail, scope=scope, headers={"www-authenticate": challenge}) from error
     request.scope.setdefault("state", {})["key"] = key
-    ORIGIN.set(Origin(key.actor, key.audited_id, address or None, _request_id(request)))
+    ORIGIN.set(Origin(key.actor, key.audited_id, address or None, request_id(request)))
     return key
 
 
-def _request_id(request: Request) -> str:
+async def _credential(request: Request, header: str | None, scope: str | None, address: str) -> Key:
+    """Return the credential of a request: of its header `Authorization`, or without one its session, which may get another cookie.
+    Raises as `Access.check` does."""
+    people = api_of(request).people
+    secret = cookie_in(request.scope, COOKIE) if people is not None and header is None else None
+    if people is None or secret is None:
+        return await api_of(request).access.check(header, scope, address=address)
+    if crosses(request.method, request.headers, people.url):
+        raise NotAllowed("This request may be another site's, which made the browser send its cookie.")
+    session = await people.sessions.check(secret, address=address)
+    request.scope.setdefault("state", {})["cookie"] = session.cookie
+    return scoped(session.key, scope)
+
+
+def address_of(request: Request) -> str:
+    """Return the caller's address, or nothing where it has none."""
+    return request.client.host if request.client else ""
+
+
+def request_id(request: Request) -> str:
     """Return the id that the caller gave its request (`X-Request-Id`), or a new one where there is none that can be kept."""
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 def _id_in(header: str | None) -> str:
-    """Return the id of the API key in a header that was checked; nothing of a token of an issuer."""
+    """Return the id of the API key in a header that was checked; nothing of a token of an issuer, or of a session."""
+    if header is None:
+        return ""
     token = bearer(header)
     return str(id_of(token)) if fault_of(token) is None else ""
 
 
 def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers of an answer that the API's rate limit makes, for a request's ASGI scope."""
-    fields: dict[str, str] = scope.get("state", {}).get("fields", {})
-    return fields
+    """Return the headers of an answer that the API's rate limit, and a session, make for a request's ASGI scope."""
+    state = scope.get("state", {})
+    fields: dict[str, str] = state.get("fields", {})
+    return fields | {"set-cookie": cookie} if (cookie := state.get("cookie")) else fields
 
 
 async def admit(request: Request, settings: Settings, opened: str | None, scope: str | None) -> None:

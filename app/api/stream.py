@@ -20,7 +20,7 @@ from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.api.tailer import Change, Ended, Listener, place_of
-from app.http.access import Forbidden, NotAllowed, Unauthenticated
+from app.http.access import Forbidden, Key, NotAllowed, Unauthenticated
 from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
@@ -59,7 +59,7 @@ async def stream(request: Request) -> Response:
         raise Problem(503, "Too many streams are open.", headers={"retry-after": "5"})
     if after is not None and after[0] > await api.store.log_end():
         raise Problem(410, "This event id is of another log. Read the timeline, and open the stream without the id.")
-    return EventStream(api, key.client, customer, after, request)
+    return EventStream(api, key, customer, after, request)
 
 
 def _after(request: Request) -> Place | None:
@@ -78,11 +78,13 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, api: Api, client: str, customer: UUID, after: Place | None, request: Request) -> None:
+    def __init__(self, api: Api, key: Key, customer: UUID, after: Place | None, request: Request) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._api = api
-        self._client = client
+        self._client = key.client
+        #: The session that it rests on, if it does on one.
+        self._session = key.id if key.kind == "person" else None
         self._customer = customer
         self._after = after
         self._authorization = request.headers.get("authorization")
@@ -161,8 +163,10 @@ class EventStream(Response):
         )
 
     async def _allowed(self) -> bool:
-        """Return whether the API key is still valid: a stream must not outlive it."""
+        """Return whether the credential is still valid: a stream must not outlive it."""
         try:
+            if self._session is not None and self._api.people is not None:
+                return await self._api.people.sessions.alive(self._session)
             await self._api.access.check(self._authorization, _SCOPE, address=self._address)
         except (Unauthenticated, Forbidden, NotAllowed):
             return False

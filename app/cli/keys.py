@@ -14,7 +14,8 @@ from app.cli.support.scopes import scopes
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
 from app.cli.support.times import age
-from app.http.scopes import ROLES, SCOPES, unknown_scopes
+from app.clients.ids import RULE, is_client_id
+from app.http.scopes import ALL_CLIENTS, ROLES, SCOPES, unknown_scopes
 from app.http.tokens import fault_of, id_of, mint
 from app.settings.loading import load
 from sql import EventStore
@@ -56,6 +57,8 @@ def create(
         return print_error(f"There is no scope {', '.join(unknown)}. The scopes: {', '.join(SCOPES)}.", MISUSED)
     if strange := [name for name in roles if name not in ROLES]:
         return print_error(f"There is no role {', '.join(strange)}. The roles: {', '.join(ROLES)}.", MISUSED)
+    if client is not None and client != ALL_CLIENTS and not is_client_id(client):
+        return print_error(f"--client: {RULE}; a key for all clients has *.", MISUSED)
     try:
         networks = [str(ip_network(text)) for text in network or ()]
     except ValueError as error:

@@ -27,6 +27,8 @@ COMMANDS = {
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
     "audit": "Show who did what, check that nobody changed it since, and make the key that signs its anchors.",
     "keys": "Create, list, rotate and revoke API keys.",
+    "login": "Log in to the API as a person, with a browser.",
+    "logout": "Forget what `threadline login` got, and ask the issuer to take it back.",
     "secrets": "Make, wrap and list the keys that encrypt secrets and personal data in the database.",
     "dead-letters": "Show, replay and discard dead letters: records that could not be processed, each with its reason.",
     "gaps": "List gaps: records that Kafka deleted before they were read.",

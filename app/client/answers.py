@@ -10,10 +10,10 @@ from app.client.calls import Answer, Call
 from app.client.errors import ApiError
 
 if TYPE_CHECKING:
-    from app.client.routes import ClientVersions, DeadLetters, Interaction, ListedMessages, Timeline
+    from app.client.routes import AuditEntries, ClientVersions, DeadLetters, Interaction, ListedMessages, Timeline
 
 #: The answers that are pages.
-Page = TypeVar("Page", "Timeline", "ListedMessages", "ClientVersions", "DeadLetters")
+Page = TypeVar("Page", "Timeline", "ListedMessages", "ClientVersions", "DeadLetters", "AuditEntries")
 
 
 class Change(NamedTuple):

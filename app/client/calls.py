@@ -61,6 +61,15 @@ class Call(Generic[Answer]):
         return replace(self, query={**self.query, "before" if "before" in self.query else "cursor": cursor})
 
 
+def credentials(key: str, client: str | None) -> dict[str, str]:
+    """Return the headers of each request: the key, or a token, and the client that they name. Raises ValueError for a client that no
+    header can name."""
+    named = {} if client is None else {"threadline-client": client}
+    if client is not None and not client.isascii():
+        raise ValueError("a client id that a request names is of ASCII characters")
+    return {"authorization": f"Bearer {key}", **named}
+
+
 def part(value: object) -> str:
     """Return a value as one segment of a path."""
     return quote(str(value), safe="")

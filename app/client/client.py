@@ -8,20 +8,21 @@ from typing import Any, Self
 import httpx
 
 from app.client.answers import Change, Page, Stream, following, read
-from app.client.calls import LONGEST, PATIENCE, Answer, Call, pause
+from app.client.calls import LONGEST, PATIENCE, Answer, Call, credentials, pause
 from app.client.routes import follow_timeline
 
 
 class Client:
     """Calls the API at a URL with a key. A request that may be repeated is, up to `tries` times, after waits of at most `longest`
-    seconds. `http` is used in place of a connection pool of its own."""
+    seconds. `client`: the client id that each request names, for a key that acts for several. `http` is used in place of a connection
+    pool of its own."""
 
     def __init__(
-        self, url: str, key: str, *, tries: int = 4, longest: float = LONGEST, timeout: float = 30,
+        self, url: str, key: str, *, client: str | None = None, tries: int = 4, longest: float = LONGEST, timeout: float = 30,
         http: httpx.Client | None = None, sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         self._http = http or httpx.Client(timeout=timeout)
-        self._url, self._headers = url.rstrip("/"), {"authorization": f"Bearer {key}"}
+        self._url, self._headers = url.rstrip("/"), credentials(key, client)
         self._tries, self._longest, self._sleep = tries, longest, sleep
 
     def __enter__(self) -> Self:

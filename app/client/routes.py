@@ -201,6 +201,13 @@ class DeadLetterDiscard(TypedDict):
     removeRecord: NotRequired[bool]
 
 
+class AuditEntries(TypedDict):
+    """The document AuditEntries."""
+
+    entries: list[AuditEntry]
+    next: str | None
+
+
 class MessagesCancel(TypedDict):
     """The document MessagesCancel."""
 
@@ -539,6 +546,21 @@ class DeadLetterDiscarded(TypedDict):
     recordRemoved: bool
 
 
+class AuditEntry(TypedDict):
+    """The document AuditEntry."""
+
+    position: int
+    at: str
+    actor: str
+    action: AuditAction
+    subject: str
+    detail: dict[str, Any]
+    keyId: str | None
+    address: str | None
+    requestId: str | None
+    why: str | None
+
+
 class CancelFilter(TypedDict):
     """The document CancelFilter."""
 
@@ -717,6 +739,8 @@ class InteractionWithEvents(Interaction):
 DeliveryState: TypeAlias = "Literal['waiting', 'delivered', 'failed']"
 
 Replay: TypeAlias = "dict[str, Any]"
+
+AuditAction: TypeAlias = "Literal['customer.read', 'customer.conflicts', 'timeline.read', 'timeline.stream', 'interaction.read', 'attachment.read', 'message.read', 'dead_letter.read', 'recipient.read', 'entries.read', 'customer.export', 'customer.erase', 'customer.erased', 'customer.hold', 'customer.unhold', 'erasure.replay', 'client.set', 'account.set', 'account.removed', 'account.resealed', 'callback.secret', 'callback.enabled', 'callback.disabled', 'callback.replay', 'recipient.set', 'consent.set', 'customer.merge', 'customer.split', 'customer.unlink', 'customer.undo', 'key.create', 'key.revoke', 'message.cancel', 'message.release', 'message.hold', 'dead_letter.replay', 'dead_letter.discard', 'gap.acknowledge', 'session.start', 'session.end', 'session.refused', 'access.refused', 'entries.lost', 'entries.forget']"
 
 MessageRequests: TypeAlias = "MessageRequest | list[MessageRequest] | dict[str, Any]"
 
@@ -925,6 +949,32 @@ def replay_dead_letter(id: str, body: ReplayAgain) -> Call[DeadLetter]:
 def discard_dead_letter(id: str, body: DeadLetterDiscard) -> Call[DeadLetter]:
     """Discard a dead letter: POST /v1/dead-letters/{id}/discard."""
     return Call("POST", f"/v1/dead-letters/{part(id)}/discard", body=body)
+
+
+def list_audit(
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    actor: str | None = None,
+    action: AuditAction | None = None,
+    subject: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[AuditEntries]:
+    """Who did what: GET /v1/audit."""
+    return Call(
+        "GET",
+        "/v1/audit",
+        query={
+            "since": since,
+            "until": until,
+            "actor": actor,
+            "action": action,
+            "subject": subject,
+            "limit": limit,
+            "cursor": cursor,
+        },
+    )
 
 
 def cancel_messages(body: MessagesCancel) -> Call[MessagesCancelled]:

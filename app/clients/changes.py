@@ -1,6 +1,5 @@
 """Changes clients' configurations, for the API and the command line: checks, then writes with an audit."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,15 +7,13 @@ from typing import Any, Literal
 from adapters import ADAPTERS
 from adapters.contract import Adapter
 from app.clients.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
+from app.clients.ids import RULE, is_client_id
 from app.keys import seal_of
 from app.sending.configuration import Client, hint, parse
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore
 from sql.sealing import Seal
-
-#: A client's id: no control characters, no white space at its ends, no slash (it stands in paths).
-_ID = re.compile(r"(?!\s)[^\x00-\x1f\x7f/\ud800-\udfff]{1,128}(?<!\s)")
 
 State = Literal["added", "changed", "unchanged"]
 
@@ -111,8 +108,8 @@ class Changes:
     @staticmethod
     def check_client(client_id: str) -> None:
         """Raise SchemaError unless it can be a client's id."""
-        if not _ID.fullmatch(client_id):
-            raise SchemaError("$", "a client's id has 1 to 128 characters, no slash and no control characters in it")
+        if not is_client_id(client_id):
+            raise SchemaError("$", RULE)
 
 
 def check_routes(client: Client, senders: Mapping[str, Adapter]) -> None:

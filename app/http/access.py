@@ -1,8 +1,8 @@
-"""Authenticates API keys: who calls, for which client, with which scopes. `app.http.tokens` has the form of a key."""
+"""Authenticates API keys and tokens: who calls, for which client, with which scopes. `app.http.tokens` has the form of a key."""
 
 import hmac
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.clients.ttl_cache import TtlCache
-from app.http.issued import Invalid, Tokens
+from app.http.issued import Invalid, Issued
 from app.http.rates import Rates
-from app.http.scopes import granted
+from app.http.scopes import ALL_CLIENTS, granted
 from app.http.tokens import Kind, fault_of, fingerprint, id_of
 
 Network = IPv4Network | IPv6Network
@@ -35,7 +35,7 @@ class TooManyUnknown(Exception):
     """Too many unknown keys were looked up, so this one is not. `wait` is in seconds."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__("Too many unknown API keys are being tried. Retry later.")
+        super().__init__("Too many unknown credentials are being tried. Retry later.")
         self.wait = wait
 
 
@@ -55,8 +55,15 @@ class Key:
     name: str
     client: str
     scopes: frozenset[str]
-    #: Whether it is an API key, or a token of an issuer, which has its subject as its name.
-    kind: Literal["key", "token"] = "key"
+    #: Whether it is an API key, a token of an issuer, or the session of a person: the latter two have their holder as their name.
+    kind: Literal["key", "token", "person"] = "key"
+    #: The clients that it may act for, where there are several; `client` is then the one that the request names, or empty.
+    clients: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether it may act for several clients, of which each request names one."""
+        return self.client == ALL_CLIENTS or bool(self.clients)
 
     @property
     def actor(self) -> str:
@@ -65,13 +72,21 @@ class Key:
 
     @property
     def audited_id(self) -> UUID | None:
-        """The id of the API key, for the audit; None for a token, which is named by its subject."""
+        """The id of the API key, for the audit; None for what is named by its holder."""
         return self.id if self.kind == "key" else None
 
     @property
     def basis(self) -> str:
         """Who it is, as what a consent rests on."""
         return f"key {self.id}" if self.kind == "key" else self.actor
+
+
+class Checks(Protocol):
+    """What verifies the tokens of one issuer or of several."""
+
+    async def check(self, token: str) -> Issued:
+        """Return what a token says. Raises Invalid, IssuerAway."""
+        ...
 
 
 class Keys(Protocol):
@@ -98,7 +113,7 @@ class Access:
         keys: Keys,
         *,
         kind: Kind = "live",
-        tokens: Tokens | None = None,
+        tokens: Checks | None = None,
         ttl: float = TTL,
         remembered: int = REMEMBERED,
         now: Callable[[], float] = time.monotonic,
@@ -130,7 +145,7 @@ class Access:
         """
         token = bearer(authorization)
         if self._tokens is not None and not token.startswith("tl_"):
-            return _scoped(await self._issued(self._tokens, token), scope)
+            return scoped(await self._issued(self._tokens, token), scope)
         if (fault := fault_of(token, self.kind)) is not None:
             raise Unauthenticated(fault)
         row = await self._row(id_of(token), address)
@@ -144,19 +159,19 @@ class Access:
         if row["networks"] and not _within(address, row["networks"]):
             raise NotAllowed("This API key may not be used from this address.")
         key = Key(row["id"], row["name"], row["client_id"], granted(row["scopes"], row["roles"]))
-        self._used[_scoped(key, scope).id] = now
+        self._used[scoped(key, scope).id] = now
         return key
 
-    async def _issued(self, tokens: Tokens, token: str) -> Key:
+    async def _issued(self, tokens: Checks, token: str) -> Key:
         """Return the credential that a token of the issuer is. Raises Unauthenticated, NotAllowed, IssuerAway."""
         try:
             issued = await tokens.check(token)
         except Invalid as error:
             raise Unauthenticated(str(error)) from error
-        if issued.client is None:
+        if not issued.clients:
             raise NotAllowed("This token names no client, so it may see nothing.")
         id = uuid5(NAMESPACE_URL, f"{issued.issuer}\x1f{issued.subject}")
-        return Key(id, issued.subject, issued.client, issued.scopes, "token")
+        return held(id, issued.holder, issued.clients, issued.scopes, "token")
 
     async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
         # A key that was valid before is looked up regardless of the limit.
@@ -165,7 +180,16 @@ class Access:
         return await self._rows.get(id)
 
 
-def _scoped(key: Key, scope: str | None) -> Key:
+def held(
+    id: UUID, holder: str, clients: Sequence[str], scopes: frozenset[str], kind: Literal["token", "person"]
+) -> Key:
+    """Return the credential of a holder who may act for these clients."""
+    if len(clients) == 1:
+        return Key(id, holder, clients[0], scopes, kind)
+    return Key(id, holder, "", scopes, kind, tuple(clients))
+
+
+def scoped(key: Key, scope: str | None) -> Key:
     """Return the credential. Raises Forbidden if it lacks the scope."""
     if scope is not None and scope not in key.scopes:
         raise Forbidden(scope)

@@ -25,10 +25,10 @@ from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
-from app.http.scopes import ALL_CLIENTS
 from app.kafka.holding import hold_back
 from app.keys import hour_keys_of, seal_of
 from app.keys.ahead import first_keys, keep_ahead
+from app.login import routes as login
 from app.settings import Settings
 from app.settings.loading import load
 from app.settings.reloading import Reloading
@@ -70,7 +70,7 @@ class Http:
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
-            routes=checked([*self.health.routes(), *routes]),
+            routes=checked([*self.health.routes(), *login.routes(), *routes]),
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
             lifespan=self._lifespan,
         )
@@ -159,8 +159,8 @@ class Http:
         try:
             async with asyncio.timeout(PATIENCE):
                 key = await self.api.access.check(authorization, SCOPE, address=address)
-            if key.client == ALL_CLIENTS:
-                raise Unscoped("An envelope needs an API key of one client: this one acts for all.")
+            if key.several:
+                raise Unscoped("An envelope needs a credential of one client: this one acts for several.")
             return key.client
         except NotAllowed as error:
             self.api.audit.refused(403, address, "")

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import orjson
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from app.http.discovery import PATIENCE, description_of, endpoint, json_of
+
 #: Seconds for which a set is used, for which it is used while the issuer is away, and between two fetches for whatever reason.
 FRESH, STALE, BETWEEN = 900.0, 86_400.0, 30.0
-#: Seconds for one fetch, and bytes that it may have.
-PATIENCE, MOST = 5.0, 1 << 20
 #: Only algorithms whose verifying key is public.
 ASYMMETRIC = frozenset(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"))
 _RSA_BITS = 2048
@@ -59,20 +58,13 @@ class Jwks:
         try:
             async with asyncio.timeout(PATIENCE), httpx.AsyncClient(timeout=PATIENCE) as http:
                 url = self._url or (await self._discovered(http))
-                self._keys = keys_of(await _json(http, url))
+                self._keys = keys_of(await json_of(http, url))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError):
             return  # what was fetched before goes on, until it is stale
         self._fetched = began
 
     async def _discovered(self, http: httpx.AsyncClient) -> str:
-        found = await _json(http, self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-        url = found.get("jwks_uri")
-        # OpenID Connect Discovery section 4.3: another issuer's document is not this one's.
-        if found.get("issuer") != self._issuer or not isinstance(url, str):
-            raise ValueError("the document is of another issuer, or names no keys")
-        if httpx.URL(self._issuer).scheme == "https" != httpx.URL(url).scheme:
-            raise ValueError("the keys are not at an https URL")
-        return url
+        return endpoint(await description_of(http, self._issuer), "jwks_uri")
 
 
 def keys_of(document: dict[str, Any]) -> dict[str, PyJWK]:
@@ -95,19 +87,3 @@ def keys_of(document: dict[str, Any]) -> dict[str, PyJWK]:
         if key.algorithm_name in ASYMMETRIC and not short:
             keys[one["kid"]] = key
     return keys
-
-
-async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
-    """Return the JSON object at a URL, without following redirects. Raises httpx.HTTPError, ValueError."""
-    body = b""
-    async with http.stream("GET", url, headers={"accept": "application/json"}) as response:
-        if response.status_code != 200:
-            raise ValueError("it was not answered with 200")
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > MOST:
-                raise ValueError("it is too large")
-    document = orjson.loads(body)
-    if not isinstance(document, dict):
-        raise ValueError("it is no object")
-    return document

@@ -33,6 +33,11 @@ ROUTES: dict[str, Need] = {
     "GET /metrics": Need("metrics:read", "metrics"),
     "GET /openapi.json": _DESCRIPTION,
     "GET /asyncapi.json": _DESCRIPTION,
+    "GET /": _OPEN,
+    "GET /login": _OPEN,
+    "GET /login/callback": _OPEN,
+    "POST /login/back-channel": _OPEN,
+    "POST /logout": _OPEN,
     "GET /docs": _DESCRIPTION,
     "GET /docs/scalar.js": _DESCRIPTION,
     "GET /docs/start.js": _DESCRIPTION,
@@ -87,6 +92,7 @@ ROUTES: dict[str, Need] = {
     "GET /v1/messages/{id:path}/explain": Need("messages:read"),
     "POST /v1/messages/{id:path}/cancel": Need("messages:write"),
     "POST /v1/messages/{id:path}/release": Need("messages:write"),
+    "GET /v1/audit": Need("audit:read"),
     "POST /v1/{channel}/messages": Need("messages:write"),
 }
 

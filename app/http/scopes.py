@@ -21,6 +21,7 @@ SCOPES: dict[str, str] = {
     "dead-letters:write": "replay and discard the client's dead letters",
     "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
+    "audit:read": "read the client's audit: who did what",
     "metrics:read": "read /metrics, where it needs a key",
 }
 
@@ -72,8 +73,9 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines, exports and erases, changes consents, merges and splits customers",
+        "answers people who ask about their data: reads timelines and the audit, exports and erases, changes consents, merges and splits customers",
         "timeline:read",
+        "audit:read",
         "customers:write",
         "customers:erase",
         "customers:export",

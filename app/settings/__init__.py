@@ -18,8 +18,9 @@ from app.declared import read
 from app.settings.archive import Archive
 from app.settings.auditing import Audit
 from app.settings.erasing import Erasure
-from app.settings.identity import Identity
+from app.settings.identity import Identity, IssuerName, faults_of
 from app.settings.keys import Kms, Sealing, Secrets, Transit
+from app.settings.login import Login
 from app.settings.retention import Retention
 from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import Callbacks, Relay, Sending
@@ -37,6 +38,7 @@ __all__ = [
     "Erasure",
     "Kafka",
     "Kms",
+    "Login",
     "Postgres",
     "Relay",
     "Retention",
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     blobs: Blobs = Blobs()
     api: Api = Api()
     identity: Identity = Identity()
+    issuers: dict[IssuerName, Identity] = {}
+    login: Login = Login()
     worker: Worker = Worker()
     sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()
@@ -99,6 +103,7 @@ class Settings(BaseSettings):
         adapters do not know or cannot use: all in one error, a line for each."""
         self._declared, wrong = read(self.definitions_folder)
         wrong += variables.strangers(type(self))
+        wrong += faults_of(self.identity, self.issuers, self.login.url)
         for name, source in self.sources.items():
             if name.strip().casefold() == OURS:
                 wrong.append(f"a source cannot be named {OURS!r}: that is the source of Threadline's own events")
@@ -149,6 +154,10 @@ class Settings(BaseSettings):
     def blobs_folder(self) -> Path:
         """The folder of the blobs."""
         return self.blobs.folder or self.data / "blobs"
+
+    def all_issuers(self) -> dict[str, Identity]:
+        """Return the issuers by their names. The name of a single one, of the table `identity`, is empty."""
+        return {"": self.identity} if self.identity.issuer is not None else dict(self.issuers)
 
     def by_account(self) -> dict[str, str]:
         """Return the namespace of the provider's ids (`Source.provider`) for each source that names an account."""

@@ -30,6 +30,8 @@ RELOADED: dict[str, tuple[str, ...]] = {
 }
 #: The sources, with their secrets, are taken over as a whole: `sources.NAME` is one setting here.
 SOURCES = "sources"
+#: The issuers, a table of tables.
+ISSUERS = "issuers"
 
 
 def is_reloaded(path: tuple[str, ...]) -> bool:
@@ -70,5 +72,8 @@ def _flat(section: BaseModel, above: tuple[str, ...]) -> Iterator[tuple[tuple[st
             yield from _flat(value, path)
         elif path == (SOURCES,):
             yield from (((SOURCES, source), each) for source, each in value.items())
+        elif path == (ISSUERS,):
+            for issuer, each in value.items():
+                yield from _flat(each, (ISSUERS, issuer))
         else:
             yield path, value

@@ -65,6 +65,8 @@ def _plain(value: Any) -> Any:
         if value and isinstance(value[0], SecretStr):
             return _masked(len(value))
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, str):
         return _USER.sub("", value)
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -157,3 +157,13 @@ async def test_a_key_with_roles_and_networks_is_rotated_with_grace(
     for wrong in (("--role", "boss"), ("--network", "10.0.0.1/8"), ("--expires", "soon")):
         assert (await threadline("keys", "create", "x", *wrong, **where)).code == 2
     assert (await threadline("keys", "rotate", old, "--grace", "a while", **where)).code == 2
+
+
+async def test_a_key_is_of_a_client_that_there_can_be(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """By the one rule of client ids, or for all."""
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
+    for strange in ("a/b", " shop", "a\tb", "x" * 129):
+        made = await threadline("keys", "create", "x", "--client", strange, **where)
+        assert made.code == 2 and "a client's id has" in made.err
+    assert (await threadline("keys", "create", "x", "--client", "*", **where)).code == 0
+    assert {row["client_id"] for row in await store.api_keys()} == {"*"}

@@ -19,6 +19,7 @@ from app.http.scopes import SCOPES
 from app.sending.explain import KINDS
 from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
+from sql.audited import ACTIONS
 
 #: Enumerations that the code defines, by the name of their schema.
 _ENUMERATIONS: dict[str, tuple[str, ...]] = {
@@ -32,7 +33,11 @@ _ENUMERATIONS: dict[str, tuple[str, ...]] = {
     "ReasonKind": KINDS,
     "EventType": tuple(EVENT_TYPES),
     "DottedEventType": tuple(EVENT_TYPES.values()),
+    "AuditAction": tuple(ACTIONS),
 }
+
+#: The beginnings of the paths where a credential for several clients names one.
+_OF_CLIENTS = ("/v1/", "/api/")
 
 #: Keywords of a schema file that have no meaning inside another document.
 _FILE_KEYS = frozenset({"$schema", "$id", "$defs", "$ref", "version"})
@@ -76,7 +81,10 @@ def _secure(paths: dict[str, Any]) -> None:
         method, _, path = name.partition(" ")
         operation = paths.get(path.replace(":path}", "}"), {}).get(method.lower(), {})
         if operation and need.scope is not None:
-            operation.setdefault("security", [{"key": [need.scope]}, {"token": [need.scope]}])
+            scopes = [need.scope]
+            operation.setdefault("security", [{"key": scopes}, {"token": scopes}, {"session": scopes}])
+            if path.startswith(_OF_CLIENTS):
+                operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/ThreadlineClient"})
 
 
 def _scopes() -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.support.api import ApiError, api, error_text
+from app.cli.support.api import ApiError, Caller, api, error_text
 from app.cli.support.terminal import print_error
 from app.cli.support.times import FORMS, time_given
 from app.client import Call
@@ -34,11 +34,11 @@ def filter_given(
 
 
 def request_json(
-    method: str, path: str, body: Any, key: str | None, url: str | None, query: Mapping[str, str] | None = None
+    method: str, path: str, body: Any, caller: Caller, query: Mapping[str, str] | None = None
 ) -> dict[str, Any] | None:
     """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
     try:
-        with api(key, url) as client:
+        with api(caller) as client:
             response = client.respond(Call(method, path, query or {}, body))
     except ApiError as error:
         print_error(str(error))

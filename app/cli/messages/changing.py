@@ -8,7 +8,7 @@ import typer
 from app.api.batch import link
 from app.api.bulk import CALL_MAX
 from app.cli.messages.calling import Account, Channel, Older, Since, filter_given, request_json
-from app.cli.support.api import ApiError, Key, Url, api, error_text
+from app.cli.support.api import ApiError, Caller, ClientName, Key, Url, api, error_text
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import confirmed, progress
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
@@ -34,6 +34,7 @@ def cancel(
     as_json: AsJson = False,
     key: Key = None,
     url: Url = None,
+    client: ClientName = None,
 ) -> int:
     """Cancel a message that waits, or with --state all that do and pass the filters.
 
@@ -42,9 +43,9 @@ def cancel(
     if (id is None) == (state is None):
         return print_error("Give the message's ID, or --state for all in a state.", MISUSED)
     if id is not None:
-        return _one(id, "cancel", None, as_json, key, url)
+        return _one(id, "cancel", None, as_json, Caller(key, url, client))
     body = {"filter": filter_given(str(state), channel, account, since, older or "0s")}
-    return _many("cancel", "cancelled", body, yes, as_json, key, url)
+    return _many("cancel", "cancelled", body, yes, as_json, Caller(key, url, client))
 
 
 def release(
@@ -61,6 +62,7 @@ def release(
     as_json: AsJson = False,
     key: Key = None,
     url: Url = None,
+    client: ClientName = None,
 ) -> int:
     """Send a held message now, whatever its time windows; with --resend, also one whose provider never answered.
 
@@ -69,14 +71,14 @@ def release(
     if (id is None) == (state is None):
         return print_error("Give the message's ID, or --state for all in a state.", MISUSED)
     if id is not None:
-        return _one(id, "release", {"resend": resend}, as_json, key, url)
+        return _one(id, "release", {"resend": resend}, as_json, Caller(key, url, client))
     body = {"filter": filter_given(str(state), channel, account, since, older or "0s"), "resend": resend}
-    return _many("release", "released", body, yes, as_json, key, url)
+    return _many("release", "released", body, yes, as_json, Caller(key, url, client))
 
 
-def _one(id: str, action: str, body: Any, as_json: bool, key: str | None, url: str | None) -> int:
+def _one(id: str, action: str, body: Any, as_json: bool, caller: Caller) -> int:
     """Cancel or release a message; return 1 where its state does not allow it."""
-    changed = request_json("POST", f"{link(id)}/{action}", body, key, url)
+    changed = request_json("POST", f"{link(id)}/{action}", body, caller)
     if changed is None:
         return FAILED
     if as_json:
@@ -85,13 +87,11 @@ def _one(id: str, action: str, body: Any, as_json: bool, key: str | None, url: s
     return print_note(changed["detail"]) if "detail" in changed else 0
 
 
-def _many(
-    action: str, done: str, body: Mapping[str, Any], yes: bool, as_json: bool, key: str | None, url: str | None
-) -> int:
+def _many(action: str, done: str, body: Mapping[str, Any], yes: bool, as_json: bool, caller: Caller) -> int:
     """Cancel or release all messages that pass a filter, after counting them; `done` is the member of the answer that counts."""
     changed = 0
     try:
-        with api(key, url) as client:
+        with api(caller) as client:
             total = sum(page[done] for page in _pages(client, action, {**body, "dryRun": True}))
             if total and not confirmed(f"{total} messages will be {done}. Go on?", yes):
                 return print_error(f"None was {done}; --yes does it without asking.")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from app.api.batch import link
 from app.cli.messages.calling import Account, Channel, MessageId, Older, Since, filter_given, request_json
-from app.cli.support.api import Key, Url
+from app.cli.support.api import Caller, ClientName, Key, Url
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import FAILED, entry, fields, print_note, printable
 
@@ -58,13 +58,15 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     key: Key = None,
     url: Url = None,
+    client: ClientName = None,
 ) -> int:
     """List messages of the API key's client in one state: those that wait, or that ended without being sent."""
     found: list[dict[str, Any]] = []
+    caller = Caller(key, url, client)
     chosen, cursor = filter_given(state, channel, account, since, older), None
     while len(found) < limit:
         query = chosen | {"limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
-        page = request_json("GET", "/v1/messages", None, key, url, query)
+        page = request_json("GET", "/v1/messages", None, caller, query)
         if page is None:
             return FAILED
         found += page["messages"]
@@ -86,9 +88,9 @@ def list_(
     return print_note(f"There are more than {limit}; --limit shows more.") if cursor else 0
 
 
-def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
+def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None, client: ClientName = None) -> int:
     """Show a message: its state, its times, and every attempt."""
-    message = request_json("GET", link(id), None, key, url)
+    message = request_json("GET", link(id), None, Caller(key, url, client))
     if message is None:
         return FAILED
     if as_json:
@@ -102,9 +104,9 @@ def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = Non
     return 0
 
 
-def explain(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
+def explain(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None, client: ClientName = None) -> int:
     """Explain why a message waits and until when, by its client's present configuration; or what became of it."""
-    explained = request_json("GET", f"{link(id)}/explain", None, key, url)
+    explained = request_json("GET", f"{link(id)}/explain", None, Caller(key, url, client))
     if explained is None:
         return FAILED
     if as_json:

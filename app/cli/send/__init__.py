@@ -6,7 +6,7 @@ import typer
 
 from app.cli.send.file import run_file
 from app.cli.send.single import Single, run_one
-from app.cli.support.api import Key, Url
+from app.cli.support.api import Caller, ClientName, Key, Url
 
 
 def send(
@@ -39,6 +39,7 @@ def send(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the messages, and send none.")] = False,
     key: Key = None,
     url: Url = None,
+    client: ClientName = None,
 ) -> int:
     """Send a message, or a file of messages.
 
@@ -62,13 +63,14 @@ def send(
 
     Exit code: 0; 1 where a message was refused or not all could be sent; 2 where the options do not fit.
     """
+    caller = Caller(key, url, client)
     if file is not None:
         given = (text, to, subject, template, variable, id, priority, not_before, send_before, reference, category)
         return run_file(
-            file, channel=channel, rate=rate, name=run, dry_run=dry_run, key=key, url=url, alone=not any(given)
+            file, channel=channel, rate=rate, name=run, dry_run=dry_run, caller=caller, alone=not any(given)
         )
     single = Single(
         text, to, channel, subject, template, tuple(variable or ()), id, priority, not_before, send_before, reference,
         category,
     )  # fmt: skip
-    return run_one(single, dry_run=dry_run, key=key, url=url)
+    return run_one(single, dry_run=dry_run, caller=caller)

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.api.batch import MOST
 from app.cli.send.single import ANY_CLIENT
-from app.cli.support.api import ApiError, api, error_text
+from app.cli.support.api import ApiError, Caller, api, error_text
 from app.cli.support.terminal import FAILED, MISUSED, print_error
 from app.client import Call, Client
 from app.sending.requests import read_request
@@ -59,8 +59,7 @@ class Sent:
 
 
 def run_file(
-    path: str, *, channel: str | None, rate: float, name: str, dry_run: bool, key: str | None, url: str | None,
-    alone: bool,
+    path: str, *, channel: str | None, rate: float, name: str, dry_run: bool, caller: Caller, alone: bool,
 ) -> int:  # fmt: skip
     """Send the lines of a file; return 1 where any was refused or not all could be sent, 2 for options that do not fit.
 
@@ -79,7 +78,7 @@ def run_file(
             if dry_run:
                 sent.checked = sum(1 for _ in lines)
             else:
-                client = stack.enter_context(api(key, url, TRIES))
+                client = stack.enter_context(api(caller, TRIES))
                 _send(client, f"/v1/{channel}/messages" if channel else "/v1/messages", lines, sent, rate)
     except ApiError as error:
         print_error(str(error))

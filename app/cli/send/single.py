@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from app.cli.support.api import ApiError, api, error_text
+from app.cli.support.api import ApiError, Caller, api, error_text
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.client import Call
 from app.sending.requests import read_request, too_late
@@ -31,7 +31,7 @@ class Single(NamedTuple):
     category: str | None
 
 
-def run_one(single: Single, *, dry_run: bool, key: str | None, url: str | None) -> int:
+def run_one(single: Single, *, dry_run: bool, caller: Caller) -> int:
     """Send one message, print its id on standard output, and return the exit code."""
     try:
         document = document_of(single)
@@ -43,7 +43,7 @@ def run_one(single: Single, *, dry_run: bool, key: str | None, url: str | None) 
     if dry_run:
         return print_note("The message is valid. Nothing was sent.")
     try:
-        with api(key, url) as client:
+        with api(caller) as client:
             body = {"messageId": str(uuid4())} | document
             response = client.respond(Call("POST", "/v1/messages", body=body, safe=True))
     except ApiError as error:

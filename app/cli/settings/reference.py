@@ -35,6 +35,11 @@ _SOURCES = """
 | in the table | default | what |
 | --- | --- | --- |
 """
+_ISSUERS = """
+## Issuers
+
+Where tokens of several issuers are accepted, each has a table `[issuers.NAME]` with the settings of `identity`, in the environment `THREADLINE_ISSUERS__NAME__…`, and `identity.issuer` is not set ([who may do what](access.md#tokens)). A change needs a restart.
+"""
 _CHANGING = """
 ## Changing settings
 
@@ -62,7 +67,7 @@ _BESIDE = """
 | in the environment | what |
 | --- | --- |
 | `THREADLINE_CONFIG` | the file of settings, read by every process and command |
-| `THREADLINE_API_URL`, `THREADLINE_API_KEY` | where the commands that use the API find it, and the key that they give |
+| `THREADLINE_API_URL`, `THREADLINE_API_KEY`, `THREADLINE_API_CLIENT` | where the commands that use the API find it, the key that they give, and the client that they name |
 """
 
 
@@ -73,14 +78,14 @@ def page() -> str:
     ]
     own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
     assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
-    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _CHANGING + _BESIDE
+    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _ISSUERS + _CHANGING + _BESIDE
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
     """Return of each setting its path in the file, its variable, its default in backticks, `yes` if a change takes effect
     without a restart, and its purpose, as Markdown."""
     for path, field in fields_of(Settings):
-        if path != ("sources",):
+        if path not in (("sources",), ("issuers",)):
             yield ".".join(path), variable(path), _default(field), "yes" if is_reloaded(path) else "", _words(field)
 
 
@@ -91,7 +96,7 @@ def _rows_of(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    if value is None or value == [] or value == "":
+    if value is None or value in ([], {}, ""):
         return ""
     if isinstance(value, Enum):
         value = value.value

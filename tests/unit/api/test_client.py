@@ -201,3 +201,15 @@ async def test_the_client_for_asyncio_works() -> None:
         stream = streaming.stream("id")
         assert tuple(await anext(stream)) == ("2-2", {"interactionId": "a"})
         await stream.aclose()  # type: ignore[attr-defined]
+
+
+def test_requests_name_the_client_that_they_are_for() -> None:
+    """In the header Threadline-Client, where the caller said one; an id that no header can carry is refused."""
+    seen: list[httpx.Request] = []
+    answers: Answers = [httpx.Response(200, json={"messages": [], "next": None}) for _ in range(2)]
+    http = httpx.Client(transport=served(answers, seen))
+    for given in ("shop", None):
+        Client("http://test", "key", client=given, http=http).call(routes.list_messages(state="held"))
+    assert [request.headers.get("threadline-client") for request in seen] == ["shop", None]
+    with pytest.raises(ValueError, match="ASCII"):
+        Client("http://test", "key", client="m\u00fcnchen")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from app.http.access import Access, Forbidden, NotAllowed, Unauthenticated
-from app.http.issued import MOST, Invalid, Tokens
+from app.http.issued import MOST, Invalid, Issuers, Tokens
 from app.http.jwks import BETWEEN, FRESH, STALE, IssuerAway, Jwks
 from app.http.scopes import ROLES
 from app.settings.identity import Identity
@@ -42,12 +42,79 @@ async def test_a_token_is_a_credential_like_a_key(issuer: Issuer) -> None:
     assert again.id == key.id and access.take_used() == {}
 
 
-@pytest.mark.parametrize("client", [None, "", "*", 7, ["shop"], "a\x00b"])
+@pytest.mark.parametrize("client", [None, "", "*", 7, [], ["*"], [7, "a/b"], {"shop": 1}, " shop", "a\x00b"])
 async def test_a_token_without_a_client_sees_nothing(issuer: Issuer, client: Any) -> None:
     """Also where it asks for all clients, or names one in no way that counts."""
     access = Access(Rows(), tokens=Tokens(issuer.identity()))
     with pytest.raises(NotAllowed, match="no client"):
         await access.check(f"Bearer {issuer.token(threadline_client=client)}", "timeline:read")
+
+
+async def test_a_token_of_several_clients_acts_for_the_one_that_is_named(issuer: Issuer) -> None:
+    """It has none before; what is no client's id is left out of its list."""
+    access = Access(Rows(), tokens=Tokens(issuer.identity()))
+    key = await access.check(f"Bearer {issuer.token(threadline_client=['shop', 'bank', '*', 'shop'])}", None)
+    assert (key.client, key.clients, key.several) == ("", ("bank", "shop"), True)
+    key = await access.check(f"Bearer {issuer.token(threadline_client=['shop', '*'])}", None)
+    assert (key.client, key.clients, key.several) == ("shop", (), False)
+
+
+async def test_roles_are_mapped_by_the_settings(issuer: Issuer) -> None:
+    """Words of the claim that the table has grant its roles; others, also those with the name of a role, nothing."""
+    tokens = Tokens(issuer.identity(roles={"7f3a": ["clerk"], "both": ["operator", "developer"]}))
+    said = await tokens.check(issuer.token(roles=["7f3a", "administrator", "x"], scope=None))
+    assert said.scopes == ROLES["clerk"].scopes
+    said = await tokens.check(issuer.token(roles=["both"], scope=None))
+    assert said.scopes == ROLES["operator"].scopes | ROLES["developer"].scopes
+
+
+async def test_each_issuer_has_its_own_keys_audience_and_claims(issuer: Issuer) -> None:
+    """`iss` says by which a token is verified: one that another issuer signed, that states it falsely, or is for the other's audience
+    is refused. Both may have a subject of the same name; they are two persons."""
+    async with running() as other:
+        other.keys = [rsa_jwk(OTHER_KEY, "a")]
+        both = Issuers(
+            {
+                "one": issuer.identity(),
+                "two": Identity(issuer=other.url, audience=["second"], client_claim="tenant"),
+            }
+        )
+        access = Access(Rows(), tokens=both)
+        first = await access.check(f"Bearer {issuer.token()}", None)
+        second = await access.check(f"Bearer {other.token(OTHER_KEY, aud='second', tenant='bank')}", None)
+        assert (first.client, second.client) == ("shop", "bank")
+        assert (first.actor, second.actor) == ("token:one/ana", "token:two/ana") and first.id != second.id
+        assert (issuer.fetches, other.fetches) == (1, 1)
+        wrong = [
+            other.token(RSA_KEY, aud="second", tenant="bank"),
+            issuer.token(OTHER_KEY),
+            issuer.token(iss=other.url),
+            other.token(OTHER_KEY, tenant="bank"),
+            issuer.token(aud="second"),
+            issuer.token(iss="https://third.example"),
+            issuer.token(iss=None),
+            "a.b.c",
+            "x" * (MOST + 1),
+        ]
+        for token in wrong:
+            with pytest.raises(Invalid):
+                await both.check(token)
+        issuer.status = 500  # one that is away does not keep out the other's
+        assert (
+            await Issuers({"two": other.identity()})
+            .of(other.token())
+            .verified(other.token(OTHER_KEY, aud="second"), ["second"])
+        )["sub"] == "ana"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_json_that_is_nested_deeply_is_refused(issuer: Issuer, place: int) -> None:
+    """As the header, and as the claims: what reads it gives up, and that is the token's fault."""
+    parts = issuer.token().split(".")
+    parts[place] = base64.urlsafe_b64encode(b'{"a":' + b"[" * 4000).rstrip(b"=").decode()
+    for check in (Tokens(issuer.identity()).check, Issuers({"": issuer.identity()}).check):
+        with pytest.raises(Invalid):
+            await check(".".join(parts))
 
 
 async def test_without_an_issuer_no_token_is_accepted(issuer: Issuer) -> None:
@@ -195,9 +262,14 @@ async def test_a_stronger_login_may_be_demanded(issuer: Issuer) -> None:
         {"issuer": "id.example", "audience": ["threadline"]},
         {"issuer": "https://id.example", "audience": ["threadline"], "jwks_url": "http://id.example/keys"},
         {"roles_claim": "a..b"},
+        {"roles": {"group": ["boss"]}},
+        {"issuer": "https://id.example", "audience": ["threadline", "web"], "login_client_id": "web"},
+        {"issuer": "https://id.example", "audience": ["cli"], "cli_client_id": "cli"},
+        {"login_client_id": "web", "login_scopes": ["profile"]},
     ],
 )
 def test_settings_that_are_not_safe_are_refused(wrong: dict[str, Any]) -> None:
-    """An issuer without an audience, and URLs that anybody on the way could answer."""
+    """An issuer without an audience, URLs that anybody on the way could answer, roles that there are not, and ID tokens that would pass
+    for tokens for the API."""
     with pytest.raises(ValidationError):
         Identity(**wrong)

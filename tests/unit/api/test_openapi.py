@@ -139,12 +139,14 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
             if status[0] in "45" and path != "/readyz":
                 assert list(content) == ["application/problem+json"], (path, status)
         if path.startswith("/api/"):
-            assert operation["security"] == [{"key": ["timeline:read"]}, {"token": ["timeline:read"]}]
+            assert operation["security"] == [{name: ["timeline:read"]} for name in ("key", "token", "session")]
             assert {"401", "403", "404", "500", "503"} <= operation["responses"].keys()
         if path.startswith("/v1/"):
-            key, token = operation["security"]
-            assert key["key"] == token["token"] and set(key["key"]) <= SCOPES.keys()
+            key, token, session = operation["security"]
+            assert key["key"] == token["token"] == session["session"] and set(key["key"]) <= SCOPES.keys()
             assert {"400", "401", "403", "500", "503"} <= operation["responses"].keys()
+        if path.startswith(("/api/", "/v1/")):
+            assert "Threadline-Client" in {resolve(one)["name"] for one in operation["parameters"]}
 
 
 def test_every_parameter_of_a_path_is_described() -> None:

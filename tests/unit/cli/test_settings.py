@@ -86,7 +86,10 @@ def test_all_settings_are_shown_as_json(file: Path, capsys: pytest.CaptureFixtur
     ]
     assert run("show", "--all", "--json") == 0
     found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    assert {each["name"] for each in found} == {".".join(path) for path, _ in fields_of(Settings)} - {"sources"}
+    assert {each["name"] for each in found} == {".".join(path) for path, _ in fields_of(Settings)} - {
+        "sources",
+        "issuers",
+    }
     assert {"name": "door.port", "value": 8080, "origin": "default", "reload": False} in found
 
 

@@ -1,0 +1,67 @@
+"""Stores the sessions of people who logged in. Of a session's secret only a hash is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sql.origin import noted
+from sql.pool import Pooled
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long sessions last without a request (`idle`) and at all (`absolute`), how long a secret is good (`rotate`), and how long the
+    one before still is (`overlap`)."""
+
+    idle: timedelta
+    absolute: timedelta
+    rotate: timedelta
+    overlap: timedelta
+
+    @property
+    def parameters(self) -> dict[str, timedelta]:
+        """The parameters of statements."""
+        return {"idle": self.idle, "absolute": self.absolute, "rotate": self.rotate, "overlap": self.overlap}
+
+
+class SessionsStore(Pooled):
+    """The statements of sessions. What starts or ends one writes its entry of the audit itself."""
+
+    async def start_session(
+        self, session: dict[str, Any], hash: bytes, before: bytes | None, lifetimes: Lifetimes
+    ) -> None:
+        """Add a session (`id`, `issuer`, `subject`, `sid`, `holder`, `clients`, `scopes`); end the one of the secret `before`."""
+        parameters = session | {"hash": hash, "before": before} | lifetimes.parameters | noted()
+        await self._run_only("start_session", parameters)
+
+    async def session_of(self, hash: bytes, lifetimes: Lifetimes) -> dict[str, Any] | None:
+        """Return the session of a secret: `id`, `issuer`, `subject`, `holder`, `clients`, `scopes`, `created_at`; whether the secret is the
+        `former` one, and whether it is `still_good`; whether the session is `alive`, and `due` for another secret."""
+        return await self._row("session_of", {"hash": hash} | lifetimes.parameters)
+
+    async def session_alive(self, id: UUID, lifetimes: Lifetimes) -> bool:
+        """Return whether a session has not ended."""
+        return await self._row("session_alive", {"id": id} | lifetimes.parameters) is not None
+
+    async def rotate_session(self, id: UUID, hash: bytes, new: bytes, lifetimes: Lifetimes) -> bool:
+        """Give a session another secret; False if another request did, or it ended."""
+        return bool(await self._run("rotate_session", {"id": id, "hash": hash, "new": new} | lifetimes.parameters))
+
+    async def end_session(
+        self, why: str, *, id: UUID | None = None, hash: bytes | None = None, actor: str | None = None
+    ) -> str | None:
+        """End a session by its id or its secret's hash; return its issuer, None if there is none. `actor`: by default its person."""
+        parameters = noted() | {"why": why, "id": id, "hash": hash, "actor": actor}
+        rows: Sequence[dict[str, Any]] = await self._run("end_session", parameters)
+        return rows[0]["issuer"] if rows else None
+
+    async def end_sessions_of(
+        self, issuer: str, said: datetime, actor: str, *, subject: str | None, sid: str | None
+    ) -> int:
+        """End the sessions of a subject, or of an issuer's own session (`sid`), or of both, that began until the issuer said so; return how
+        many. One of the two must be given."""
+        assert subject is not None or sid is not None
+        parameters = noted() | {"issuer": issuer, "said": said, "actor": actor, "subject": subject, "sid": sid}
+        return len(await self._run("end_sessions_of", parameters))
