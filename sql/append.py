@@ -13,7 +13,7 @@ from sql.handles import only
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.naming import Naming
 from sql.parameters import array_of, events_of, json
-from sql.pool import Connection
+from sql.pool import Connection, become
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.statements import statement
 
@@ -111,6 +111,7 @@ class Appending(Naming):
             try:
                 async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
                     await connection.execute(statement("writing"), prepare=True)
+                    await become(connection)
                     return await work(connection)
             except REPEAT:
                 if attempt == TRIES:
