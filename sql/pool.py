@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sql.sealing import Seal
 from sql.statements import statement
-from sql.tenants import WHOLE, acting_for
+from sql.tenants import WHOLE, acting_for, array_literal
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
@@ -115,7 +115,7 @@ class Pooled:
 async def become(connection: Connection) -> None:
     """Make the current transaction act for the clients of the current task, if it acts for some."""
     if (clients := acting_for()) is not None:
-        await connection.execute(statement("tenant"), {"clients": list(clients)}, prepare=True)
+        await connection.execute(statement("tenant"), {"clients": array_literal(clients)}, prepare=True)
 
 
 async def _execute(

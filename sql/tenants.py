@@ -7,6 +7,7 @@ store connects with: workers and the command line, which work for all clients.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 #: Statements that run as the login whatever task calls them: they serve all callers at once, read no row of a client, or find out
 #: who the caller is. What they return is filtered or checked by who calls them; each is listed with its reason in
@@ -32,6 +33,13 @@ _CLIENTS: ContextVar[tuple[str, ...] | None] = ContextVar("clients", default=Non
 def acting_for() -> tuple[str, ...] | None:
     """Return the clients for which the current task acts; None for all."""
     return _CLIENTS.get()
+
+
+@lru_cache(maxsize=1024)
+def array_literal(clients: tuple[str, ...]) -> str:
+    """Return the clients as PostgreSQL writes an array of texts; made here once, since psycopg takes 0.1 ms for each."""
+    escaped = (client.replace("\\", "\\\\").replace('"', '\\"') for client in clients)
+    return "{" + ",".join(f'"{client}"' for client in escaped) + "}"
 
 
 @contextmanager

@@ -4,10 +4,13 @@
 -- interaction of its own: two people or messages must not become one because an id was used twice.
 WITH whose AS MATERIALIZED (
     -- All are there: `append` made those that were new.
-    SELECT array_agg(k.id ORDER BY number) AS ids
+    -- All are there: `append` made those that were new. An array by place: a row that is gone meanwhile leaves its place empty.
+    -- Looked up one by one: a join by decode() would compare all handles of the client, where a policy counts.
+    SELECT
+        array_agg(
+            (SELECT k.id FROM handles AS k WHERE k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')) ORDER BY number
+        ) AS ids
     FROM jsonb_array_elements(%(handles)s) WITH ORDINALITY AS listed (h, number)
-    -- An array by place: a row that is gone meanwhile leaves its place empty.
-    LEFT JOIN handles AS k ON k.client_id = h ->> 0 AND k.digest = decode(h ->> 4, 'hex')
 ),
 again AS MATERIALIZED (
     SELECT
