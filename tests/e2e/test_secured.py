@@ -55,7 +55,9 @@ class Secured:
 async def secured(servers_folder: Path) -> AsyncIterator[Secured]:
     """One system for the tests of this file."""
     async with SecuredStack(servers_folder / "secured") as stack:
-        token = await stack.key("timeline:read", "messages:write", "messages:read", "webhooks:write", "dead-letters:read")
+        token = await stack.key(
+            "timeline:read", "messages:write", "messages:read", "webhooks:write", "dead-letters:read"
+        )
         door = stack.as_part(USERS["door"], await stack.login("serving", "threadline_http"))
         worker = stack.as_part(USERS["worker"], await stack.login("working", "threadline_service"))
         await asyncio.gather(stack.start("serve", **door), stack.start("work", **worker))
@@ -118,7 +120,9 @@ async def test_a_part_writes_what_it_needs_and_nothing_else(secured: Secured, pa
                 pass
     finally:
         await producer.stop()
-    assert taken == {name for right in RIGHTS if right.part == part and "Write" in right.operations for name in right.names}
+    assert taken == {
+        name for right in RIGHTS if right.part == part and "Write" in right.operations for name in right.names
+    }
     assert "events.recorded.dlq" not in taken
 
 
