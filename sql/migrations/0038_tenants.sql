@@ -157,3 +157,31 @@ $$;
 
 -- The roles of workers evaluate no policy that reads it; whoever acts for a client does.
 GRANT EXECUTE ON FUNCTION acting_clients() TO threadline_tenant;
+
+-- A batch of the audit follows the one before it and ends at an entry that exists. Else whoever may add one (the worker) could add one
+-- that ends far ahead: no entry below it would be sealed any more.
+CREATE FUNCTION check_audit_head() RETURNS trigger
+LANGUAGE plpgsql SET search_path = threadline, pg_temp
+AS $$
+DECLARE
+    last record;
+BEGIN
+    SELECT h.batch, h.head, h.upto, h.total INTO last FROM audit_heads AS h ORDER BY h.batch DESC LIMIT 1;
+    IF (new.batch, new.previous, new.after, new.total) IS DISTINCT FROM (
+            coalesce(last.batch, 0) + 1, coalesce(last.head, new.previous), coalesce(last.upto, 0),
+            coalesce(last.total, 0) + new.entries
+        )
+        OR (new.upto > new.after AND NOT EXISTS (SELECT FROM audit AS a WHERE a.position = new.upto))
+        OR NOT new.holes <@ int8multirange(int8range(new.after, new.upto, '(]'))
+        OR NOT new.late <@ int8multirange(int8range(NULL, new.after, '[]'))
+    THEN
+        RAISE EXCEPTION 'this batch of the audit does not follow the last one, or ends where there is no entry'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN new;
+END
+$$;
+
+CREATE TRIGGER audit_heads_follow BEFORE INSERT ON audit_heads FOR EACH ROW EXECUTE FUNCTION check_audit_head();
+
+REVOKE ALL ON FUNCTION check_audit_head() FROM public;
