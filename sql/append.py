@@ -13,7 +13,7 @@ from sql.errors import ERASED, REPEAT
 from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.parameters import events_of, json
-from sql.pool import Connection
+from sql.pool import Connection, become
 from sql.relating import RELATING, relate
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.sealed import Sealed
@@ -117,6 +117,7 @@ class Appending(SealingMessages, HoursStore):
             try:
                 async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
                     await connection.execute(statement("writing"), prepare=True)
+                    await become(connection)
                     return await work(connection)
             except REPEAT:
                 if attempt == TRIES:

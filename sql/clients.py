@@ -115,7 +115,7 @@ class ClientsStore(Pooled):
 
     async def _locked(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Run a statement under the lock of the client; return its one row."""
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             await connection.execute(statement("client_lock"), {"client_id": parameters["client_id"]}, prepare=True)
             cursor = connection.cursor(binary=True)
             await cursor.execute(statement(name), {**parameters, **noted()}, prepare=True)

@@ -70,7 +70,7 @@ class DeliveryStore(Opening):
     async def disable_callback(self, client_id: str, reason: str) -> bool:
         """Disable a callback; return False where it is disabled already, or there is none."""
         parameters = {"client_id": client_id, "reason": reason}
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             disabled = (await connection.execute(statement("disable_callback"), parameters)).rowcount > 0
             if disabled:
                 await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason})
@@ -78,7 +78,7 @@ class DeliveryStore(Opening):
 
     async def enable_callback(self, client_id: str, actor: str) -> int | None:
         """Enable a callback and make its waiting deliveries due; return how many, or None where there is no callback."""
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             parameters = {"client_id": client_id, "removed": REMOVED}
             enabled = await connection.execute(statement("enable_callback"), parameters)
             if not enabled.rowcount:
@@ -103,7 +103,7 @@ class DeliveryStore(Opening):
         """Add a secret and return its version; older ones sign for another `grace`. `first`: only if no secret signs
         yet. Return None if it was not added, or if there is no callback."""
         client = {"client_id": client_id}
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             if not await (await connection.execute(statement("callback_lock"), client)).fetchall():
                 return None
             if first and await (await connection.execute(statement("callback_secrets"), client)).fetchall():
@@ -147,7 +147,7 @@ class DeliveryStore(Opening):
             "patience": patience,
         }
         settled = {"client_id": client_id, "outcomes": json(orjson.dumps([_settled(outcome) for outcome in outcomes]))}
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             row = await (await connection.execute(statement("callback_outcome"), callback, prepare=True)).fetchone()
             await connection.execute(statement("deliveries_lock"), callback, prepare=True)
             await connection.execute(statement("delivery_outcomes"), settled, prepare=True)
@@ -175,7 +175,7 @@ class DeliveryStore(Opening):
         return row["replayed"], row["next"]
 
     async def _replay(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._transaction() as connection:
             await connection.execute(statement("deliveries_lock"), parameters)
             rows = await (await connection.execute(statement(name), parameters)).fetchall()
             count = rows[0]["replayed"] if name == "replay_span" else len(rows)

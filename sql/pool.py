@@ -1,11 +1,12 @@
 """Holds the store's connection pool, and runs statements on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sql.hour_keys import HourKeys
 from sql.sealing import Seal
 from sql.statements import statement
+from sql.tenants import WHOLE, acting_for, array_literal
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
@@ -95,13 +97,40 @@ class Pooled:
     async def _run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True)
-            await cursor.execute(statement(name), parameters, prepare=True)
+            await _execute(connection, cursor, name, parameters)
             return await cursor.fetchall()
 
     async def _run_only(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns no rows."""
         async with self._pool.connection() as connection:
-            await connection.execute(statement(name), parameters, prepare=True)
+            await _execute(connection, connection.cursor(), name, parameters)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """Yield a connection in a transaction that acts for the clients of the current task (`sql.tenants`)."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await become(connection)
+            yield connection
+
+
+async def become(connection: Connection) -> None:
+    """Make the current transaction act for the clients of the current task, if it acts for some."""
+    if (clients := acting_for()) is not None:
+        await connection.execute(statement("tenant"), {"clients": array_literal(clients)}, prepare=True)
+
+
+async def _execute(
+    connection: Connection, cursor: AsyncCursor[DictRow], name: str, parameters: Mapping[str, Any] | None
+) -> None:
+    """Execute one statement, for the clients of the current task."""
+    if name in WHOLE or acting_for() is None:
+        await cursor.execute(statement(name), parameters, prepare=True)
+        return
+    # The statements of a pipeline are one transaction, ended by its end, and one round trip:
+    # https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
+    async with connection.pipeline():
+        await become(connection)
+        await cursor.execute(statement(name), parameters, prepare=True)
 
 
 def vigilant(dsn: str) -> dict[str, Any]:

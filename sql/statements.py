@@ -1,6 +1,10 @@
 r"""The SQL files: each of `queries/*.sql` is one statement, or a part that others include; `migrations/*.sql` make the
 schema.
 
+Row-level security is a barrier to the planner: where it counts (`sql.tenants`), a condition that calls what might reveal a value
+(coalesce, most functions) is tried only after the policy, and finds no row by an index. What rows are looked up by is therefore
+written `(SELECT coalesce(…))` where it names no column, and as CASE where it does.
+
 Two kinds of lines in a query are replaced when it is loaded:
 
 - `\ir FILE` (as in psql) by that file's text;

@@ -9,6 +9,7 @@ from itertools import islice
 from app.api.taken import Taken
 from sql import Accepted, EventStore, InFlight, KeptAnswer, KeyTaken
 from sql.errors import DATA_ERRORS
+from sql.tenants import acting
 
 #: Most messages of one transaction, and concurrent transactions: the next is prepared while one is written.
 MOST, AT_ONCE = 200, 2
@@ -72,7 +73,8 @@ class Accepting:
             return [answer for answer in kept if answer is not None]
 
         try:
-            await self._store.accept(messages, answers)
+            with acting({offer.request.client_id for offer in offers}):
+                await self._store.accept(messages, answers)
         except Exception as error:
             if len(offers) > 1 and isinstance(error, (*DATA_ERRORS, InFlight, KeyTaken)):
                 for offer in offers:

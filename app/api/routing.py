@@ -1,13 +1,14 @@
 """Makes the API's routes, each of which admits a caller as the table of `app.http.permits` says before it does anything, and
-writes to the audit as that of `app.api.audited` says."""
+writes to the audit as that of `app.api.audited` says. What it does in the store it does for the caller's client (`sql.tenants`)."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api.audited import Answer, audited
-from app.api.service import enter
+from app.api.service import clients_of, enter
 from app.http.permits import need_of
+from sql.tenants import acting
 
 
 def route(path: str, **answers: Answer) -> Route:
@@ -29,6 +30,7 @@ def route(path: str, **answers: Answer) -> Route:
 def _admitted(scope: str | None, answer: Answer) -> Answer:
     async def entering(request: Request) -> Response:
         await enter(request, scope)
-        return await answer(request)
+        with acting(clients_of(request, scope)):
+            return await answer(request)
 
     return entering

@@ -53,6 +53,14 @@ def caller(request: Request) -> Key:
     return key
 
 
+def clients_of(request: Request, scope: str | None) -> tuple[str, ...] | None:
+    """Return the clients for which a request that `enter` admitted acts in the store: its caller's; None for all, of dead letters
+    where the caller may have those of all clients and of none."""
+    key = caller(request)
+    whole = scope is not None and scope.startswith("dead-letters:") and "dead-letters:all" in key.scopes
+    return None if whole else (key.client,)
+
+
 def _for_one(key: Key, named: str | None) -> Key:
     """Return the credential, acting for the client that the request names if it may act for several. Raises Problem."""
     if not key.several:

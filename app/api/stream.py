@@ -24,6 +24,7 @@ from app.http.access import Forbidden, Key, NotAllowed, Unauthenticated
 from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
+from sql.tenants import acting
 
 #: Most streams of this process, and of one client.
 STREAMS = 1000
@@ -158,9 +159,10 @@ class EventStream(Response):
 
     async def _missed(self, place: Place) -> Sequence[Change]:
         """Return the next changes since a place, up to the horizon of the log."""
-        return await self._api.store.customer_changes(
-            client_id=self._client, customer_id=self._customer, xid=place[0], position=place[1], limit=CATCH_UP
-        )
+        with acting((self._client,)):
+            return await self._api.store.customer_changes(
+                client_id=self._client, customer_id=self._customer, xid=place[0], position=place[1], limit=CATCH_UP
+            )
 
     async def _allowed(self) -> bool:
         """Return whether the credential is still valid: a stream must not outlive it."""

@@ -17,7 +17,7 @@ class Taken:
 
     def __init__(self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes) -> None:
         self.items, self._many = items, many
-        self._client_id, self._key, self._mark = client_id, key, mark
+        self.client_id, self._key, self._mark = client_id, key, mark
         self.messages: list[NewMessage] = []
         self._offered: list[Item] = []
 
@@ -35,7 +35,7 @@ class Taken:
             item.judge(each)
         if self._key is None or not self._some():
             return None
-        return KeptAnswer(self._client_id, self._key, self._mark, 202, write(self._json()), self._many)
+        return KeptAnswer(self.client_id, self._key, self._mark, 202, write(self._json()), self._many)
 
     def answer(self) -> Response:
         """Return the answer. Raises Problem if no message was accepted."""

@@ -1,8 +1,9 @@
-"""`threadline topics`: create the missing Kafka topics, and list all."""
+"""`threadline topics`: create the missing Kafka topics, and list all; or print the ACLs that the processes need."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from aiokafka.errors import KafkaError
 
 from app.cli.support.json_output import AsJson, print_json
@@ -10,15 +11,33 @@ from app.cli.support.kafka import kafka_error_text
 from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
 from app.kafka import TopicsFailed, TopicState, ensure_topics
+from app.kafka.rights import Part, commands
 from app.settings.loading import load
 
+#: The users for whom `--acls` prints rights.
+USERS: dict[Part, str] = {"door": "threadline-door", "worker": "threadline-worker", "topics": "threadline-topics"}
 
-def topics(as_json: AsJson = False) -> int:
+
+def topics(
+    as_json: AsJson = False,
+    acls: Annotated[
+        bool,
+        typer.Option(
+            "--acls",
+            help="Instead, print the arguments for kafka-acls.sh that give the users threadline-door, threadline-worker and "
+            "threadline-topics what they need. Asks no broker.",
+        ),
+    ] = False,
+) -> int:
     """Create the missing Kafka topics, and list all of them.
 
     Exit code 1 where a topic is still missing or differs from the settings.
     """
-    settings = resolve(load())
+    settings = load() if acls else resolve(load())
+    if acls:
+        anchors = settings.audit.anchor_topic
+        print("\n".join(commands(USERS, [anchors] if anchors else [])))
+        return 0
     try:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:

@@ -9,6 +9,7 @@ import secrets
 import signal
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,19 +58,28 @@ class Kafka:
     `client.properties` for Kafka's own tools.
 
     Clients authenticate with a password made at the first start, since every account of the machine can reach loopback.
-    `secured=False`, for tests and benchmarks, turns that off. `more`: lines of `server.properties` that override its own.
+    `secured=False`, for tests and benchmarks, turns that off. `more`: lines of `server.properties` that override its own;
+    `users`: further users and their passwords, stored when it is formatted.
     """
 
     name = "Kafka"
 
     def __init__(
-        self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM, secured: bool = True, more: str = ""
+        self,
+        folder: Path,
+        log: Path,
+        *,
+        jvm: tuple[str, ...] = JVM,
+        secured: bool = True,
+        more: str = "",
+        users: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.log = log.absolute()
         self.jvm = jvm
         self._secured = secured
         self._more = more
+        self._users = dict(users or {})
         self._child: Child | None = None
         self._kept: dict[str, str | int] = {}
 
@@ -139,7 +149,8 @@ class Kafka:
         line = ["-cp", f'"{classpath}"', "kafka.tools.StorageTool", "format", "--config", f'"{properties}"']
         line += ["--cluster-id", str(self._kept["cluster_id"])]
         if self._secured:
-            line += ["--add-scram", f"{self._kept['mechanism']}=[name={USER},password={self._kept['password']}]"]
+            for name, password in {USER: self._kept["password"], **self._users}.items():
+                line += ["--add-scram", f"{self._kept['mechanism']}=[name={name},password={password}]"]
         # In a file, since every account of the machine can read command lines.
         arguments = self.folder / "format.arguments"
         write_secret(arguments, " ".join(line))

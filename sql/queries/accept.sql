@@ -41,7 +41,7 @@ meant AS MATERIALIZED (
                 CASE
                     WHEN EXISTS (SELECT FROM message_keys AS k WHERE k.client_id = i.client_id AND k.key = i.key) THEN
                         '00000000-0000-0000-0000-000000000000'
-                    WHEN EXISTS (SELECT FROM messages AS m WHERE m.id = i.id) THEN i.id
+                    WHEN (SELECT m.id FROM messages AS m WHERE m.id = i.id) IS NOT NULL THEN i.id
                 END
             )
         END AS meant

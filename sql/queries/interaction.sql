@@ -4,6 +4,6 @@ SELECT a.customer_id,
 FROM interactions AS i
 LEFT JOIN assignments AS a ON a.handle_id = i.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
 \ir address.sql
-WHERE i.client_id = %(client_id)s AND NOT i.superseded AND i.id = coalesce(
+WHERE i.client_id = %(client_id)s AND NOT i.superseded AND i.id = (SELECT coalesce(
     (SELECT interaction_id FROM interaction_links WHERE reference = %(id)s AND client_id = %(client_id)s), %(id)s
-)
+))

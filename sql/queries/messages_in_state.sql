@@ -7,8 +7,8 @@ FROM messages AS m
 WHERE m.client_id = %(client_id)s AND m.state = %(state)s
     AND m.state IN ('held', 'retrying', 'unanswered', 'failed', 'expired', 'cancelled')
     AND (m.changed_at, m.id) < (
-        coalesce(%(changed_at)s::timestamptz, 'infinity'),
-        coalesce(%(id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        (SELECT coalesce(%(changed_at)s::timestamptz, 'infinity')),
+        (SELECT coalesce(%(id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     )
 \ir message_filter.sql
 ORDER BY m.changed_at DESC, m.id DESC

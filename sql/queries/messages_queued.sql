@@ -9,10 +9,10 @@ CROSS JOIN LATERAL (
     SELECT m.*
     FROM messages AS m
     WHERE m.lane = l.id AND m.priority = p.priority AND m.waiting AND m.state = 'queued'
-        AND m.due_at >= coalesce(%(due_at)s::timestamptz, '-infinity')
+        AND m.due_at >= (SELECT coalesce(%(due_at)s::timestamptz, '-infinity'))
         AND (m.due_at, m.id) > (
-            coalesce(%(due_at)s::timestamptz, '-infinity'),
-            coalesce(%(id)s::uuid, '00000000-0000-0000-0000-000000000000')
+            (SELECT coalesce(%(due_at)s::timestamptz, '-infinity')),
+            (SELECT coalesce(%(id)s::uuid, '00000000-0000-0000-0000-000000000000'))
         )
 \ir message_filter.sql
     ORDER BY m.due_at, m.id

@@ -1,5 +1,5 @@
--- Creates empty tables in `threadline_rebuild` like the live ones: columns, indexes by name, storage, privileges. Tables
--- that a rebuild of another version left are dropped.
+-- Creates empty tables in `threadline_rebuild` like the live ones: columns, indexes by name, storage, privileges,
+-- policies. Tables that a rebuild of another version left are dropped.
 DO $$
 DECLARE
     live record;
@@ -40,6 +40,19 @@ BEGIN
         LOOP
             EXECUTE format(
                 'GRANT %s ON threadline_rebuild.%I TO %s', part.privilege_type, live.relname, part.grantee
+            );
+        END LOOP;
+        EXECUTE format('ALTER TABLE threadline_rebuild.%I ENABLE ROW LEVEL SECURITY', live.relname);
+        FOR part IN
+            SELECT
+                p.polname, pg_get_expr(p.polqual, p.polrelid) AS wanted,
+                (SELECT string_agg(r.role::regrole::text, ', ') FROM unnest(p.polroles) AS r (role)) AS roles
+            FROM pg_policy AS p
+            WHERE p.polrelid = live.oid
+        LOOP
+            EXECUTE format(
+                'CREATE POLICY %I ON threadline_rebuild.%I TO %s USING (%s)',
+                part.polname, live.relname, part.roles, part.wanted
             );
         END LOOP;
     END LOOP;

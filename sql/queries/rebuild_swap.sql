@@ -4,7 +4,7 @@ DECLARE
     name text;
 BEGIN
     PERFORM set_config('search_path', 'pg_catalog', true);
-    EXECUTE 'CREATE OR REPLACE VIEW threadline.customers AS '
+    EXECUTE 'CREATE OR REPLACE VIEW threadline.customers WITH (security_invoker = true) AS '
         || replace(pg_get_viewdef('threadline.customers'), 'threadline.assignments', 'threadline_rebuild.assignments');
     FOREACH name IN ARRAY ARRAY['interactions', 'interaction_links', 'assignments', 'handle_links', 'customer_changes', 'consents'] LOOP
         EXECUTE format('DROP TABLE threadline.%I', name);

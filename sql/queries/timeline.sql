@@ -8,11 +8,11 @@ CROSS JOIN LATERAL (
 \ir address.sql
     WHERE i.handle_id = a.handle_id AND i."timestamp" >= a.valid_from AND i."timestamp" < a.valid_to
         AND (i."timestamp", i.id) < (
-            coalesce(%(before_timestamp)s::timestamptz, 'infinity'),
-            coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            (SELECT coalesce(%(before_timestamp)s::timestamptz, 'infinity')),
+            (SELECT coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
         )
-        AND i."timestamp" >= coalesce(%(since)s::timestamptz, '-infinity')
-        AND i."timestamp" < coalesce(%(until)s::timestamptz, 'infinity')
+        AND i."timestamp" >= (SELECT coalesce(%(since)s::timestamptz, '-infinity'))
+        AND i."timestamp" < (SELECT coalesce(%(until)s::timestamptz, 'infinity'))
         AND (%(channel)s::text IS NULL OR i.channel = %(channel)s::text)
         AND (%(direction)s::text IS NULL OR i.direction = %(direction)s::text)
         AND (%(status)s::text IS NULL OR i.status = %(status)s::text)

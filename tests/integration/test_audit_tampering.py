@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import LiteralString
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -208,3 +209,45 @@ async def test_an_anchor_is_believed_by_its_signature_alone(store: EventStore) -
     for nonsense in (b"", b"[]", b"{}", b'{"batch": "x"}'):
         with pytest.raises(ValueError, match="it is no anchor"):
             anchor_of(nonsense, [key.public_key()])
+
+
+FORGED: dict[str, LiteralString] = {
+    "it ends far ahead": "upto = upto + 1000000",
+    "it ends where no entry is": "upto = 11",
+    "it is not the next": "batch = batch + 1",
+    "it begins later": "after = after + 1",
+    "it counts more": "total = total + 1",
+    "it follows another": "previous = '\\x00'",
+    "it leaves out what comes": "holes = '{[20,30)}'",
+    "it takes what comes as late": "late = '{[20,30)}'",
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED.keys())
+async def test_a_service_cannot_add_a_batch_that_stops_sealing(
+    store: EventStore, postgres_dsn: Dsns, change: LiteralString
+) -> None:
+    """A batch that the service forges is refused; sealing goes on, and all entries are found whole."""
+    await write(store, 1)
+    column, _, value = change.partition(" = ")
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as connection:
+        await connection.execute(added({}))  # as it is, it follows
+        await connection.rollback()
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            await connection.execute(added({column: value}))
+    assert await store.seal_audit(AT_ONCE) == 1
+
+
+def added(changed: dict[str, str]) -> bytes:
+    """Return the statement that adds the next batch, with one entry, but for what is changed of it."""
+    columns = "batch previous root head entries total first_position last_position sealed_at after upto holes late leaves".split()
+    values = ", ".join(changed.get(column, column) for column in columns)
+    return f"""
+        INSERT INTO threadline.audit_heads ({", ".join(columns)})
+        SELECT {values}
+        FROM (
+            SELECT batch + 1 AS batch, head AS previous, root, head, 1 AS entries, total + 1 AS total, upto + 1 AS first_position,
+                upto + 1 AS last_position, now() AS sealed_at, upto AS after, upto + 1 AS upto,
+                '{{}}'::int8multirange AS holes, '{{}}'::int8multirange AS late, leaves
+            FROM threadline.audit_heads ORDER BY batch DESC LIMIT 1
+        ) AS next""".encode()

@@ -1,0 +1,317 @@
+"""Tenants in the database: whoever acts for one client sees and changes nothing of another's, whatever a statement says.
+
+Each statement that callers of the API run is run as they run it, for one client, and then again with the same parameters for
+another client and for none.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+from psycopg.rows import dict_row
+
+from sql import EventStore, Filter
+from sql.pool import Connection
+from sql.rebuild import rebuild
+from sql.statements import QUERIES, statement
+from sql.tenants import WHOLE, acting, array_literal
+from tests.conftest import Dsns
+from tests.support.keys import SEAL
+from tests.support.tenanted import Caller, Ran, filled, recorded, told
+
+MINE, THEIRS = "mine", "theirs"
+
+#: Statements that callers of the API run for their own client; the tests run each. `sql.tenants.WHOLE` has those that they run as
+#: the login: `api_key`, `used_api_keys` (find out who calls), `account_changes`, `last_account_change`, `use_tokens` (the door, for
+#: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
+#: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
+#: `horizon`, `log_end` (they read no table).
+OWN = frozenset(
+    """
+    accept account accounts add_secret append audit audit_callback callback callback_lock callback_secrets cancel cancel_messages
+    clear client client_lock client_versions consents customer_changes customer_of dead_letter dead_letter_groups_of_client
+    dead_letters_of_client deliveries deliveries_lock differing disable_callback discard_dead_letters enable_callback
+    forget_secrets handles hasten history interaction link link_lock make_peppers message messages_in_state messages_queued move
+    name_keys peppers profile project recall record release release_messages remember remove_account replay_dead_letters
+    replay_ids replay_span reseal_account retire_secrets set_account set_callback set_client set_profile supersede timeline
+    unapplied_links waits writing
+    """.split()
+)
+#: Statements of workers, of the command line and of operators who may have the dead letters of all clients, which see all.
+WORKERS = frozenset(
+    """
+    acknowledge_gaps add_audit_anchor add_audit_head add_gap after_setback all_peppers api_keys assign_customers audit_anchor_due
+    audit_anchored audit_exported audit_heads audit_last_head audit_listed audit_lock audit_of_batch audit_state audit_unsealed
+    begin bury callback_outcome callbacks claim claim_deliveries clients counts create_api_key customers_lock dead_letter_groups
+    dead_letters_by_id dead_letters_by_source dead_letters_count dead_letters_listed delivery_outcomes drop_partitions due_clients
+    due_replays enqueue ensure_partitions expiring forget_audit forget_deliveries forget_tokens gaps hold_restored holders keep
+    lane_health link_new listen quiet_callback recheck_watched relate_handles relay_advance relay_begin relay_lag relay_lock
+    relay_page remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_messages replay_outcomes
+    replays_published reseal_pepper resting_accounts retention_finish retention_finished retention_lock retention_unlock
+    revoke_api_key rotate_api_key sealed_secrets sending_counts set_lanes settle sweep traces unanswered_counts wake_deliveries
+    """.split()
+)
+#: Statements that set up a session or a transaction, and those of the owner, for whom no policy counts.
+BESIDE = frozenset(
+    """
+    become_owner migrations_applied migrations_exist migrations_lock migrations_record rebuild_analyze rebuild_assign rebuild_close
+    rebuild_lock rebuild_place rebuild_session rebuild_start rebuild_swap rebuild_total linking relating session standbys tenant
+    """.split()
+)
+
+#: What is not to be separated: nothing so far. A table with a column client_id is named here only with a reason.
+WITHOUT_POLICY: dict[str, str] = {}
+
+
+class Told(NamedTuple):
+    """A database in which a client's caller has done everything, and the statements that it ran."""
+
+    dsns: Dsns
+    ran: list[Ran]
+
+
+@pytest_asyncio.fixture
+async def told_by(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Let callers of two clients do everything, and return the statements of one of them."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        for client in (THEIRS, MINE):
+            await filled(store, client, 3000)
+            await told(store, client)
+        await Caller(store, THEIRS, postgres_dsn.owner).everything()
+        for query in MANY:
+            await owner_runs(postgres_dsn, query)
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        with recorded(monkeypatch) as ran:
+            await Caller(store, MINE, postgres_dsn.owner).everything()
+    return Told(postgres_dsn, [one for one in ran if one.name in OWN])
+
+
+async def owner_runs(dsns: Dsns, query: LiteralString) -> list[dict[str, Any]]:
+    """Run a query as the owner, whom no policy binds."""
+    async with await psycopg.AsyncConnection.connect(dsns.owner, autocommit=True, row_factory=dict_row) as connection:
+        cursor = await connection.execute(query)
+        return await cursor.fetchall() if cursor.description else []
+
+
+@asynccontextmanager
+async def acting_as(dsns: Dsns, *clients: str) -> AsyncIterator[Connection]:
+    """Yield a connection as the store has it, in a transaction that acts for these clients, and is undone."""
+    async with await psycopg.AsyncConnection.connect(dsns.service, autocommit=True, row_factory=dict_row) as connection:
+        await connection.execute(statement("session"))
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(statement("tenant"), {"clients": array_literal(clients)})
+            yield connection
+
+
+def shows(rows: list[dict[str, Any]]) -> bool:
+    """Return whether rows say anything: any value but none, no, zero and empty."""
+    return any(value for row in rows for value in row.values())
+
+
+async def test_every_query_is_listed() -> None:
+    """A file under sql/queries that is in no list fails here: put it into OWN (and call it in tests/support/tenanted.py), where
+    callers of the API run it, else into WORKERS, or into `sql.tenants.WHOLE` with the reason above OWN."""
+    texts = {file.stem: file.read_text() for file in QUERIES.glob("*.sql")}
+    parts = {name for name in texts if any(f"\\ir {name}.sql" in text for text in texts.values())}
+    listed = [OWN, WORKERS, BESIDE, WHOLE]
+    assert sorted(texts.keys() - parts) == sorted(name for names in listed for name in names)
+
+
+async def test_no_statement_shows_another_clients_rows(told_by: Told) -> None:
+    """Each statement gave something to its own client, and gives nothing to another, nor to none, and changes nothing."""
+    assert {one.name for one in told_by.ran} == OWN
+    idle = OWN - {one.name for one in told_by.ran if one.rows > 0}
+    assert idle == set(), "these gave nothing to their own client, so that the rest of the test would say nothing"
+    for clients in ((THEIRS,), ()):
+        for one in told_by.ran:
+            async with acting_as(told_by.dsns, *clients) as connection:
+                try:
+                    async with connection.transaction():
+                        cursor = await connection.execute(statement(one.name), one.parameters)
+                        rows = await cursor.fetchall() if cursor.description else []
+                        (changed,) = await (await connection.execute(CHANGED)).fetchall()
+                except psycopg.errors.InsufficientPrivilege:
+                    continue  # it would have written a row of another client
+                assert changed["rows"] == 0, (one.name, clients)
+                assert one.name in ANSWERS_ANYWAY or not shows(rows), (one.name, clients, rows)
+
+
+#: How many rows this transaction has added, changed or removed.
+CHANGED: LiteralString = (
+    "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) AS rows FROM pg_stat_xact_user_tables"
+)
+#: Rows of others, so that the planner has reasons to look rows up by an index.
+MANY: tuple[LiteralString, ...] = (
+    """INSERT INTO threadline.dead_letters (id, topic, partition, "offset", reason, client_id, bad, items, size)
+    SELECT gen_random_uuid(), 'other', 0, n, 'r', 'other ' || n % 40, 1, '[]', 0 FROM generate_series(1, 50000) AS n""",
+    """INSERT INTO threadline.profiles (handle_id, client_id, zone)
+    SELECT id, client_id, 'UTC' FROM threadline.handles ON CONFLICT DO NOTHING""",
+    "ANALYZE",
+)
+#: Statements whose answer says nothing of a row: locks.
+ANSWERS_ANYWAY = frozenset({"client_lock", "deliveries_lock", "writing"})
+#: Columns by which rows are looked up, but for the client's, which every policy adds.
+LOOKED_UP = frozenset(
+    "id reference handle_id customer_id digest identity interaction_id key name position timestamp xid".split()
+)
+TABLES: LiteralString = """
+    SELECT c.relname AS name, c.relrowsecurity AS separated
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'threadline'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'client_id' AND NOT a.attisdropped
+    ORDER BY 1
+"""
+
+
+async def test_every_table_of_clients_is_separated(postgres_dsn: Dsns) -> None:
+    """A new table with a column client_id fails here: let its migration call
+    `SELECT separate_clients('TABLE', 'ROLES THAT SEE ALL ROWS')`, and grant threadline_tenant what a client's caller does with it."""
+    tables = await owner_runs(postgres_dsn, TABLES)
+    policies = await owner_runs(
+        postgres_dsn,
+        "SELECT tablename, policyname, roles::text[] AS roles, qual, with_check, permissive FROM pg_policies WHERE schemaname = 'threadline'",
+    )
+    own = {one["tablename"] for one in policies if one["policyname"] == "own_clients"}
+    assert len(tables) > 20
+    missing = [one["name"] for one in tables if not one["separated"] or one["name"] not in own]
+    assert missing == sorted(WITHOUT_POLICY), "see what this test says of itself"
+    for one in policies:
+        if "threadline_tenant" in one["roles"]:
+            assert (
+                one["roles"] == ["threadline_tenant"]
+                and one["permissive"] == "PERMISSIVE"
+                and one["with_check"] is None
+            )
+            assert one["qual"] != "true"
+    seen_by_tenant = await owner_runs(
+        postgres_dsn,
+        """SELECT c.relname FROM pg_class AS c
+        WHERE c.relnamespace = 'threadline'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+            AND has_table_privilege('threadline_tenant', c.oid, 'SELECT, UPDATE, DELETE')""",
+    )
+    assert seen_by_tenant == [], "a tenant reads or changes a table whose rows nothing separates"
+
+
+async def test_views_and_functions_act_as_who_calls_them(postgres_dsn: Dsns) -> None:
+    """A view reads as its reader; a function that acts as the owner, for whom no policy counts, is none that a tenant may call."""
+    views = await owner_runs(
+        postgres_dsn,
+        """SELECT c.relname FROM pg_class AS c
+        WHERE c.relnamespace = 'threadline'::regnamespace AND c.relkind IN ('v', 'm')
+            AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)
+            AND has_table_privilege('threadline_tenant', c.oid, 'SELECT')""",
+    )
+    functions = await owner_runs(
+        postgres_dsn,
+        """SELECT p.proname FROM pg_proc AS p
+        WHERE p.pronamespace = 'threadline'::regnamespace AND p.prosecdef
+            AND (has_function_privilege('threadline_tenant', p.oid, 'EXECUTE') OR has_function_privilege('threadline_http', p.oid, 'EXECUTE'))""",
+    )
+    assert (views, functions) == ([], [])
+
+
+async def test_the_roles_have_no_way_around_the_policies(postgres_dsn: Dsns) -> None:
+    """The tenant owns nothing, has no power that passes policies by, is a member of nothing, and nobody inherits from it."""
+    (role,) = await owner_runs(
+        postgres_dsn,
+        """SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin,
+            EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
+            EXISTS (SELECT FROM pg_auth_members AS m WHERE m.member = r.oid) AS member,
+            EXISTS (SELECT FROM pg_auth_members AS m WHERE m.roleid = r.oid AND m.inherit_option) AS inherited
+        FROM pg_roles AS r WHERE rolname = 'threadline_tenant'""",
+    )
+    assert not any(role.values()), role
+
+
+async def test_a_rebuild_keeps_the_policies(postgres_dsn: Dsns) -> None:
+    """The rebuilt tables have the policies, the rights and the view of those that they replace."""
+    query: LiteralString = """
+        SELECT tablename, policyname, roles::text, qual FROM pg_policies WHERE schemaname = 'threadline'
+        UNION ALL
+        SELECT c.relname, c.relrowsecurity::text, c.relacl::text, c.reloptions::text FROM pg_class AS c
+        WHERE c.relnamespace = 'threadline'::regnamespace AND c.relkind IN ('r', 'v')
+        ORDER BY 1, 2, 3, 4"""
+    before = await owner_runs(postgres_dsn, query)
+    await rebuild(postgres_dsn.owner)
+    assert await owner_runs(postgres_dsn, query) == before
+
+
+async def test_the_database_finds_rows_for_a_tenant_as_for_a_worker(told_by: Told) -> None:
+    """A policy is a barrier: a condition that could reveal rows is tried after it, and then finds nothing by an index. Each
+    statement looks into the same tables by the same indexes and columns with the policies as without."""
+    worse = []
+    async with await psycopg.AsyncConnection.connect(told_by.dsns.service, autocommit=True) as connection:
+        await connection.execute(statement("session"))
+        for one in {each.name: each for each in told_by.ran}.values():
+            if one.name in ANSWERS_ANYWAY:
+                continue
+            async with connection.transaction(force_rollback=True):
+                plain = await scans(connection, one)
+                await connection.execute(statement("tenant"), {"clients": array_literal((MINE,))})
+                separated = await scans(connection, one)
+            # A policy itself may look into a table, by its key.
+            if plain - separated or any("all rows" in each for each in separated - plain):
+                worse.append((one.name, sorted(plain - separated), sorted(separated - plain)))
+    assert not worse, "\n".join(map(str, worse))
+
+
+async def scans(connection: psycopg.AsyncConnection[Any], ran: Ran) -> set[tuple[str, ...]]:
+    """Return how the generic plan of a statement reads each table: its alias, the index, and the columns looked up in it."""
+    query = PostgresQuery(Transformer(connection))
+    query.convert(statement(ran.name), ran.parameters)
+    types = [
+        (await (await connection.execute("SELECT %s::oid::regtype::text", [oid])).fetchone() or ["text"])[0]
+        for oid in query.types
+    ]
+    named = ", ".join("unknown" if name == "-" else name for name in types)
+    await connection.execute(f"PREPARE looked{f'({named})' if named else ''} AS ".encode() + query.query)
+    nothing = f"({', '.join(['NULL'] * len(types))})" if types else ""
+    explained = await (await connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE looked{nothing}".encode())).fetchone()
+    assert explained is not None
+    await connection.execute("DEALLOCATE looked")
+    found: set[tuple[str, ...]] = set()
+    pending = [explained[0][0]["Plan"]]
+    while pending:
+        node = pending.pop()
+        pending += node.get("Plans", [])
+        condition = node.get("Index Cond", "")
+        columns = [word for word in sorted(set(re.findall(r"[a-z_]+", condition))) if word in LOOKED_UP]
+        if "Index Name" in node:
+            found.add((node.get("Alias", ""), node["Index Name"], *columns))
+        elif node["Node Type"] == "Seq Scan":
+            found.add((node["Alias"], "all rows"))
+    return found
+
+
+@pytest.mark.parametrize(
+    "client", ["a", 'a","mine', "mine}", "{mine}", "NULL", "", "\\", '\\"', '\\",mine', "é, ü", " mine", "mine,b"]
+)
+async def test_a_clients_name_names_no_other(postgres_dsn: Dsns, client: str) -> None:
+    """Whatever a client is called, a transaction acts for that name alone."""
+    async with acting_as(postgres_dsn, client) as connection:
+        row = await (await connection.execute("SELECT threadline.acting_clients() AS clients")).fetchone()
+        assert row == {"clients": [client]}
+    async with acting_as(postgres_dsn) as connection:
+        row = await (await connection.execute("SELECT threadline.acting_clients() AS clients")).fetchone()
+        assert row == {"clients": []}
+
+
+async def test_a_transaction_leaves_nothing_behind(postgres_dsn: Dsns) -> None:
+    """The connection acts for nobody afterwards, as a pooler gives it to others: after a page, an error, and a change."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        query: LiteralString = (
+            """SELECT current_user::text AS role, nullif(current_setting('threadline.clients', true), '') AS clients"""
+        )
+        for work in (store.client(MINE), store.dead_letters(Filter(client="\0")), store.set_client(MINE, {}, "test")):
+            with acting((MINE,)), suppress(psycopg.DataError):
+                await work
+            async with store._pool.connection() as connection:
+                assert await (await connection.execute(query)).fetchone() == {
+                    "role": "threadline_service",
+                    "clients": None,
+                }
