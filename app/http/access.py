@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.clients.ttl_cache import TtlCache
-from app.http.issued import Invalid, Issued
+from app.http.issued import Checks, Invalid
 from app.http.rates import Rates
 from app.http.scopes import ALL_CLIENTS, granted
 from app.http.tokens import Kind, fault_of, fingerprint, id_of
@@ -79,14 +79,6 @@ class Key:
     def basis(self) -> str:
         """Who it is, as what a consent rests on."""
         return f"key {self.id}" if self.kind == "key" else self.actor
-
-
-class Checks(Protocol):
-    """What verifies the tokens of one issuer or of several."""
-
-    async def check(self, token: str) -> Issued:
-        """Return what a token says. Raises Invalid, IssuerAway."""
-        ...
 
 
 class Keys(Protocol):

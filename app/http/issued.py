@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 from jwt.exceptions import ExpiredSignatureError, InvalidTokenError
@@ -44,6 +44,14 @@ class Issued:
     def holder(self) -> str:
         """Who holds it, among the subjects of all issuers, for the audit."""
         return f"{self.name}/{self.subject}" if self.name else self.subject
+
+
+class Checks(Protocol):
+    """What verifies the tokens of one issuer or of several."""
+
+    async def check(self, token: str) -> Issued:
+        """Return what a token says. Raises Invalid, IssuerAway."""
+        ...
 
 
 class Tokens:

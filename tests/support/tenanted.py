@@ -123,7 +123,7 @@ class Caller:
     async def everything(self) -> None:
         """Call each method that the API calls."""
         for part in (self.reading, self.sending, self.configuring, self.calling_back, self.burying):
-            self.store._peppers.clear()  # as in a process that has just begun
+            self.store._secrets.clear()  # as in a process that has just begun
             with acting((self.client,)):
                 await part()
 
