@@ -88,7 +88,7 @@ class System:
 
     async def read(self, id: str) -> None:
         """Wait until the log has the event of a message."""
-        query = "SELECT id FROM threadline.events WHERE provider_message_id = %s"
+        query = "SELECT id FROM threadline.events WHERE strpos(concat(provider_message_id, source_event_id), %s) > 0"
         await eventually(lambda: self.rows(query, id), bool, WITHIN)
 
     async def letter(self, offset: int, topic: str = TOPIC) -> dict[str, Any]:
@@ -225,7 +225,10 @@ async def test_what_cannot_be_opened_is_a_dead_letter_and_the_partition_goes_on(
     await system.put(plain.replace(id, b"SMlater"))
     await system.read("SMlater")
     assert system.stack.children["work"].alive
-    await system.rows(change, key, None, UUID(bytes=sealed[6:22]))  # for the other tests
+    # For the other tests; a process never asks again for a key that was destroyed.
+    await system.rows(change, key, None, UUID(bytes=sealed[6:22]))
+    await system.stack.children["work"].stop()
+    await system.stack.start("work")
 
 
 async def test_the_door_goes_on_without_the_database(system: System) -> None:
