@@ -22,7 +22,6 @@ END: Place = (_LAST, _LAST)
 _STATEMENTS = (
     "rebuild_start",
     "rebuild_assign",
-    "rebuild_kinds",
     "rebuild_tie",
     *LINKING,
     "relate_handles",
@@ -35,7 +34,7 @@ class RebuildError(Exception):
 
 
 class Part(NamedTuple):
-    """A part of a rebuild: its number, its place in the log, and the events that it has tied, linked or folded."""
+    """A part of a rebuild: its number, its place in the log, and the events that it has tied or folded."""
 
     number: int
     place: Place
@@ -43,10 +42,9 @@ class Part(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """All parts of a rebuild: those that tie the ids of messages, that which links the rest, and those that fold."""
+    """All parts of a rebuild: those that tie the ids of messages, and those that fold."""
 
     tying: list[Part]
-    linking: Part
     folding: list[Part]
 
 
@@ -60,10 +58,12 @@ async def parts_of(connection: AsyncConnection[DictRow]) -> Parts | None:
     """Return the parts of the rebuild that is under way; None without one."""
     cursor = await connection.execute(statement("rebuild_progress"), {"made_with": made_with()})
     rows = await cursor.fetchall()
-    parts = {row["part"]: Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in rows}
-    if not parts:
-        return None
-    return Parts([parts[n] for n in parts if n < 0], parts[0], [parts[n] for n in parts if n > 0])
+    parts = [Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in rows]
+    return (
+        Parts([part for part in parts if part.number < 0], [part for part in parts if part.number > 0])
+        if parts
+        else None
+    )
 
 
 async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
@@ -81,21 +81,19 @@ async def tie_until(
         async with connection.transaction():
             await connection.execute(statement("rebuild_tie"), span | {"part": -part.number, "parts": parts})
             await _advance(connection, part, span, span["events"])
-        place = span["upto_xid"], span["upto_position"]
+        place = _upto(span)
         note(span["events"] // parts)
 
 
-async def link_until(
-    connection: AsyncConnection[DictRow], part: Part, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Link what is left of the log from the part's place on, chunk by chunk. `note` gets the number of events of each chunk."""
-    place = part.place
-    while (span := await _span(connection, place, upto, CHUNK)) is not None:
+async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, int], None]) -> None:
+    """Link what the parts have left, range by range. `note` gets the number of events of each, and of all that were left before."""
+    while (span := await (await connection.execute(statement("rebuild_left"))).fetchone()) is not None:
         async with connection.transaction():
-            await link(connection, span)
-            await _advance(connection, part, span, span["events"])
-        place = span["upto_xid"], span["upto_position"]
-        note(span["events"])
+            await link(
+                connection, span_of(_after(span), _upto(span)), linking=span["linking"], relating=span["relating"]
+            )
+            await connection.execute(statement("rebuild_linked"), span)
+        note(span["events"], span["total"])
 
 
 async def fold_until(
@@ -108,16 +106,17 @@ async def fold_until(
         async with connection.transaction():
             folded = await fold(connection, span, part.number, parts)
             await _advance(connection, part, span, folded)
-        place = span["upto_xid"], span["upto_position"]
+        place = _upto(span)
         note(folded)
 
 
-async def link(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> None:
-    """Link the references and the handles that a range of the log connects, and that are not linked yet."""
-    kinds = await one(connection, "rebuild_kinds", span)
-    for name in LINKING if kinds["linking"] else ():
+async def link(
+    connection: AsyncConnection[DictRow], span: dict[str, Any], *, linking: bool = True, relating: bool = True
+) -> None:
+    """Link the references, the handles, or both, that a range of the log connects."""
+    for name in LINKING if linking else ():
         await connection.execute(statement(name), span)
-    if kinds["relating"]:
+    if relating:
         await relate(connection, span)
 
 
@@ -155,3 +154,11 @@ async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[
     cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number, "events": events})
     if await cursor.fetchone() is None:
         raise RebuildError("another process goes on with this rebuild")
+
+
+def _after(span: dict[str, Any]) -> Place:
+    return span["after_xid"], span["after_position"]
+
+
+def _upto(span: dict[str, Any]) -> Place:
+    return span["upto_xid"], span["upto_position"]

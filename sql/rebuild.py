@@ -27,7 +27,7 @@ from sql.folding import (
     fold_until,
     horizon_of,
     link,
-    link_until,
+    link_left,
     made_with,
     one,
     parts_of,
@@ -113,13 +113,14 @@ async def _settle(
     now."""
     while True:
         parts = await _parts(connection)
-        if all(part.place == parts.linking.place for part in parts.folding):
-            tied = sum(part.events for part in parts.tying) // len(parts.tying)
-            note = _counted("tied", tied, total, progress)
+        tied, folded = ({part.place for part in some} for some in parts)
+        if len(tied) > 1 or tied == folded:
+            before = sum(part.events for part in parts.tying) // len(parts.tying)
+            note = _counted("tied", before, total, progress)
             await _beside(owner_dsn, tie_until, parts.tying, await horizon_of(connection), processes, note)
             parts = await _parts(connection)
+        await link_left(connection, lambda events, left: progress("linked", events, left))
         upto, before = parts.tying[0].place, sum(part.events for part in parts.folding)
-        await link_until(connection, parts.linking, upto, _counted("linked", parts.linking.events, total, progress))
         note = _counted("folded", before, total, progress)
         await _beside(owner_dsn, fold_until, parts.folding, upto, processes, note)
         done = sum(part.events for part in (await _parts(connection)).folding)
@@ -152,7 +153,7 @@ async def _beside(
 
 async def _close(connection: AsyncConnection[DictRow]) -> int:
     """Lock out writers, fold the last events, and swap the tables; return how many these were."""
-    last = span_of((await _parts(connection)).linking.place, END)
+    last = span_of((await _parts(connection)).tying[0].place, END)
     async with connection.transaction():
         await connection.execute(statement("rebuild_close"))
         await connection.execute(statement("rebuild_assign"))

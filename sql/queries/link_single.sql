@@ -34,6 +34,3 @@ linked AS (
     SELECT reference, interaction_id, client_id FROM fresh_links
     ORDER BY reference
 )
-SELECT count(*) AS pairs_left
-FROM known
-WHERE theirs NOT IN (SELECT id FROM barred) AND (theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in)
