@@ -25,7 +25,7 @@ _STATEMENTS = (
     "rebuild_tie",
     *LINKING,
     "relate_handles",
-    "rebuild_fold",
+    "project",
 )
 
 
@@ -34,10 +34,12 @@ class RebuildError(Exception):
 
 
 class Part(NamedTuple):
-    """A part of a rebuild: its number, its place in the log, and the events that it has tied or folded."""
+    """A part of a rebuild: its number, its place in its section of the log, the section's end, and the events that it has tied or
+    folded."""
 
     number: int
     place: Place
+    upto: Place
     events: int
 
 
@@ -58,7 +60,7 @@ async def parts_of(connection: AsyncConnection[DictRow]) -> Parts | None:
     """Return the parts of the rebuild that is under way; None without one."""
     cursor = await connection.execute(statement("rebuild_progress"), {"made_with": made_with()})
     rows = await cursor.fetchall()
-    parts = [Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in rows]
+    parts = [Part(row["part"], (row["xid"], row["position"]), _upto(row), row["events"]) for row in rows]
     return (
         Parts([part for part in parts if part.number < 0], [part for part in parts if part.number > 0])
         if parts
@@ -66,23 +68,22 @@ async def parts_of(connection: AsyncConnection[DictRow]) -> Parts | None:
     )
 
 
-async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
-    """Return the last place below which nothing is appended any more."""
-    return (await one(connection, "horizon"))["horizon"] - 1, _LAST
+async def split(connection: AsyncConnection[DictRow], after: Place, parts: int) -> bool:
+    """Give each part a section of what is settled in the log after a place; return whether there is anything."""
+    span = span_of(after, ((await one(connection, "horizon"))["horizon"] - 1, _LAST))
+    return bool((await one(connection, "rebuild_split", span | {"parts": parts}))["sections"])
 
 
-async def tie_until(
-    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Link the messages of a part of the log that have both ids, from its place on, chunk by chunk, but for those that would merge
-    what is linked already. `note` gets this part's share of the events of each chunk."""
+async def tie(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
+    """Link the messages of a section that have both ids, from its place on, chunk by chunk, but for those that would merge what is
+    linked already. `note` gets the number of events of each chunk."""
     place = part.place
-    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+    while (span := await _span(connection, place, part.upto)) is not None:
         async with connection.transaction():
-            await connection.execute(statement("rebuild_tie"), span | {"part": -part.number, "parts": parts})
-            await _advance(connection, part, span, span["events"])
+            await connection.execute(statement("rebuild_tie"), span)
+            await _advance(connection, part, span)
         place = _upto(span)
-        note(span["events"] // parts)
+        note(span["events"])
 
 
 async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, int], None]) -> None:
@@ -96,18 +97,15 @@ async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, i
         note(span["events"], span["total"])
 
 
-async def fold_until(
-    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Fold a part of the log from its place on, chunk by chunk, up to a place up to which all is linked. `note` gets the
-    number of events that were folded in each."""
+async def fold_section(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
+    """Fold a linked section from its place on, chunk by chunk. `note` gets the number of events of each."""
     place = part.place
-    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+    while (span := await _span(connection, place, part.upto)) is not None:
         async with connection.transaction():
-            folded = await fold(connection, span, part.number, parts)
-            await _advance(connection, part, span, folded)
+            await fold(connection, span)
+            await _advance(connection, part, span)
         place = _upto(span)
-        note(folded)
+        note(span["events"])
 
 
 async def link(
@@ -120,9 +118,9 @@ async def link(
         await relate(connection, span)
 
 
-async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any], part: int = 1, parts: int = 1) -> int:
-    """Fold a part of a linked range of the log; return how many events that are."""
-    return int((await one(connection, "rebuild_fold", span | {"part": part, "parts": parts}))["events"])
+async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
+    """Fold a linked range of the log; return how many events it has."""
+    return int((await one(connection, "project", span))["events"])
 
 
 def span_of(after: Place, upto: Place) -> dict[str, Any]:
@@ -143,15 +141,15 @@ async def one(connection: AsyncConnection[DictRow], name: str, parameters: dict[
     return row
 
 
-async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place, chunk: int) -> dict[str, Any] | None:
-    """Return the range of the next `chunk` events, with their number (`events`); None if there is none."""
-    cursor = await connection.execute(statement("rebuild_place"), span_of(after, upto) | {"chunk": chunk})
+async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> dict[str, Any] | None:
+    """Return the range of the next CHUNK events, with their number (`events`); None if there is none."""
+    cursor = await connection.execute(statement("rebuild_place"), span_of(after, upto) | {"chunk": CHUNK})
     row = await cursor.fetchone()
     return span_of(after, (row["xid"], row["position"])) | {"events": row["events"]} if row else None
 
 
-async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[str, Any], events: int) -> None:
-    cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number, "events": events})
+async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[str, Any]) -> None:
+    cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number})
     if await cursor.fetchone() is None:
         raise RebuildError("another process goes on with this rebuild")
 

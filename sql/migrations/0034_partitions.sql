@@ -147,11 +147,13 @@ GRANT SELECT, INSERT ON events, event_ids TO threadline_service;
 GRANT SELECT ON events_default, event_partitions TO threadline_service;
 GRANT SELECT ON events, event_ids, event_partitions TO threadline_reader;
 
--- How far a rebuild has come: a row a part, of which the negative ones tie ids and the others fold. A killed rebuild goes on from
--- here.
+-- How far a rebuild has come: a row a part, of which the negative ones tie ids and the others fold, each a section of the log. A
+-- killed rebuild goes on from here.
 CREATE TABLE threadline_rebuild.progress (
     xid bigint NOT NULL DEFAULT 0,
     position bigint NOT NULL DEFAULT 0,
+    upto_xid bigint NOT NULL DEFAULT 0,
+    upto_position bigint NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     part smallint NOT NULL,
     made_with text NOT NULL,

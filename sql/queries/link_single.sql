@@ -33,4 +33,6 @@ linked AS (
     INSERT INTO interaction_links (reference, interaction_id, client_id)
     SELECT reference, interaction_id, client_id FROM fresh_links
     ORDER BY reference
+    -- A message's own reference, where a rebuild ties another range at the same time.
+    ON CONFLICT (reference) DO NOTHING
 )

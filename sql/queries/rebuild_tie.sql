@@ -1,17 +1,8 @@
--- As `link_new`, for one of `parts` parts of a range of the log: a message of ours is of one part. Notes the range if something is
--- left to link: a provider's id that two messages have, or that is in an interaction already; repeated events that differ; and
--- handles.
-WITH both_ids AS MATERIALIZED (
-    SELECT client_id, theirs, ours
-    FROM (
-        SELECT DISTINCT client_id, reference AS theirs, message_reference(client_id, message_id) AS ours
-        FROM (
-\ir chunk.sql
-            AND provider_message_id IS NOT NULL AND message_id IS NOT NULL
-        ) AS tied
-    ) AS pair
-    WHERE (uuid_hash_extended(ours, 0) & 2147483647) %% %(parts)s = %(part)s - 1
-),
+-- As `link_new`, for a range of the log, beside other ranges. Notes the range if something is left to link: a provider's id that
+-- two messages have, or that is in an interaction already; repeated events that differ; and handles.
+WITH
+\ir pairs_new.sql
+,
 \ir link_single.sql
 ,
 kinds AS (
