@@ -23,7 +23,6 @@ END: Place = (_LAST, _LAST)
 _STATEMENTS = (
     "rebuild_start",
     "rebuild_assign",
-    "rebuild_kinds",
     "rebuild_tie",
     *LINKING,
     "relate_handles",
@@ -32,7 +31,7 @@ _STATEMENTS = (
     "assign_customers",
     "customers_graph",
     "set_customers",
-    "rebuild_fold",
+    "project",
 )
 
 
@@ -41,18 +40,19 @@ class RebuildError(Exception):
 
 
 class Part(NamedTuple):
-    """A part of a rebuild: its number, its place in the log, and the events that it has tied, linked or folded."""
+    """A part of a rebuild: its number, its place in its section of the log, the section's end, and the events that it has tied or
+    folded."""
 
     number: int
     place: Place
+    upto: Place
     events: int
 
 
 class Parts(NamedTuple):
-    """All parts of a rebuild: those that tie the ids of messages, that which links the rest, and those that fold."""
+    """All parts of a rebuild: those that tie the ids of messages, and those that fold."""
 
     tying: list[Part]
-    linking: Part
     folding: list[Part]
 
 
@@ -66,70 +66,67 @@ async def parts_of(connection: AsyncConnection[DictRow]) -> Parts | None:
     """Return the parts of the rebuild that is under way; None without one."""
     cursor = await connection.execute(statement("rebuild_progress"), {"made_with": made_with()})
     rows = await cursor.fetchall()
-    parts = {row["part"]: Part(row["part"], (row["xid"], row["position"]), row["events"]) for row in rows}
-    if not parts:
-        return None
-    return Parts([parts[n] for n in parts if n < 0], parts[0], [parts[n] for n in parts if n > 0])
+    parts = [Part(row["part"], (row["xid"], row["position"]), _upto(row), row["events"]) for row in rows]
+    return (
+        Parts([part for part in parts if part.number < 0], [part for part in parts if part.number > 0])
+        if parts
+        else None
+    )
 
 
-async def horizon_of(connection: AsyncConnection[DictRow]) -> Place:
-    """Return the last place below which nothing is appended any more."""
-    return (await one(connection, "horizon"))["horizon"] - 1, _LAST
+async def split(connection: AsyncConnection[DictRow], after: Place, parts: int) -> bool:
+    """Give each part a section of what is settled in the log after a place; return whether there is anything."""
+    span = span_of(after, ((await one(connection, "horizon"))["horizon"] - 1, _LAST))
+    return bool((await one(connection, "rebuild_split", span | {"parts": parts}))["sections"])
 
 
-async def tie_until(
-    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Link the messages of a part of the log that have both ids, from its place on, chunk by chunk, but for those that would merge
-    what is linked already. `note` gets this part's share of the events of each chunk."""
+async def tie(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
+    """Link the messages of a section that have both ids, from its place on, chunk by chunk, but for those that would merge what is
+    linked already. `note` gets the number of events of each chunk."""
     place = part.place
-    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+    while (span := await _span(connection, place, part.upto)) is not None:
         async with connection.transaction():
-            await connection.execute(statement("rebuild_tie"), span | {"part": -part.number, "parts": parts})
-            await _advance(connection, part, span, span["events"])
-        place = span["upto_xid"], span["upto_position"]
-        note(span["events"] // parts)
-
-
-async def link_until(
-    connection: AsyncConnection[DictRow], part: Part, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Link what is left of the log from the part's place on, chunk by chunk. `note` gets the number of events of each chunk."""
-    place = part.place
-    while (span := await _span(connection, place, upto, CHUNK)) is not None:
-        async with connection.transaction():
-            await link(connection, span)
-            await _advance(connection, part, span, span["events"])
-        place = span["upto_xid"], span["upto_position"]
+            await connection.execute(statement("rebuild_tie"), span)
+            await _advance(connection, part, span)
+        place = _upto(span)
         note(span["events"])
 
 
-async def fold_until(
-    connection: AsyncConnection[DictRow], part: Part, parts: int, upto: Place, note: Callable[[int], None]
-) -> None:
-    """Fold a part of the log from its place on, chunk by chunk, up to a place up to which all is linked. `note` gets the
-    number of events that were folded in each."""
-    place = part.place
-    while (span := await _span(connection, place, upto, CHUNK * parts)) is not None:
+async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, int], None]) -> None:
+    """Link what the parts have left, range by range. `note` gets the number of events of each, and of all that were left before."""
+    while (span := await (await connection.execute(statement("rebuild_left"))).fetchone()) is not None:
         async with connection.transaction():
-            folded = await fold(connection, span, part.number, parts)
-            await _advance(connection, part, span, folded)
-        place = span["upto_xid"], span["upto_position"]
-        note(folded)
+            await link(
+                connection, span_of(_after(span), _upto(span)), linking=span["linking"], relating=span["relating"]
+            )
+            await connection.execute(statement("rebuild_linked"), span)
+        note(span["events"], span["total"])
 
 
-async def link(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> None:
-    """Link the references and the handles that a range of the log connects, and that are not linked yet."""
-    kinds = await one(connection, "rebuild_kinds", span)
-    for name in LINKING if kinds["linking"] else ():
+async def fold_section(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
+    """Fold a linked section from its place on, chunk by chunk. `note` gets the number of events of each."""
+    place = part.place
+    while (span := await _span(connection, place, part.upto)) is not None:
+        async with connection.transaction():
+            await fold(connection, span)
+            await _advance(connection, part, span)
+        place = _upto(span)
+        note(span["events"])
+
+
+async def link(
+    connection: AsyncConnection[DictRow], span: dict[str, Any], *, linking: bool = True, relating: bool = True
+) -> None:
+    """Link the references, the handles, or both, that a range of the log connects."""
+    for name in LINKING if linking else ():
         await connection.execute(statement(name), span)
-    if kinds["relating"]:
+    if relating:
         await relate(connection, span)
 
 
-async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any], part: int = 1, parts: int = 1) -> int:
-    """Fold a part of a linked range of the log; return how many events that are."""
-    return int((await one(connection, "rebuild_fold", span | {"part": part, "parts": parts}))["events"])
+async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
+    """Fold a linked range of the log; return how many events it has."""
+    return int((await one(connection, "project", span))["events"])
 
 
 def span_of(after: Place, upto: Place) -> dict[str, Any]:
@@ -150,14 +147,22 @@ async def one(connection: AsyncConnection[DictRow], name: str, parameters: dict[
     return row
 
 
-async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place, chunk: int) -> dict[str, Any] | None:
-    """Return the range of the next `chunk` events, with their number (`events`); None if there is none."""
-    cursor = await connection.execute(statement("rebuild_place"), span_of(after, upto) | {"chunk": chunk})
+async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> dict[str, Any] | None:
+    """Return the range of the next CHUNK events, with their number (`events`); None if there is none."""
+    cursor = await connection.execute(statement("rebuild_place"), span_of(after, upto) | {"chunk": CHUNK})
     row = await cursor.fetchone()
     return span_of(after, (row["xid"], row["position"])) | {"events": row["events"]} if row else None
 
 
-async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[str, Any], events: int) -> None:
-    cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number, "events": events})
+async def _advance(connection: AsyncConnection[DictRow], part: Part, span: dict[str, Any]) -> None:
+    cursor = await connection.execute(statement("rebuild_advance"), span | {"part": part.number})
     if await cursor.fetchone() is None:
         raise RebuildError("another process goes on with this rebuild")
+
+
+def _after(span: dict[str, Any]) -> Place:
+    return span["after_xid"], span["after_position"]
+
+
+def _upto(span: dict[str, Any]) -> Place:
+    return span["upto_xid"], span["upto_position"]

@@ -1,10 +1,9 @@
 """Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them.
 
-References are linked first: the two ids of each message by any number of processes side by side, each the messages of its part;
-then by one process what is left, which merges. From then on all events of an interaction are known to be its events, and the
-processes fold the log side by side, each the interactions of its part. Each part's place in the log is kept in the transaction
-that moves it, so that a killed rebuild goes on from there. Nothing is linked while the parts that fold are at different places: an
-interaction that a link moves to another part would be passed over by both.
+The log is cut into as many sections as there are processes. First each process ties the two ids of the messages in its section;
+then one links what is left, which merges. From then on an interaction of an event does not change, and the processes fold their
+sections side by side; that an interaction has events in two of them does not matter, since the fold is a join. Each place is kept in
+the transaction that moves it, so that a killed rebuild goes on from there. Nothing is linked while something is folded.
 """
 
 import asyncio
@@ -20,19 +19,18 @@ from sql.folding import (
     END,
     Part,
     Parts,
-    Place,
     Progress,
     RebuildError,
     fold,
-    fold_until,
-    horizon_of,
+    fold_section,
     link,
-    link_until,
+    link_left,
     made_with,
     one,
     parts_of,
     span_of,
-    tie_until,
+    split,
+    tie,
 )
 from sql.statements import statement
 
@@ -113,15 +111,16 @@ async def _settle(
     now."""
     while True:
         parts = await _parts(connection)
-        if all(part.place == parts.linking.place for part in parts.folding):
-            tied = sum(part.events for part in parts.tying) // len(parts.tying)
-            note = _counted("tied", tied, total, progress)
-            await _beside(owner_dsn, tie_until, parts.tying, await horizon_of(connection), processes, note)
+        end = max(part.upto for part in parts.folding)
+        if all(part.place == part.upto for part in parts.folding):
+            if not await split(connection, end, len(parts.folding)):
+                return sum(part.events for part in parts.folding)
             parts = await _parts(connection)
-        upto, before = parts.tying[0].place, sum(part.events for part in parts.folding)
-        await link_until(connection, parts.linking, upto, _counted("linked", parts.linking.events, total, progress))
-        note = _counted("folded", before, total, progress)
-        await _beside(owner_dsn, fold_until, parts.folding, upto, processes, note)
+        before = sum(part.events for part in parts.tying)
+        await _beside(owner_dsn, tie, parts.tying, processes, _counted("tied", before, total, progress))
+        await link_left(connection, lambda events, left: progress("linked", events, left))
+        before = sum(part.events for part in parts.folding)
+        await _beside(owner_dsn, fold_section, parts.folding, processes, _counted("folded", before, total, progress))
         done = sum(part.events for part in (await _parts(connection)).folding)
         if done - before < CHUNK:
             return done
@@ -129,18 +128,17 @@ async def _settle(
 
 async def _beside(
     owner_dsn: str,
-    step: Callable[[AsyncConnection[DictRow], Part, int, Place, Callable[[int], None]], Awaitable[None]],
+    step: Callable[[AsyncConnection[DictRow], Part, Callable[[int], None]], Awaitable[None]],
     parts: Sequence[Part],
-    upto: Place,
     processes: int,
     note: Callable[[int], None],
 ) -> None:
-    """Move all parts up to a place, so many at a time, each by a process of the database. The first error ends all."""
+    """Bring all parts to the ends of their sections, so many at a time, each by a process of the database. The first error ends all."""
     turns = asyncio.Semaphore(processes)
 
     async def work(part: Part) -> None:
         async with turns, await _connect(owner_dsn, "0") as connection:
-            await step(connection, part, len(parts), upto, note)
+            await step(connection, part, note)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -152,7 +150,7 @@ async def _beside(
 
 async def _close(connection: AsyncConnection[DictRow]) -> int:
     """Lock out writers, fold the last events, and swap the tables; return how many these were."""
-    last = span_of((await _parts(connection)).linking.place, END)
+    last = span_of(max(part.upto for part in (await _parts(connection)).folding), END)
     async with connection.transaction():
         await connection.execute(statement("rebuild_close"))
         await connection.execute(statement("rebuild_assign"))

@@ -147,15 +147,29 @@ GRANT SELECT, INSERT ON events, event_ids TO threadline_service;
 GRANT SELECT ON events_default, event_partitions TO threadline_service;
 GRANT SELECT ON events, event_ids, event_partitions TO threadline_reader;
 
--- How far a rebuild has come: a row a part, of which the negative ones tie, 0 links, and the others fold. A killed rebuild goes on
--- from here.
+-- How far a rebuild has come: a row a part, of which the negative ones tie ids and the others fold, each a section of the log. A
+-- killed rebuild goes on from here.
 CREATE TABLE threadline_rebuild.progress (
     xid bigint NOT NULL DEFAULT 0,
     position bigint NOT NULL DEFAULT 0,
+    upto_xid bigint NOT NULL DEFAULT 0,
+    upto_position bigint NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     part smallint NOT NULL,
     made_with text NOT NULL,
     CONSTRAINT progress_pkey PRIMARY KEY (part)
+);
+
+-- Ranges of the log that a rebuild has still to link, by one process.
+CREATE TABLE threadline_rebuild.left_to_link (
+    after_xid bigint NOT NULL,
+    after_position bigint NOT NULL,
+    upto_xid bigint NOT NULL,
+    upto_position bigint NOT NULL,
+    events bigint NOT NULL,
+    linking boolean NOT NULL,
+    relating boolean NOT NULL,
+    CONSTRAINT left_to_link_pkey PRIMARY KEY (upto_xid, upto_position)
 );
 
 COMMENT ON COLUMN threadline_rebuild.progress.made_with IS 'The digest of the statements that began it: others begin anew.';

@@ -5,3 +5,6 @@ WITH
 \ir pairs_new.sql
 ,
 \ir link_single.sql
+SELECT count(*) AS pairs_left
+FROM known
+WHERE theirs NOT IN (SELECT id FROM barred) AND (theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in)

@@ -33,7 +33,6 @@ linked AS (
     INSERT INTO interaction_links (reference, interaction_id, client_id)
     SELECT reference, interaction_id, client_id FROM fresh_links
     ORDER BY reference
+    -- A message's own reference, where a rebuild ties another range at the same time.
+    ON CONFLICT (reference) DO NOTHING
 )
-SELECT count(*) AS pairs_left
-FROM known
-WHERE theirs NOT IN (SELECT id FROM barred) AND (theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in)

@@ -6,6 +6,7 @@ DECLARE
     part record;
 BEGIN
     DELETE FROM threadline_rebuild.progress;
+    DELETE FROM threadline_rebuild.left_to_link;
     FOR live IN
         SELECT c.oid, c.relname, c.relacl, array_to_string(c.reloptions, ', ') AS options
         FROM pg_class AS c

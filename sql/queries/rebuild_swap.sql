@@ -11,5 +11,6 @@ BEGIN
         EXECUTE format('ALTER TABLE threadline_rebuild.%I SET SCHEMA threadline', name);
     END LOOP;
     DELETE FROM threadline_rebuild.progress;
+    DELETE FROM threadline_rebuild.left_to_link;
 END
 $$
