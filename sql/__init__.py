@@ -6,6 +6,7 @@ from sql.consents import Consenting
 from sql.dead_letters import DeadLettersStore, Filter
 from sql.deliveries import DeliveryStore
 from sql.erasing import ErasingStore
+from sql.erasures import ErasuresStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
 from sql.keep import Keeping
@@ -54,12 +55,13 @@ class EventStore(
     GapsStore,
     DeadLettersStore,
     RetentionStore,
+    ErasuresStore,
     ErasingStore,
     ReplayingStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the ends of rows
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the ends of rows
     (`sql.retention`) and the audit (`sql.audit`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
