@@ -1,96 +1,34 @@
-"""Erases customers, step by step. Each step is committed, and can be repeated: an erasure that was killed anywhere goes on.
-
-    requested   messages that wait are cancelled, those that are leaving are waited for
-    fenced      nobody finds the handles any more, their opt-outs are suppressions, ErasureRequested is in the log
-    searched    dead letters that name an address are gone, the ledger has the erasure
-    destroyed   salts and values are gone: what was sealed under these handles cannot be read again
-    purged      what was projected from their events is gone
-    completed   the receipt is there, CustomerErased is in the log
-
-`app.erasing` does the steps in their order.
-"""
+"""Erases customers, step by step (`app.erasing.steps` has their order). Each step is committed, and can be repeated."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
 from schemas.event_data import OURS
-from schemas.events import Event, Handle
+from schemas.events import Event
 from sql.append import Appending
+from sql.erasures import Erasure, Held
 from sql.errors import REPEAT
-from sql.handles import PLACE, Owned
-from sql.origin import noted
-from sql.personal.keys import HandleKey
+from sql.handles import Owned
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
-from sql.suppressing import Suppressing, ledgered, rows_of
+from sql.suppressing import Suppressing, address_of, ledgered, rows_of
 
 #: Another process is at the tables that are needed: to be tried again.
 _BUSY = (LockNotAvailable, *REPEAT)
 #: Most interactions that one statement removes: nobody appends meanwhile. Most events that one empties.
 STEP, EMPTIED = 200, 1000
 
-Erasure = dict[str, Any]
-
-
-class Held(Exception):
-    """The customer is under a legal hold. The message has the reason and its end."""
-
-    def __init__(self, reason: str, until: datetime) -> None:
-        super().__init__(f"under a legal hold until {until:%Y-%m-%dT%H:%M:%SZ}: {reason}")
-        self.reason, self.until = reason, until
-
 
 class ErasingStore(Appending, Suppressing):
-    """The statements of erasure and of legal holds."""
-
-    async def request_erasure(self, client_id: str, customer_id: UUID, reason: str) -> UUID | None:
-        """Request the erasure of a customer; return its id, that of the one under way if there is one, or None if the client has no
-        such customer (any more). Raises Held."""
-        await self._unheld(client_id, customer_id)
-        given = {"id": uuid4(), "client_id": client_id, "customer_id": customer_id, "reason": reason, "handles": None}
-        rows = await self._run("request_erasure", given | noted())
-        return rows[0]["id"] if rows else None
-
-    async def erasure(self, id: UUID, client_id: str | None = None) -> Erasure | None:
-        """Return an erasure, of this client if one is given; None if there is none."""
-        return await self._row("erasure", {"id": id, "client_id": client_id})
-
-    async def erasures(self, client_id: str | None, limit: int = 100) -> list[Erasure]:
-        """Return the latest erasures, without their receipts."""
-        return await self._rows("erasures", {"client_id": client_id, "limit": limit})
-
-    async def erasures_due(self, limit: int = 10) -> list[UUID]:
-        """Return the erasures that are under way, the oldest first."""
-        return [row["id"] for row in await self._rows("erasures_due", {"limit": limit})]
-
-    async def erasure_counts(self) -> list[dict[str, Any]]:
-        """Return for each `state` the number of `erasures`, and the age of the `oldest` in seconds."""
-        return await self._rows("erasure_counts")
-
-    async def erasures_unknown(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Return those of these erasures that this database does not have, or without their fence."""
-        return set(ids) - {row["id"] for row in await self._rows("erasures_known", {"ids": list(ids)})}
-
-    async def hold_of(self, client_id: str, customer_id: UUID) -> dict[str, Any] | None:
-        """Return the customer's legal hold: `reason`, `until`, `set_at`, `actor`; None without one."""
-        return await self._row("erase_held", {"client_id": client_id, "customer_id": customer_id})
-
-    async def set_hold(self, client_id: str, customer_id: UUID, reason: str, until: datetime) -> dict[str, Any] | None:
-        """Set or change a customer's legal hold; return it, or None if the client has no such customer."""
-        given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until, "handles": None}
-        return next(iter(await self._run("set_hold", given | noted())), None)
-
-    async def end_hold(self, client_id: str, customer_id: UUID) -> bool:
-        """End a customer's legal hold; return whether there was one."""
-        return bool(await self._run("end_hold", {"client_id": client_id, "customer_id": customer_id} | noted()))
+    """The statements of the steps."""
 
     async def cancel_erased(self, erasure: Erasure) -> int:
         """Cancel the messages of a customer who is being erased; return how many are just being sent."""
@@ -118,7 +56,7 @@ class ErasingStore(Appending, Suppressing):
                 for _, group in groupby(rows, itemgetter("id")):
                     channels = list(group)
                     if out := [row for row in channels if row["channel"] is not None]:
-                        kept += rows_of(_opened(client, channels[0], secrets.root), secrets.pepper, out)
+                        kept += rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, out)
                 if kept:
                     digests, names, times = (list(column) for column in zip(*kept, strict=True))
                     given = {"client_id": client, "digests": digests, "channels": names, "times": times}
@@ -139,12 +77,10 @@ class ErasingStore(Appending, Suppressing):
         """Return the addresses of a fenced erasure, each with its digest for the ledger; none once they are destroyed."""
         client = erasure["client_id"]
         secrets = (await self._secrets_of({client}))[client]
-        opened = [_opened(client, row, secrets.root) for row in await self._rows("erase_values", {"id": erasure["id"]})]
+        opened = [
+            address_of(client, row, secrets.root) for row in await self._rows("erase_values", {"id": erasure["id"]})
+        ]
         return [(owned, ledgered(owned, secrets.pepper)) for owned in opened]
-
-    async def digest_now(self, client_id: str, handle: Handle) -> bytes:
-        """Return the digest by which a handle would be found now; empty for a client that has none."""
-        return await self._digest(client_id, handle)
 
     async def erase_dead_letters(self, id: UUID, letters: Sequence[UUID]) -> int:
         """Remove dead letters in which addresses of a fenced erasure were found; return how many."""
@@ -219,10 +155,6 @@ class ErasingStore(Appending, Suppressing):
             await _end(connection, id, next)
             return True
 
-    async def _unheld(self, client_id: str, customer_id: UUID) -> None:
-        if (held := await self.hold_of(client_id, customer_id)) is not None:
-            raise Held(held["reason"], held["until"])
-
     async def _note(self, connection: Connection, type: str, erasure: Erasure, **more: str) -> None:
         """Append an event about an erasure: ids, and nothing about a person."""
         payload = {
@@ -234,12 +166,6 @@ class ErasingStore(Appending, Suppressing):
         rows: list[Row] = [(event, erasure["client_id"], datetime.now(UTC), None)]
         # They have no handle and say nothing, so that nothing is looked up within the transaction.
         await self.write(connection, rows, await self._sealed(rows))
-
-
-def _opened(client: str, row: dict[str, Any], root: bytes) -> Owned:
-    """Return the address of a row with a handle that is not destroyed."""
-    value = HandleKey(row["id"], bytes(row["salt"]), root).open(bytes(row["sealed"]), PLACE)
-    return Owned(client, row["kind"], value.decode())
 
 
 def _asked(erasure: Erasure) -> dict[str, Any]:

@@ -4,11 +4,9 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID, uuid4
 
-from sql.handles import PLACE, Owned
 from sql.naming import Naming
 from sql.origin import noted
-from sql.personal.keys import HandleKey
-from sql.suppressing import ledgered
+from sql.suppressing import address_of, ledgered
 
 #: Handles of one page.
 PAGE = 1000
@@ -30,8 +28,7 @@ class ReplayingStore(Naming):
                 if after in ids:
                     found.append(after)
                     continue
-                value = HandleKey(after, bytes(row["salt"]), secrets.root).open(bytes(row["sealed"]), PLACE).decode()
-                if ledgered(Owned(client_id, row["kind"], value), secrets.pepper) in digests:
+                if ledgered(address_of(client_id, row, secrets.root), secrets.pepper) in digests:
                     found.append(after)
             rows = await self._page(client_id, after)
         return found

@@ -5,13 +5,14 @@ pepper is derived from the client's, so that it needs no secret of its own; who 
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.events import Handle
-from sql.handles import Owned, digest_of, owned_by
+from sql.handles import PLACE, Owned, digest_of, owned_by
 from sql.naming import Naming
+from sql.personal.keys import HandleKey
 
 #: Separates the digests of suppressions, and of the ledger of erasures, from those by which handles are found.
 _SUPPRESSION, _LEDGER = b"threadline suppressions 1", b"threadline ledger of erasures 1"
@@ -27,6 +28,12 @@ def suppression_of(owned: Owned, pepper: bytes) -> bytes:
 def ledgered(owned: Owned, pepper: bytes) -> bytes:
     """Return the digest by which the ledger of erasures names an address; `pepper`: the client's."""
     return digest_of(owned, hmac.digest(pepper, _LEDGER, "sha256"))
+
+
+def address_of(client: str, row: Mapping[str, Any], root: bytes) -> Owned:
+    """Return the address of a row of `handles` (`id`, `kind`, `salt`, `sealed`) that is not destroyed; `root`: the client's root key."""
+    value = HandleKey(row["id"], bytes(row["salt"]), root).open(bytes(row["sealed"]), PLACE)
+    return Owned(client, row["kind"], value.decode())
 
 
 class Suppressed(NamedTuple):

@@ -14,7 +14,7 @@ from app.api.parameters import read, refusal, time_of
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.http.problems import Problem
-from sql.erasing import Held
+from sql.erasures import Held
 
 #: Characters of a reason; bytes of a body; the longest hold.
 MOST, BODY, LONGEST = 500, 4096, timedelta(days=3653)

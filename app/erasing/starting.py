@@ -1,9 +1,9 @@
 """Keeps a process from starting on a restored database that does not know erasures of the ledger."""
 
+import asyncio
 import sys
-from collections.abc import Iterator
 from itertools import islice
-from uuid import UUID
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -11,8 +11,8 @@ import structlog
 from app.auditing.anchors import private_key
 from app.erasing.ledger import read_ledger
 from app.settings import Settings
-from sql.pool import vigilant
-from sql.statements import statement
+from sql import EventStore
+from sql.sealing import Seal
 
 #: Erasures that are asked for at once.
 AT_ONCE = 1000
@@ -27,7 +27,7 @@ def ledger_known(settings: Settings) -> bool:
     if file is None or dsn is None or not file.exists():
         return True
     try:
-        unknown = sum(1 for _ in _unknown(settings, dsn.get_secret_value()))
+        unknown = asyncio.run(_unknown(settings, file, dsn.get_secret_value()))
     except psycopg.OperationalError as error:
         log.warning("erasures_not_compared", error=type(error).__name__)
         return True
@@ -41,17 +41,14 @@ def ledger_known(settings: Settings) -> bool:
     return True
 
 
-def _unknown(settings: Settings, dsn: str) -> Iterator[UUID]:
+async def _unknown(settings: Settings, file: Path, dsn: str) -> int:
+    """Return how many erasures of the ledger the database does not know."""
     keys = [private_key(settings.audit.key.get_secret_value()).public_key()] if settings.audit.key else None
-    given = {"connect_timeout": 5, **vigilant(dsn)}
-    with psycopg.connect(dsn, autocommit=True, **given) as connection:
-        connection.execute(statement("session"))
-        assert settings.erasure.ledger is not None
-        lines = read_ledger(settings.erasure.ledger, keys)
+    lines, unknown = read_ledger(file, keys), 0
+    async with await EventStore.open(dsn, Seal(()), pool=1) as store:
         while some := list(islice(lines, AT_ONCE)):
-            ids = [line.erasure for line in some]
-            known = {row[0] for row in connection.execute(statement("erasures_known"), {"ids": ids})}
-            yield from set(ids) - known
+            unknown += len(await store.erasures_unknown([line.erasure for line in some]))
+    return unknown
 
 
 def _refused(words: str) -> bool:

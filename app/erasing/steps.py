@@ -1,5 +1,13 @@
 """Does the steps of an erasure in their order, from the one at which it stands. A process that is killed between or within them
-leaves the rest to the next: each step is committed in the database, and doing it again changes nothing."""
+leaves the rest to the next: each step is committed in the database, and doing it again changes nothing.
+
+    requested   messages that wait are cancelled, those that are leaving are waited for
+    fenced      nobody finds the handles any more, their opt-outs are suppressions, ErasureRequested is in the log
+    searched    dead letters that name an address are gone, the ledger has the erasure
+    destroyed   salts and values are gone: what was sealed under these handles cannot be read again
+    purged      what was projected from their events is gone
+    completed   the receipt is there, CustomerErased is in the log
+"""
 
 import asyncio
 from collections import Counter
@@ -17,7 +25,7 @@ from app.erasing.needles import found_in, needles_of
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
 from sql import EventStore, Filter
-from sql.erasing import Erasure, Held
+from sql.erasures import Erasure, Held
 from sql.handles import Owned
 from sql.origin import origin
 

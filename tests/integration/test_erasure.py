@@ -17,7 +17,7 @@ from app.erasing.receipt import digest_of, read_receipt
 from app.erasing.steps import Eraser
 from schemas.events import Error
 from sql import EventStore
-from sql.erasing import Held
+from sql.erasures import Held
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.integration.erasures import (

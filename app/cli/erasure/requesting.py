@@ -17,7 +17,7 @@ from app.embedded.running import resolve
 from app.erasing.steps import Eraser
 from app.settings.loading import load
 from sql import EventStore
-from sql.erasing import Erasure, Held
+from sql.erasures import Erasure, Held
 
 _WORDS = {
     "fenced": "fence set: nobody finds the customer's addresses any more",
