@@ -84,7 +84,10 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(
-        settings.postgres.dsn.get_secret_value(), seal_of(settings), pool=settings.postgres.pool
+        settings.postgres.dsn.get_secret_value(),
+        seal_of(settings),
+        pool=settings.postgres.pool,
+        direct=settings.postgres.direct,
     )
     health.more.append(partial(pool_metrics, store))
     settings.data.mkdir(parents=True, exist_ok=True)
