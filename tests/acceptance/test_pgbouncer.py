@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import psycopg
 from aiokafka import AIOKafkaConsumer
 
 from app.embedded import ports
-from app.embedded.account import choose
+from app.embedded.account import SystemAccount, choose
 from app.embedded.cluster import give
 from app.embedded.process import Child
 from app.kafka import client_args
@@ -50,6 +50,24 @@ async def pooler(stack: Stack, folder: Path) -> AsyncIterator[str]:
     """Run PgBouncer before the stack's server; yield the DSN that leads through it."""
     found, port, account = program("pgbouncer", HOW), ports.free(), choose(folder)
     server = urlsplit(stack.postgres.dsn("service"))
+    file = configured(folder, server, port, account)
+    child = Child("PgBouncer", [found, str(file)], folder.with_suffix(".log"), account=account)
+    child.start()
+    dsn = f"postgresql://{server.username}:{server.password}@127.0.0.1:{port}/threadline"
+    try:
+
+        async def answers() -> bool:
+            assert child.alive, child.how_it_ended()
+            return await asyncio.to_thread(ports.answers, port)
+
+        await eventually(answers)
+        yield dsn
+    finally:
+        await child.stop()
+
+
+def configured(folder: Path, server: SplitResult, port: int, account: SystemAccount | None) -> Path:
+    """Write the pooler's files for its account, and return the configuration."""
     folder.mkdir(mode=0o755)
     users, file = folder / "users.txt", folder / "pgbouncer.ini"
     users.write_text(f'"{server.username}" "{server.password}"\n')
@@ -58,19 +76,7 @@ async def pooler(stack: Stack, folder: Path) -> AsyncIterator[str]:
     for each in (users, file):
         each.chmod(0o600)
         give(each, account)
-    child = Child("PgBouncer", [found, str(file)], folder.parent / "pgbouncer.log", account=account)
-    child.start()
-    dsn = f"postgresql://{server.username}:{server.password}@127.0.0.1:{port}/threadline"
-    try:
-
-        async def answers() -> bool:
-            assert child.alive, (folder.parent / "pgbouncer.log").read_text()
-            return await asyncio.to_thread(ports.answers, port)
-
-        await eventually(answers)
-        yield dsn
-    finally:
-        await child.stop()
+    return file
 
 
 async def test_the_whole_through_a_pooler_in_transaction_mode(servers_folder: Path) -> None:
