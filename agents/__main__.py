@@ -91,6 +91,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
         seal_of(settings),
         pool=settings.postgres.pool,
         hours=hour_keys_of(settings),
+        direct=settings.postgres.direct,
     )
     health.more += [partial(pool_metrics, store), partial(key_metrics, store)]
     settings.data.mkdir(parents=True, exist_ok=True)

@@ -58,15 +58,8 @@ class EventStore(
     CustomersStore,
     RelayStore,
     DeliveryStore,
-<<<<<<< HEAD
     Consenting,
-=======
-    GapsStore,
-    DeadLettersStore,
-    RetentionStore,
     ErasuresStore,
-    ErasingStore,
->>>>>>> erasure
     ReplayingStore,
     Keeping,
     DeadLettersStore,
@@ -78,15 +71,9 @@ class EventStore(
     SessionsStore,
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
-<<<<<<< HEAD
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
-=======
-    (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the ends of rows
-    (`sql.retention`) and the audit (`sql.audit`).
->>>>>>> erasure
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.
     """

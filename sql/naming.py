@@ -45,8 +45,14 @@ class Naming(Pooled):
     """The part of the store that finds handles and their keys. Its methods raise sql.sealing.NoKey where no key is configured, or
     not the one that encrypted a client's pepper, and Tampered where that was changed."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal, hours: HourKeys | None = None) -> None:
-        super().__init__(pool, seal, hours)
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Connection],
+        seal: Seal,
+        hours: HourKeys | None = None,
+        sessions: AsyncConnectionPool[Connection] | None = None,
+    ) -> None:
+        super().__init__(pool, seal, hours, sessions)
         self._secrets: dict[str, Secrets] = {}
         self._known, self._keys = KnownHandles(), HandleKeys(lifetime=LIFETIME)
         self._forgetting: asyncio.TimerHandle | None = None

@@ -19,6 +19,8 @@ from sql.tenants import WHOLE, acting_for, array_literal
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
+#: Most sessions of their own at once: the relay's, and that of a removal of what has expired.
+SESSIONS = 4
 #: By these a connection ends within 25 seconds if its server is gone without a word, as after a power failure or behind a cut
 #: network. By the system's defaults a process would wait for 15 minutes to 2 hours, though a standby had long been promoted.
 #: (https://www.postgresql.org/docs/current/libpq-connect.html) The connection string may set them otherwise.
@@ -30,32 +32,37 @@ Connection = AsyncConnection[DictRow]
 class Pooled:
     """A pool of connections, each set up by `queries/session.sql`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], seal: Seal, hours: HourKeys | None = None) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Connection],
+        seal: Seal,
+        hours: HourKeys | None = None,
+        sessions: AsyncConnectionPool[Connection] | None = None,
+    ) -> None:
         self._pool, self._seal = pool, seal
         #: The keys of raw records that this process has.
         self.hours = hours or HourKeys(seal)
+        #: For what must be a session of its own: locks that outlive a transaction, and notifications.
+        self._sessions = sessions or pool
 
     @classmethod
-    async def open(cls, dsn: str, seal: Seal, pool: int = 8, *, hours: HourKeys | None = None) -> Self:
+    async def open(
+        cls, dsn: str, seal: Seal, pool: int = 8, *, hours: HourKeys | None = None, direct: str | None = None
+    ) -> Self:
         """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections; `seal`
-        encrypts what is kept encrypted, `hours` has the keys of raw records (by default new ones by `seal`).
+        encrypts what is kept encrypted, `hours` has the keys of raw records (by default new ones by `seal`). `direct`: where `dsn`
+        leads to a pooler that gives a session to others after each transaction, how to reach the server itself, for what must be
+        a session of its own.
 
         It returns before the first connection is made, so that a process can start while the database is away; calls
         then raise psycopg_pool.PoolTimeout (a psycopg.OperationalError) after five seconds.
         """
-        connections: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            dsn,
-            min_size=1,
-            max_size=pool,
-            timeout=WAIT,
-            open=False,
-            configure=_configure,
-            kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **vigilant(dsn)},
-            reconnect_timeout=30.0,
-            name="threadline",
-        )
+        connections = _pool(dsn, 1, pool, "threadline")
         await connections.open()
-        return cls(connections, seal, hours)
+        sessions = _pool(direct, 0, SESSIONS, "threadline-sessions") if direct else None
+        if sessions is not None:
+            await sessions.open()
+        return cls(connections, seal, hours, sessions)
 
     def pool_figures(self) -> dict[str, int]:
         """Return how many connections the pool has `open`, how many are `idle`, how many it may have (`limit`), and how many
@@ -71,6 +78,8 @@ class Pooled:
     async def close(self) -> None:
         """Close the connections, waiting a moment for those in use."""
         await self._pool.close()
+        if self._sessions is not self._pool:
+            await self._sessions.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,6 +140,20 @@ async def _execute(
     async with connection.pipeline():
         await become(connection)
         await cursor.execute(statement(name), parameters, prepare=True)
+
+
+def _pool(dsn: str, least: int, most: int, name: str) -> AsyncConnectionPool[Connection]:
+    return AsyncConnectionPool(
+        dsn,
+        min_size=least,
+        max_size=most,
+        timeout=WAIT,
+        open=False,
+        configure=_configure,
+        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **vigilant(dsn)},
+        reconnect_timeout=30.0,
+        name=name,
+    )
 
 
 def vigilant(dsn: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class RelayStore(Opening):
     async def relay(self) -> AsyncIterator[RelaySession | None]:
         """Yield the relay if no other worker holds its lock, else None. The lock is released at the end, and with the
         connection."""
-        async with self._pool.connection() as connection:
+        async with self._sessions.connection() as connection:
             row = await (await connection.execute(statement("relay_lock"))).fetchone()
             assert row is not None
             if not row["mine"]:

@@ -97,7 +97,7 @@ class RetentionStore(Pooled):
         transaction of its own, so that the removal can be ended at any time and the next one goes on. `removed` gets a table and
         how many of its rows were removed by one statement. Returns False, without removing anything, while another process is
         at it."""
-        async with self._pool.connection() as connection:
+        async with self._sessions.connection() as connection:
             found = await (await connection.execute(statement("retention_lock"))).fetchone()
             if found is None or not found["mine"]:
                 return False

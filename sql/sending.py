@@ -142,7 +142,7 @@ class SendingStore(Appending, Suppressing):
     async def on_accepted(self, call: Callable[[], None]) -> None:
         """Call `call` now, and whenever any process accepts requests, until the connection is lost. Uses a connection
         of its own."""
-        dsn = self._pool.conninfo
+        dsn = self._sessions.conninfo
         assert isinstance(dsn, str)
         async with await psycopg.AsyncConnection.connect(
             dsn, autocommit=True, connect_timeout=5, **vigilant(dsn)

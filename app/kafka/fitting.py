@@ -65,7 +65,7 @@ def not_startable(settings: Settings) -> list[str]:
             adapter = source.adapter or name
             instead = nearest(adapter, known) or f"; adapter is one of: {', '.join(known)}"
             found.append(f"sources.{name} has no adapter {adapter!r}{instead}{_from(name)}")
-    for setting in ("dsn", "owner_dsn"):
+    for setting in ("dsn", "direct_dsn", "owner_dsn"):
         dsn = getattr(settings.postgres, setting)
         try:
             conninfo_to_dict(dsn.get_secret_value() if dsn else "")

@@ -71,7 +71,16 @@ class Postgres(Section):
     owner_dsn: SecretStr | None = Field(
         default=None, description="the same, as the role that owns the schema (migrate, rebuild)"
     )
+    direct_dsn: SecretStr | None = Field(
+        default=None,
+        description="the same as `dsn`, to the server itself, where `dsn` leads to a pooler in transaction mode",
+    )
     pool: int = Field(default=8, description="connections in the pool of one process")
+
+    @property
+    def direct(self) -> str | None:
+        """How to reach the server itself where `dsn` does not."""
+        return self.direct_dsn.get_secret_value() if self.direct_dsn else None
 
 
 class Kafka(Section):

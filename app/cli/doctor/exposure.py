@@ -61,7 +61,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
 
 
 def _postgres(settings: Settings) -> Iterator[Finding]:
-    for name in ("dsn", "owner_dsn"):
+    for name in ("dsn", "direct_dsn", "owner_dsn"):
         dsn = getattr(settings.postgres, name)
         try:
             given = conninfo_to_dict(dsn.get_secret_value() if dsn else "")

@@ -22,7 +22,9 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     resolved = settings or resolve(load())
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
     ORIGIN.set(Origin(actor()))
-    store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=1)
+    store = await EventStore.open(
+        resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=1, direct=resolved.postgres.direct
+    )
     try:
         yield store
     except psycopg.errors.UndefinedTable as error:
