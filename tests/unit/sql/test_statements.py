@@ -22,7 +22,7 @@ def test_each_says_what_it_is_for(name: str) -> None:
 
 def test_none_is_left_over() -> None:
     """Each is asked for by the code, or included by another."""
-    asking = (*QUERIES.parent.glob("*.py"), *(ROOT / "app" / "cli" / "doctor").glob("*.py"))
+    asking = (*QUERIES.parent.rglob("*.py"), *(ROOT / "app" / "cli" / "doctor").glob("*.py"))
     code = "".join(file.read_text(encoding="utf-8") for file in asking)
     included = "".join((QUERIES / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES)
 
