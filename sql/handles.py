@@ -60,11 +60,9 @@ def nobody(client: str, event: Event) -> Owned:
 
 
 def linked(client: str, event: Event) -> tuple[Owned, Owned] | None:
-    """Return the two handles that an event links; None where it links none."""
+    """Return the two handles of an event that links handles (`LINK`); None where its payload does not name them."""
     match event.payload:
-        case {
-            "handles": [{"kind": str(kind), "value": str(value)}, {"kind": str(other), "value": str(other_value)}]
-        } if event.type == LINK:
+        case {"handles": [{"kind": str(kind), "value": str(value)}, {"kind": str(other), "value": str(other_value)}]}:
             return owned_by(client, Handle(kind, value)), owned_by(client, Handle(other, other_value))
     return None
 

@@ -149,13 +149,6 @@ def _dialled(_: Row, handles: list[list[Any]], key_of: KeyOf) -> list[list[Any]]
     return opened
 
 
-def _attempts(row: Row, attempts: list[dict[str, Any]], key_of: KeyOf) -> list[dict[str, Any]]:
-    return [
-        attempt | {"error": _error(row, attempt["error"], key_of)} if attempt["error"] else attempt
-        for attempt in attempts
-    ]
-
-
 def _cause(_: Row, cause: str, key_of: KeyOf) -> str | None:
     """Open the cause of a message's state. One that a query wrote is not sealed; one that anybody else wrote always is."""
     return open_value(cause, CAUSE, key_of) if is_sealed(cause) else cause
@@ -180,5 +173,4 @@ COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "trouble": _trouble,
     "request": _request,
     "handles": _dialled,
-    "attempts": _attempts,
 }

@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.events import Error, Event
 from schemas.numbering import spelled
 from sql.errors import Unstorable
-from sql.handles import Owned, linked, nobody
+from sql.handles import LINK, Owned, linked, nobody
 from sql.naming import Naming
 from sql.parameters import Record, record_of
 from sql.personal.keys import HandleKey
@@ -38,10 +38,12 @@ class Sealed(NamedTuple):
 
 
 class _Whose(NamedTuple):
+    """An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with."""
+
     event: Event
-    own: Owned | None
-    other: Owned | None
     seals: Owned | None
+    nobodys: bool = False
+    other: Owned | None = None
 
 
 class Sealing(Naming):
@@ -50,27 +52,31 @@ class Sealing(Naming):
     async def _sealed(self, rows: Sequence[Row]) -> Sealed:
         """Return events as they are stored. Raises Unstorable, with the place of the first that cannot be."""
         whose = [_whose(row) for row in rows]
-        known = await self._handles({one for each in whose for one in (*each[1:3], each.seals) if one is not None})
-        keys = {one: await self._key(one, known[one]) for one in {each.seals for each in whose} if one is not None}
+        seals = {each.seals for each in whose if each.seals is not None}
+        known = await self._handles(seals | {each.other for each in whose if each.other is not None})
+        # One look-up a row: this is half of what sealing costs.
+        found = {one: (at.id, await self._key(one, at)) for one, at in known.items()}
         records = []
-        for place, ((_, client, received_at, webhook_id), (event, own, other, seals)) in enumerate(
-            zip(rows, whose, strict=True)
-        ):
-            payload, id = event.payload, event.source_event_id
+        for place, ((_, client, received_at, webhook_id), each) in enumerate(zip(rows, whose, strict=True)):
+            event = each.event
+            payload, id, handle, related = event.payload, event.source_event_id, None, None
             error: Error | dict[str, Any] | None = event.error
-            handle, related = own and known[own].id, other and known[other].id
-            if handle and related:
-                payload = {key: value for key, value in payload.items() if key != "handles"}
-                first, second = sorted((str(handle), str(related)))
-                id = f"linked {first} {second}"
-            if seals is not None:
+            if each.seals is not None:
+                handle, key = found[each.seals]
+                if each.other is not None:
+                    related = found[each.other][0]
+                    payload = {name: value for name, value in payload.items() if name != "handles"}
+                    first, second = sorted((str(handle), str(related)))
+                    id = f"linked {first} {second}"
                 try:
-                    payload = seal_payload(event.type, payload, keys[seals])
-                    error = sealed_error(event.error, keys[seals])
+                    payload = seal_payload(event.type, payload, key)
+                    error = error and sealed_error(error, key)
                 except Unstorable as refused:
                     raise Unstorable(place, refused.reason) from refused
+                if each.nobodys:
+                    handle = None
             records.append(record_of(event, client, received_at, webhook_id, handle, related, id, payload, error))
-        return Sealed(records, [each.id for each in known.values()])
+        return Sealed(records, [at.id for at in known.values()])
 
 
 def sealed_error(error: Error | dict[str, Any] | None, key: HandleKey) -> dict[str, Any] | None:
@@ -86,12 +92,11 @@ def sealed_error(error: Error | dict[str, Any] | None, key: HandleKey) -> dict[s
 def _whose(row: Row) -> _Whose:
     client = row[1]
     event = spelled(row[0])
-    if (pair := linked(client, event)) is not None:
-        return _Whose(event, *pair, pair[0])
+    if event.type == LINK and (pair := linked(client, event)) is not None:
+        return _Whose(event, pair[0], False, pair[1])
     if event.handle is not None:
-        own = Owned(client, event.handle.kind, event.handle.value)
-        return _Whose(event, own, None, own)
-    return _Whose(event, None, None, nobody(client, event) if _says(event) else None)
+        return _Whose(event, Owned(client, event.handle.kind, event.handle.value))
+    return _Whose(event, nobody(client, event), True) if _says(event) else _Whose(event, None)
 
 
 def _says(event: Event) -> bool:

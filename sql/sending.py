@@ -185,6 +185,8 @@ class SendingStore(Appending, Suppressing):
         """Return a message with its `attempts` and its interaction's `delivery`; columns as in `messages`. `message_id`: its id,
         or the key of its request."""
         row = await self._row("message", {"client_id": client_id, "message_id": message_id})
+        if row is not None:
+            row["attempts"] = await self._opened(row["attempts"])
         return await self._opened_one(row)
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from sql.personal.keys import HandleKey
 #: What a sealed text begins with.
 PREFIX = "sealed:"
 #: Texts of at most `SHORT` characters are sealed once a key, at most `FEW` of them.
-SHORT, FEW = 64, 4
+SHORT, FEW = 64, 8
 #: The property whose value is sealed key by key.
 JOINED = "content"
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
@@ -84,24 +84,36 @@ def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
 
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
     type, Unstorable for what JSON cannot hold."""
+    plan, made = plan_of(type), {}
+    for name, value in payload.items():
+        inner = plan.named.get(name)
+        # Most properties are of these two sorts, and an event in the log is worth the shorter way.
+        if inner is not None and not inner.touched:
+            made[name] = value
+        elif inner is not None and inner.whole:
+            made[name] = value if value is None else seal_value(value, inner.place, key)
+        else:
+            made |= _sealed_in(plan, {name: value}, key)
+    return made
 
+
+def _sealed_in(plan: Plan, payload: Mapping[str, Any], key: HandleKey) -> dict[str, Any]:
     def each(place: bytes, value: Any) -> str:
         return seal_value(value, place, key)
 
-    return walk(plan_of(type), payload, each, lambda name: (each(NAMES, name), name))
+    return walk(plan, payload, each, lambda name: (each(NAMES, name), name))
 
 
 def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
     """Return any value as a sealed text. Short texts of few places are sealed once a key: most events of a handle repeat its address
     and ours. Raises Unstorable."""
-    if value.__class__ is not str or len(value) > SHORT:
-        return PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
-    known = key.sealed.get((place, value))
-    if known is None:
-        known = PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
-        if len(key.sealed) < FEW:
-            key.sealed[place, value] = known
-    return known
+    short = value.__class__ is str
+    if short and (known := key.sealed.get((place, value))) is not None:
+        return known
+    sealed = PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+    if short and len(key.sealed) < FEW and len(value) <= SHORT:
+        key.sealed[place, value] = sealed
+    return sealed
 
 
 @cache

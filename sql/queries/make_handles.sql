@@ -1,6 +1,6 @@
 -- Makes handles, each with the id and the salt that this writer proposes. Two writers who meet a new handle at once get one id: the
 -- second waits for the first, and its update, which changes nothing, returns that row. Sorted, so that the two cannot
--- deadlock.
+-- deadlock. Its commit does not wait for the disk: the commit of what is then written under them does, and the log is flushed in order.
 WITH proposed AS MATERIALIZED (
     SELECT
         number::integer - 1 AS place, h ->> 0 AS client_id, decode(h ->> 1, 'hex') AS digest, h ->> 2 AS kind, h ->> 3 AS platform,
@@ -22,5 +22,6 @@ assigned AS (
     ON CONFLICT (handle_id) DO NOTHING
 )
 SELECT p.place, m.id, m.salt
-FROM made AS m
+FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
+CROSS JOIN made AS m
 JOIN proposed AS p ON p.client_id = m.client_id AND p.digest = m.digest
