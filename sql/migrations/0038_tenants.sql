@@ -77,7 +77,12 @@ FROM (
         ('interaction_links', 'threadline_service, threadline_reader, threadline_http'),
         ('handles', 'threadline_service, threadline_reader, threadline_http'),
         ('assignments', 'threadline_service, threadline_reader, threadline_http'),
-        ('handle_links', 'threadline_service, threadline_reader'),
+        ('handle_links', 'threadline_service, threadline_reader, threadline_http'),
+        ('customer_changes', 'threadline_service, threadline_reader, threadline_http'),
+        ('customer_holds', 'threadline_service, threadline_reader'),
+        ('erasures', 'threadline_service, threadline_reader'),
+        ('erased_references', 'threadline_service, threadline_reader'),
+        ('suppressions', 'threadline_service'),
         ('peppers', 'threadline_service'),
         ('consents', 'threadline_service, threadline_reader'),
         ('profiles', 'threadline_service, threadline_reader'),
@@ -109,10 +114,16 @@ ALTER VIEW customers SET (security_invoker = true);
 GRANT USAGE ON SCHEMA threadline TO threadline_tenant, threadline_http;
 
 -- What a client's caller may do, to its own rows.
-GRANT SELECT, INSERT ON events, handle_links, peppers, clients, message_keys, idempotency_keys TO threadline_tenant;
-GRANT SELECT, INSERT, UPDATE ON interaction_links, assignments, consents, profiles, lanes, messages, callbacks, account_changes
+GRANT SELECT, INSERT ON events, peppers, clients, message_keys, idempotency_keys TO threadline_tenant;
+-- Ids, places and hashes of events, without a client: what makes twice once is looked up by the key.
+GRANT SELECT, INSERT ON event_ids TO threadline_tenant;
+GRANT SELECT, INSERT, UPDATE ON handle_links, customer_changes, interaction_links, assignments, consents, profiles, lanes, messages, callbacks, account_changes
 TO threadline_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON interactions TO threadline_tenant;
+GRANT DELETE ON assignments TO threadline_tenant;
+GRANT SELECT ON erased_references, suppressions TO threadline_tenant;
+GRANT SELECT, INSERT ON erasures TO threadline_tenant;
+GRANT SELECT, INSERT, UPDATE, DELETE ON customer_holds TO threadline_tenant;
 GRANT SELECT, INSERT, UPDATE (kind) ON handles TO threadline_tenant;
 GRANT SELECT, INSERT, DELETE ON accounts TO threadline_tenant;
 GRANT UPDATE (version, adapter, source, url, trusted, sealed, key_id, changed_at) ON accounts TO threadline_tenant;
@@ -128,6 +139,10 @@ GRANT USAGE ON SEQUENCE events_position_seq, account_changes_number TO threadlin
 GRANT SELECT ON api_keys, accounts, account_changes, events, interactions, interaction_links, handles, assignments, raw_webhooks,
 raw_webhooks_default, dead_letters, migrations TO threadline_http;
 GRANT UPDATE (last_used_at) ON api_keys TO threadline_http;
+-- Ids that the log names customers by, keys of raw records, the archive's months, and people's sessions.
+GRANT SELECT ON customer_changes, archive_files, event_partitions TO threadline_http;
+GRANT SELECT, INSERT (id, purpose, hour, sealed), UPDATE (sealed, needed_at) ON hour_keys TO threadline_http;
+GRANT SELECT, INSERT, DELETE, UPDATE (hash, former_hash, rotated_at, used_at) ON sessions TO threadline_http;
 GRANT SELECT, INSERT, UPDATE ON used_tokens TO threadline_http;
 GRANT INSERT (actor, client_id, action, subject, detail, key_id, address, request_id, why) ON audit TO threadline_http;
 

@@ -3,6 +3,6 @@
 (SELECT EXISTS (SELECT FROM erased_references)) AND EXISTS (
     SELECT FROM erased_references AS gone
     WHERE gone.client_id = incoming.client_id AND gone.reference IN (
-        named.reference, message_reference(incoming.client_id, incoming.message_id)
+        (SELECT named.reference), (SELECT message_reference(incoming.client_id, incoming.message_id))
     )
 )

@@ -108,7 +108,7 @@ async def test_events_are_moved_into_their_months(postgres: Postgres, monkeypatc
                 "SET search_path = threadline; "
                 "INSERT INTO events (id, type, client_id, source, source_event_id, received_at, recorded_at, payload) "
                 "SELECT event_id('default', 'crm', n::text), 'ProviderEventReceived', 'default', 'crm', n::text, "
-                "'2026-05-01', '2026-05-31 22:00+00'::timestamptz + make_interval(hours => n), jsonb_build_object('n', n) "
+                "'2026-05-01', '2026-05-31 22:00+00'::timestamptz + make_interval(hours => n), jsonb_build_object('segments', n) "
                 "FROM generate_series(1, 4) AS n"
             )
             log = "SELECT to_jsonb(e) FROM threadline.events e ORDER BY xid, position"
@@ -118,10 +118,10 @@ async def test_events_are_moved_into_their_months(postgres: Postgres, monkeypatc
             placed = "SELECT tableoid::regclass::text, count(*) FROM threadline.events GROUP BY 1 ORDER BY 1"
             assert await (await db.execute(placed)).fetchall() == [("events_202605", 1), ("events_202606", 3)]
             async with await EventStore.open(postgres.dsn("service", "months"), SEAL, pool=1) as store:
-                again = [Event("ProviderEventReceived", "crm", str(n), payload={"n": n}) for n in range(1, 6)]
+                again = [Event("ProviderEventReceived", "crm", str(n), payload={"segments": n}) for n in range(1, 6)]
                 at = datetime(2026, 5, 1, tzinfo=UTC)
                 assert (await store.append([(event, "default", at, None) for event in again])).appended == 1
-                more = Event("ProviderEventReceived", "crm", "1", payload={"n": 1, "more": True})
+                more = Event("ProviderEventReceived", "crm", "1", payload={"segments": 1, "more": True})
                 assert (await store.append([(more, "default", at, None)])).appended == 1
             joined = "SELECT count(*) FROM threadline.events WHERE identity = event_id('default', 'crm', '1')"
             assert await (await db.execute(joined)).fetchall() == [(1,)]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -12,18 +14,23 @@ import psycopg
 import pytest
 
 from app.clients.configured import Clients
+from app.erasing.steps import Eraser
 from app.linking import linked
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from app.settings import Settings
 from schemas.events import Event, Handle
-from sql import DeadLetter, EventStore, Filter, KeptAnswer, NewMessage, Row, Waiting
+from sql import DeadLetter, Deciding, EventStore, Filter, KeptAnswer, NewMessage, Row, Waiting
+from sql.personal.keys import HandleKeys
 from sql.statements import QUERIES, statement
 from sql.tenants import acting
+from tests.integration.erasures import settings
 from tests.integration.sender import SOURCES
 from tests.support.relaying import relaying
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+#: An address whose customer is erased.
+GONE = Handle("phone", "+15550000900")
 PHONE, MAIL, USER = Handle("phone", "+15551234567"), Handle("email", "ana@example.com"), Handle("user_id", "ana")
 
 
@@ -96,6 +103,16 @@ async def filled(store: EventStore, client: str, many: int) -> None:
         for n in range(20)
     ]
     await store.append([], dead=[*letters, DeadLetter("events.reported", 0, 0, "nobody's")])
+    await forgotten(store, client)
+
+
+async def forgotten(store: EventStore, client: str) -> None:
+    """Let a worker erase a customer who had opted out."""
+    await store.append([event(client, "RecipientUnsubscribed", 400_000, GONE, provider_message_id=None)])
+    with TemporaryDirectory() as folder:
+        whose = (await store.customer_of(client, GONE.kind, GONE.value))[0]["customer_id"]
+        id = await store.request_erasure(client, whose, "a test")
+        assert id is not None and (await Eraser(store, settings(Path(folder))).run(id))["state"] == "completed"
 
 
 class Caller:
@@ -122,8 +139,13 @@ class Caller:
 
     async def everything(self) -> None:
         """Call each method that the API calls."""
-        for part in (self.reading, self.sending, self.configuring, self.calling_back, self.burying):
-            self.store._secrets.clear()  # as in a process that has just begun
+        for part in (
+            self.reading, self.sending, self.configuring, self.calling_back, self.burying, self.deciding, self.erasing,
+        ):  # fmt: skip
+            # As in a process that has just begun.
+            self.store._secrets.clear()
+            self.store._known.clear()
+            self.store._keys = HandleKeys(lifetime=1.0)
             with acting((self.client,)):
                 await part()
 
@@ -223,6 +245,41 @@ class Caller:
         assert await store.dead_letter(letters[0]["id"], client)
         assert await store.replay_dead_letters([letters[0]["id"]], "test")
         assert await store.discard_dead_letters([letters[1]["id"]], "no use", "test", remove=True)
+
+    async def deciding(self) -> None:
+        """Merge, split, unlink and undo, and read customers whole."""
+        store, client, by = self.store, self.client, Deciding("client_api", "key:test", "a test")
+        numbers = [Handle("phone", f"+1555{n:07d}") for n in (1, 2, 3)]
+        rows = [(await store.customer_of(client, one.kind, one.value))[0] for one in numbers]
+        one = rows[0]["customer_id"]
+        await store.append([event(client, "RecipientUnsubscribed", 500_000, numbers[0], provider_message_id=None)])
+        await store.merge_customers(client, one, rows[1]["customer_id"], by)
+        parted = await store.split_customer(client, one, [rows[1]["id"]], by)
+        stated = {"handles": [{"kind": "phone", "value": numbers[1].value}]}
+        row = event(client, "MessageReceived", 500_001, numbers[0], payload=stated, direction="inbound")
+        await store.append([row, *((link, client, row[2], None) for link in linked(row[0]))])
+        assert await store.customer_conflicts(client)
+        await store.merge_customers(client, one, parted.becomes, by)
+        cut = await store.unlink_handle(client, one, rows[0]["id"], NOW, by)
+        assert cut.event_id is not None and await store.undo_customer_change(client, cut.event_id, by)
+        side = await store.customer_assignments(client, one)
+        assert side is not None and await store.customer_interactions(side.ids)
+        assert await store.customer_changes_of(client, side.ids) and await store.customer_consents(side.ids)
+        assert await store.exported_assignments(client, one)
+
+    async def erasing(self) -> None:
+        """Hold, request an erasure, export, and read the audit and consents of an address that was erased."""
+        store, client = self.store, self.client
+        four = Handle("phone", "+15550000004")
+        whose = (await store.customer_of(client, four.kind, four.value))[0]["customer_id"]
+        assert await store.set_hold(client, whose, "a test", datetime.now(UTC) + timedelta(days=1))
+        assert await store.hold_of(client, whose) and await store.end_hold(client, whose)
+        id = await store.request_erasure(client, whose, "a test")
+        assert id is not None and await store.erasure(id, client)
+        assert await store.consents(client, GONE)
+        wanted = dict.fromkeys(("actor", "action", "subject", "since", "until"))
+        assert await store.audit_page(client, wanted, None, 10)
+        assert await store.exported_messages(client, ["one"])
 
 
 async def told(store: EventStore, client: str) -> None:
