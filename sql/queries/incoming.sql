@@ -70,6 +70,8 @@ fresh AS (
         SELECT
 \ir late.sql
         AS late
+        -- OFFSET 0: looked up once, not wherever it is used.
+        OFFSET 0
     ) AS about
     CROSS JOIN LATERAL (SELECT NOT late OR starts_with(type, 'Recipient') AS kept) AS of_it
     ORDER BY position
