@@ -28,6 +28,7 @@ USES: dict[str, tuple[str, ...]] = {
     "messages": ("show", ID),
     "timeline": ("+15551234567",),
     "customers": ("show", "+15551234567"),
+    "login": (),
     "recipients": ("show", "+15551234567"),
     "erasure": ("list",),
     "clients": ("set", "default", "--file", "client.json"),
@@ -81,7 +82,7 @@ def run(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_each_command_is_tried() -> None:
     """A new one too."""
-    assert USES.keys() | {"events", "settings", "new-provider"} == COMMANDS.keys()
+    assert USES.keys() | {"events", "settings", "new-provider", "logout"} == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", USES)
