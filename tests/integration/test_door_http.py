@@ -49,6 +49,8 @@ class Serving:
             "THREADLINE_POSTGRES__DSN": dsn,
             "THREADLINE_DOOR": json.dumps(limits),
             "THREADLINE_SOURCES": json.dumps(sources),
+            # So that what is kept can be looked for; tests/e2e/test_sealed_records.py has it sealed.
+            "THREADLINE_SEALING__RECORDS": "false",
             "PYTHONPATH": str(ROOT),
             **VARIABLE,
         }

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +125,7 @@ async def write(dsn: str, lane: int, count: int, committed: list[str]) -> None:
         for number in range(count):
             name = f"{lane}-{number}"
             parameters = {
-                "events": json(events_of([plain((received(name), "shop", NOON, None))])), "kept": False, "block": None,
+                "events": json(events_of([plain((replace(received(name), handle=None), "shop", NOON, None))])), "kept": False, "block": None,
                 "handles": [],
             }  # fmt: skip
             async with db.transaction(force_rollback=rng.random() < 0.2) as transaction:
