@@ -75,7 +75,7 @@ async def unlink(request: Request) -> Response:
 
 async def undo(request: Request) -> Response:
     """Undo a merge, a split or an unlinking by its event. Raises Problem."""
-    key, given, _ = await _asked(request)
+    key, given, _ = await _asked(request, previews=False)
     event = _uuid(request.path_params["id"], "id")
     try:
         undone = await api_of(request).store.undo_customer_change(key.client, event, _by(key, given))
@@ -84,15 +84,16 @@ async def undo(request: Request) -> Response:
     return answer(request, {"eventId": undone, "undoes": event})
 
 
-async def _asked(request: Request, *needed: str) -> tuple[Key, dict[str, Any], bool]:
-    """Return who asks, the body, and whether it is only to be looked at. Raises Problem."""
+async def _asked(request: Request, *needed: str, previews: bool = True) -> tuple[Key, dict[str, Any], bool]:
+    """Return who asks, the body, and whether it is only to be looked at. Raises Problem, also for `preview` where there is none."""
     key = caller(request)
     read(request, ())
     body = await json_of(request, MOST)
-    allowed = {*needed, "cause", "preview"}
+    optional = ("cause", "preview") if previews else ("cause",)
+    allowed = {*needed, *optional}
     if not isinstance(body, dict) or not set(needed) <= body.keys() <= allowed:
         words = ", ".join(needed) or "no member"
-        raise Problem(400, f"The body is an object with {words}; and, where wanted, cause and preview.")
+        raise Problem(400, f"The body is an object with {words}; and, where wanted, {' and '.join(optional)}.")
     if not isinstance(body.get("cause"), str | None) or len(body.get("cause") or "") > 1024:
         raise refusal("cause", "cause is a text of at most 1,024 characters.")
     if not isinstance(preview := body.get("preview", False), bool):

@@ -344,7 +344,6 @@ class Undo(TypedDict):
     """The document Undo."""
 
     cause: NotRequired[Cause]
-    preview: NotRequired[Preview]
 
 
 class Undone(TypedDict):

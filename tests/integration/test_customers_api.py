@@ -77,6 +77,7 @@ async def test_unlinking_and_what_is_refused(served: Served) -> None:
         (f"/v1/customers/{uuid4()}/merge", {"customerId": str(one)}, 404),
         (f"/v1/customers/{one}/link", {"handle": "+15559999999"}, 404),
         (f"/v1/customer-changes/{uuid4()}/undo", {}, 404),
+        (f"/v1/customer-changes/{uuid4()}/undo", {"preview": True}, 400),
     ):
         answer = await served.http.post(path, json=body)
         assert answer.status_code == status, (path, body, answer.text)
