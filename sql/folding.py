@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from sql.append import LINKING
-from sql.relating import relate
+from sql.relating import one, relate
 from sql.statements import migrations, statement
 
 #: Events linked or folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
@@ -138,13 +138,6 @@ def span_of(after: Place, upto: Place) -> dict[str, Any]:
         "upto_position": upto[1],
         "since": datetime.min.replace(tzinfo=UTC),
     }
-
-
-async def one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any] | None = None) -> DictRow:
-    """Return the only row of a statement."""
-    row = await (await connection.execute(statement(name), parameters)).fetchone()
-    assert row is not None
-    return row
 
 
 async def _span(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> dict[str, Any] | None:

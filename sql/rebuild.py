@@ -26,12 +26,12 @@ from sql.folding import (
     link,
     link_left,
     made_with,
-    one,
     parts_of,
     span_of,
     split,
     tie,
 )
+from sql.relating import one
 from sql.statements import statement
 
 __all__ = ["MonthsMissing", "Progress", "RebuildError", "rebuild"]

@@ -19,29 +19,29 @@ RELATING = frozenset({"HandleLinked", "HandleUnlinked", "CustomersMerged", "Cust
 
 async def relate(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
     """Relate the handles of a range of the log; return how many the largest customer of them has (0: none changed)."""
-    row = await _one(connection, "relate_handles", span)
+    row = await one(connection, "relate_handles", span)
     changed = set(row["changed"] or ())
     if row["deciding"]:
-        stated = await _one(connection, "customer_changes_new", span)
+        stated = await one(connection, "customer_changes_new", span)
         changed |= set(stated["changed"])
         if stated["cut"]:
-            changed |= set((await _one(connection, "cut_handles", {"cut": stated["cut"]}))["changed"])
+            changed |= set((await one(connection, "cut_handles", {"cut": stated["cut"]}))["changed"])
     if not changed:
         return 0
-    assigned = await _one(connection, "assign_customers", {"changed": sorted(changed)})
+    assigned = await one(connection, "assign_customers", {"changed": sorted(changed)})
     if assigned["decided"]:
         await _decide(connection, assigned["decided"])
     return int(assigned["most"])
 
 
 async def _decide(connection: AsyncConnection[DictRow], assignments: list[UUID]) -> None:
-    graph = await _one(connection, "customers_graph", {"decided": assignments})
+    graph = await one(connection, "customers_graph", {"decided": assignments})
     decided = decide(
         {UUID(id): UUID(own) for id, own in graph["owns"]},
         [Link(UUID(one), UUID(other), _time(since)) for one, other, since in graph["links"]],
         [change_of(each) for each in graph["changes"]],
     )
-    await _one(connection, "set_customers", _parameters(decided))
+    await one(connection, "set_customers", _parameters(decided))
 
 
 def change_of(row: list[Any]) -> Change:
@@ -74,7 +74,8 @@ def _parameters(decided: Decided) -> dict[str, Any]:
     }
 
 
-async def _one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any]) -> DictRow:
+async def one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any] | None = None) -> DictRow:
+    """Return the only row of a statement."""
     row = await (await connection.execute(statement(name), parameters, prepare=True)).fetchone()
     assert row is not None
     return row

@@ -55,12 +55,12 @@ class Eraser:
         }
         self.steps: Counter[str] = Counter()
 
-    async def run(self, id: UUID, told: Callable[[str], None] = lambda _: None) -> Erasure:
-        """Do all steps that an erasure still needs; `told` gets each state that it reaches. Raises Held, LookupError for an unknown
+    async def run(self, id: UUID, reached: Callable[[str], None] = lambda _: None) -> Erasure:
+        """Do all steps that an erasure still needs; `reached` gets each state that it reaches. Raises Held, LookupError for an unknown
         one, and what the store and the ledger's file raise."""
         while True:
             erasure = await self.advance(id)
-            told(erasure["state"])
+            reached(erasure["state"])
             if erasure["state"] == "completed":
                 return erasure
 
