@@ -15,6 +15,7 @@ import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
+from app import memory
 from app.embedded.postgres import Postgres
 from bench.progress import say
 from sql import EventStore, Row
@@ -71,6 +72,7 @@ async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str
     await server.start()
     await migrate(server.dsn("owner"))
     rows = rows_of(count)
+    memory.settle()  # as the worker does
     ready: list[dict[str, Any]] = []
     found: list[list[float]] = []
     say(f"{len(rows):,} rows, {turns} turns")

@@ -73,9 +73,12 @@ class Naming(Pooled):
             listed = {"handles": json(always_written(names))}
             rows = {names[row["place"]]: row for row in await self._rows("find_handles", listed)}
             if new := [name for name in names if name not in rows]:
-                proposed = [_proposed(name[1], named[name][0], secrets[name[0]].root) for name in new]
-                made = await self._run("make_handles", {"handles": json(always_written(proposed))})
-                rows |= {new[row["place"]]: row for row in made}
+                proposed = [_Proposed(name[1], named[name][0], secrets[name[0]].root) for name in new]
+                listed = {"handles": json(always_written([one.row for one in proposed]))}
+                for row in await self._run("make_handles", listed):
+                    rows[new[row["place"]]] = row
+                    if row["id"] == (one := proposed[row["place"]]).key.handle:  # else another writer made it
+                        self._keys.keep(one.key, one.salt)
             for name, row in rows.items():
                 for one in named[name]:
                     found[one] = Known(row["id"], row["salt"])
@@ -174,9 +177,15 @@ class Naming(Pooled):
             self._forget_later()
 
 
-def _proposed(digest: str, owned: Owned, root: bytes) -> tuple[Any, ...]:
-    """Return a new handle as `queries/make_handles.sql` reads it."""
-    id, salt = uuid4(), new_salt()
-    sealed = HandleKey(id, salt, root).seal(value_of(owned), PLACE)
-    platform = platform_of(owned.kind, owned.value)
-    return owned.client, digest, owned.kind, platform, id, salt.hex(), sealed.hex()
+class _Proposed:
+    """A new handle with its key."""
+
+    __slots__ = ("key", "row", "salt")
+
+    def __init__(self, digest: str, owned: Owned, root: bytes) -> None:
+        self.salt = new_salt()
+        self.key = HandleKey(uuid4(), self.salt, root)
+        platform = platform_of(owned.kind, owned.value)
+        sealed = self.key.seal(value_of(owned), PLACE).hex()
+        #: As `queries/make_handles.sql` reads it.
+        self.row = (owned.client, digest, owned.kind, platform, self.key.handle, self.salt.hex(), sealed)

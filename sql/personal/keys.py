@@ -108,12 +108,17 @@ class HandleKeys:
         if kept is not None and kept[0] > now and kept[1] == salt:
             return kept[2]
         made = HandleKey(handle, salt, root)
+        self.keep(made, salt)
+        return made
+
+    def keep(self, made: HandleKey, salt: bytes) -> None:
+        """Keep a key that was derived from a salt."""
+        handle = made.handle
         with self._lock:
-            self._kept[handle] = (now + self._lifetime, salt, made)
+            self._kept[handle] = (self._now() + self._lifetime, salt, made)
             self._kept.move_to_end(handle)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return made
 
     def drop(self, handle: UUID) -> None:
         """Forget the key of a handle that was erased. What is derived from its salt after this is kept again."""

@@ -85,13 +85,17 @@ def seal_payload(type: str, payload: Mapping[str, Any], key: HandleKey) -> dict[
     An event's `error` is sealed as `seal_payload(type, {"error": error}, key)["error"]`. Raises SchemaError for an unknown
     type, Unstorable for what JSON cannot hold."""
     plan, made = plan_of(type), {}
+    named, sealed = plan.named, key.sealed
     for name, value in payload.items():
-        inner = plan.named.get(name)
+        inner = named.get(name)
         # Most properties are of these two sorts, and an event in the log is worth the shorter way.
         if inner is not None and not inner.touched:
             made[name] = value
         elif inner is not None and inner.whole:
-            made[name] = value if value is None else seal_value(value, inner.place, key)
+            if value.__class__ is str and (known := sealed.get((inner.place, value))) is not None:
+                made[name] = known
+            else:
+                made[name] = value if value is None else seal_value(value, inner.place, key)
         else:
             made |= _sealed_in(plan, {name: value}, key)
     return made

@@ -74,6 +74,5 @@ fresh AS (
         OFFSET 0
     ) AS about
     CROSS JOIN LATERAL (SELECT NOT late OR starts_with(type, 'Recipient') AS kept) AS of_it
-    ORDER BY position
     RETURNING *
 )
