@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bench import adapters, door, latency, sending, store, timeline, together, worker
+from bench import adapters, customers, door, latency, sending, store, timeline, together, worker
 from bench.results import Figure, figure, short
 
 
@@ -65,6 +65,31 @@ async def stores(folder: Path, quick: bool) -> list[Figure]:
         "rows into the same table, ON CONFLICT (id) DO NOTHING; fresh databases, in turn, medians"
     )
     return [figure("store", found["rate"], "rows/s", limit=found["limit"], ratio=found["ratio"], target=0.7, note=note)]
+
+
+async def decisions(folder: Path, quick: bool) -> list[Figure]:
+    """ms to merge, split and erase a customer with 10,000 interactions; bytes of an event on disk"""
+    interactions, turns = (2000, 3) if quick else (10_000, 5)
+    took, sizes = await customers.measure(folder, interactions, turns)
+    figures = [
+        figure(
+            f"{name} of a customer",
+            took[name],
+            "ms",
+            target=target,
+            better="less",
+            note=f"with {interactions:,} interactions; {how}; the median of {turns}",
+        )
+        for name, target, how in (
+            ("merge", 20, "the store's call, committed"),
+            ("split", 20, "the store's call, committed"),
+            ("erase", None, "from the request to the receipt, of two events an interaction"),
+        )
+    ]
+    parts = ", ".join(f"{name} {size.rows} and {size.indexes}" for name, size in sorted(sizes.items()))
+    whole = sum(size.rows + size.indexes for size in sizes.values())
+    note = f"sealed, two an interaction, with its share of the projections; rows and indexes: {parts}"
+    return [*figures, figure("an event on disk", whole, "bytes", better="less", note=note)]
 
 
 async def altogether(folder: Path, quick: bool) -> list[Figure]:
@@ -197,6 +222,7 @@ PARTS: dict[str, Callable[[Path, bool], Coroutine[Any, Any, list[Figure]]]] = {
     "together": altogether,
     "latency": latencies,
     "timeline": timelines,
+    "customers": decisions,
     "adapters": providers,
     "sending": sends,
 }
