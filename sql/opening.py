@@ -11,7 +11,7 @@ from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
-from sql.personal.opened import KeyOf, is_sealed, open_payload, open_value
+from sql.personal.opened import Memo, is_sealed, open_payload, open_value
 from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
 from sql.sealing import NoKey, Tampered
 
@@ -25,7 +25,9 @@ class Opening(Naming):
         """Return rows with what is sealed in them opened: in the columns of `COLUMNS`. With `closed`, a row that cannot be opened has
         `closed`: True and none of these columns, so that it stops no other; else NoKey or Tampered is raised."""
         self._derive(rows)
-        opener = _Opener(self._keys.kept)
+        if not rows:
+            return []
+        opener = _Opener(self._keys.kept, rows[0])
         opens = _or_closed if closed else _row
         opened = [opens(row, opener) for row in rows]
         if opener.missing:
@@ -66,10 +68,14 @@ class Opening(Naming):
 
 class _Opener:
     """Gives the keys that are kept; those of other handles are `missing` until they were looked for (`found`). `erased`: whether it
-    was asked for one of an erased handle since that was last set to False."""
+    was asked for one of an erased handle since that was last set to False. `columns` and `pairs`: those that the rows have, which
+    are all like `row`."""
 
-    def __init__(self, kept: Callable[[UUID], HandleKey | None]) -> None:
+    def __init__(self, kept: Callable[[UUID], HandleKey | None], row: Row) -> None:
         self._kept = kept
+        self.columns = [(name, opens) for name, opens in COLUMNS.items() if name in row]
+        self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
+        self.memo: Memo = {}
         self.found: dict[UUID, HandleKey | None] | None = None
         self.missing: set[UUID] = set()
         self.erased = False
@@ -90,10 +96,16 @@ class _Opener:
 
 def _row(row: Row, opener: _Opener) -> Row:
     opener.erased = False
-    made = row | {name: opens(row, row[name], opener) for name, opens in COLUMNS.items() if row.get(name) is not None}
+    made = row.copy()
+    for name, opens in opener.columns:
+        if (sealed := row[name]) is not None:
+            made[name] = opens(row, sealed, opener)
     made.pop("address_salt", None)
     # A handle whose kind is left and whose value is not was erased.
-    if opener.erased or any(row.get(kind) is not None and row[value] is None for kind, value in PAIRS):
+    for kind, value in opener.pairs:
+        if row[value] is None and row[kind] is not None:
+            opener.erased = True
+    if opener.erased:
         made["erased"] = True
     return made
 
@@ -106,16 +118,20 @@ def _or_closed(row: Row, opener: _Opener) -> Row:
         return row | {name: None for name in COLUMNS if name in row} | {"closed": True}
 
 
-def _address(_: Row, sealed: bytes, key_of: KeyOf) -> str | None:
-    key = key_of(handle_of(sealed))
-    return None if key is None else key.open(sealed, PLACE).decode()
+def _address(_: Row, sealed: bytes, opener: _Opener) -> str | None:
+    if (known := opener.memo.get((PLACE, sealed))) is not None:
+        return known
+    if (key := opener(handle_of(sealed))) is None:
+        return None
+    value = opener.memo[PLACE, sealed] = key.open(sealed, PLACE).decode()
+    return value
 
 
-def _payload(row: Row, payload: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
-    opened = open_payload(row["type"], payload, key_of)
+def _payload(row: Row, payload: dict[str, Any], opener: _Opener) -> dict[str, Any]:
+    opened = open_payload(row["type"], payload, opener, opener.memo)
     if row.get("related_kind") is not None:
         pair = ((row["handle_kind"], row["handle_value"]), (row["related_kind"], row["related_value"]))
-        values = [None if sealed is None else _address(row, sealed, key_of) for _, sealed in pair]
+        values = [None if sealed is None else _address(row, sealed, opener) for _, sealed in pair]
         opened["handles"] = [
             {"kind": kind} | ({} if value is None else {"value": value})
             for (kind, _), value in zip(pair, values, strict=True)
@@ -123,45 +139,45 @@ def _payload(row: Row, payload: dict[str, Any], key_of: KeyOf) -> dict[str, Any]
     return opened
 
 
-def _content(_: Row, content: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
+def _content(_: Row, content: dict[str, Any], opener: _Opener) -> dict[str, Any]:
     # Of any type: all have the same contents.
-    opened: dict[str, Any] = open_payload("MessageReceived", {"content": content}, key_of)["content"]
+    opened: dict[str, Any] = open_payload("MessageReceived", {"content": content}, opener, opener.memo)["content"]
     return opened
 
 
-def _error(_: Row, error: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
+def _error(_: Row, error: dict[str, Any], opener: _Opener) -> dict[str, Any]:
     text = error.get("text")
-    return error | {"text": open_value(text, ERROR_TEXT, key_of)} if is_sealed(text) else error
+    return error | {"text": open_value(text, ERROR_TEXT, opener, opener.memo)} if is_sealed(text) else error
 
 
-def _request(_: Row, request: dict[str, Any], key_of: KeyOf) -> dict[str, Any]:
-    return open_payload(REQUEST, request, key_of)
+def _request(_: Row, request: dict[str, Any], opener: _Opener) -> dict[str, Any]:
+    return open_payload(REQUEST, request, opener)
 
 
-def _dialled(_: Row, handles: list[list[Any]], key_of: KeyOf) -> list[list[Any]]:
+def _dialled(_: Row, handles: list[list[Any]], opener: _Opener) -> list[list[Any]]:
     """Open the addresses of a message; that of an erased handle is left out."""
     opened = []
     for channel, address, *id in handles:
         kind, _, sealed = address.partition("\x1f")
-        value = open_value(sealed, DIALLED, key_of)
+        value = open_value(sealed, DIALLED, opener)
         if value is not None:
             opened.append([channel, f"{kind}\x1f{value}", *id])
     return opened
 
 
-def _cause(_: Row, cause: str, key_of: KeyOf) -> str | None:
+def _cause(_: Row, cause: str, opener: _Opener) -> str | None:
     """Open the cause of a message's state. One that a query wrote is not sealed; one that anybody else wrote always is."""
-    return open_value(cause, CAUSE, key_of) if is_sealed(cause) else cause
+    return open_value(cause, CAUSE, opener) if is_sealed(cause) else cause
 
 
-def _trouble(_: Row, trouble: str, key_of: KeyOf) -> str | None:
-    return open_value(trouble, TROUBLE, key_of) if is_sealed(trouble) else trouble
+def _trouble(_: Row, trouble: str, opener: _Opener) -> str | None:
+    return open_value(trouble, TROUBLE, opener) if is_sealed(trouble) else trouble
 
 
 #: The columns of a handle's kind and value.
 PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
 #: What opens the values of each column that is sealed.
-COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
+COLUMNS: dict[str, Callable[[Row, Any, _Opener], Any]] = {
     "payload": _payload,
     "handle_value": _address,
     "address_value": _address,

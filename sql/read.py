@@ -159,8 +159,12 @@ def by_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: [row[name] for name in names])
 
 
+#: Names of facts with their columns. A row of a page has two dozen.
+_FACTS = [(fact.name, fact.column) for fact in FACTS]
+
+
 def _interaction(row: dict[str, Any]) -> Interaction:
-    row["facts"] = {fact.name: at for fact in FACTS if (at := row.pop(fact.column)) is not None}
+    row["facts"] = {name: at for name, column in _FACTS if (at := row.pop(column)) is not None}
     changes = row.pop("changes") or {}
     row["facts"] |= {fact.name: datetime.fromisoformat(changes[fact.name]) for fact in CHANGES if fact.name in changes}
     if "text" in changes:  # the keys that the last edit has replace those of the message

@@ -14,13 +14,15 @@ from sql.sealing import Tampered
 
 #: Returns the key of a handle, None for one that was erased.
 KeyOf = Callable[[UUID], HandleKey | None]
+#: Texts that were opened lately, by their place and as they were sealed: those of one page repeat.
+Memo = dict[tuple[bytes, str | bytes], str]
 #: In place of what was of an erased handle.
 _GONE = object()
 
 
-def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf) -> dict[str, Any]:
+def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Memo | None = None) -> dict[str, Any]:
     """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns a handle's key, None for an
-    erased one. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
+    erased one; `memo`: what was opened before. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
     gone = False
 
     def each(place: bytes, value: Any) -> Any:
@@ -29,7 +31,7 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf) -> dict[s
                 0
             ].decode()  # without a name that the schema does not list, which may be personal
             raise Tampered(f"{where} holds personal data that is not sealed")
-        opened = open_value(value, place, key_of)
+        opened = open_value(value, place, key_of, memo)
         if opened is not None:  # no value is null
             return opened
         nonlocal gone
@@ -49,14 +51,19 @@ def is_sealed(value: Any) -> TypeGuard[str]:
     return value.__class__ is str and value.startswith(PREFIX)
 
 
-def open_value(sealed: str, place: bytes, key_of: KeyOf) -> Any:
+def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = None) -> Any:
     """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` does."""
+    if memo is not None and (known := memo.get((place, sealed))) is not None:
+        return known
     try:
         data = a2b_base64(sealed[len(PREFIX) :], strict_mode=True)
     except (NotBase64, ValueError) as error:  # ValueError: not ASCII
         raise Tampered("it is not base64") from error
     key = key_of(handle_of(data))
-    return None if key is None else orjson.loads(key.open(data, place))
+    value = None if key is None else orjson.loads(key.open(data, place))
+    if memo is not None and value.__class__ is str:  # lists and objects could be changed by who gets them
+        memo[place, sealed] = value
+    return value
 
 
 def _left(value: Any) -> Any:
