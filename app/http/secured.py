@@ -25,10 +25,12 @@ DOOR: Mapping[str, str] = _ALL
 HTTPS: Mapping[str, str] = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
-def form_policy(origin: str = "") -> dict[str, str]:
+def form_policy(origin: str, style: str) -> dict[str, str]:
     """Return the headers of a page with a form, in place of those of PAGES: it goes to this host, which may answer with a redirect to
-    `origin`. With `no-referrer` browsers would state the form's origin as null."""
-    policy = f"default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self' {origin}".rstrip()
+    `origin`, where that is not empty; `style`: the source of the page's style. With `no-referrer` browsers would state the form's
+    origin as null."""
+    sources = f"default-src 'none'; style-src {style}; object-src 'none'; base-uri 'none'"
+    policy = f"{sources}; form-action 'self' {origin}".rstrip()
     return {"content-security-policy": f"{policy}; frame-ancestors 'none'", "referrer-policy": "same-origin"}
 
 

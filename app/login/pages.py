@@ -1,6 +1,8 @@
-"""The pages of the log-in: plain HTML, without scripts and styles. Pure."""
+"""The pages of the log-in: plain HTML without scripts, for light and dark, narrow and wide. Pure."""
 
+import base64
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -8,9 +10,22 @@ from starlette.responses import HTMLResponse
 from app.http.secured import form_policy
 from app.login.sessions import Session
 
+_STYLE = """
+:root { color-scheme: light dark; --line: light-dark(#d5d9de, #3a4048); --soft: light-dark(#5b6570, #9aa4af);
+  --link: light-dark(#0b6b76, #56c5d0) }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 0 auto; padding: 12vh 1rem 2rem;
+  background: light-dark(#fff, #16191d); color: light-dark(#1b1f24, #e6e9ec); overflow-wrap: anywhere }
+h1 { font-size: 1.5rem; margin: 0 0 1rem } a { color: var(--link) }
+dl { display: grid; grid-template-columns: 4rem 1fr; gap: .5rem 1rem; margin: 0 0 1.5rem } dt { color: var(--soft) } dd { margin: 0 }
+button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); border-radius: .4rem; cursor: pointer;
+  background: transparent; color: inherit }
+"""
+#: What the pages' policy lets a browser apply: this style and no other.
+_HASH = f"'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<style>{style}</style></head>
 <body>
 <h1>{title}</h1>
 {body}
@@ -23,8 +38,8 @@ def page(
     title: str, *lines: str, status: int = 200, headers: Mapping[str, str] | None = None, form: str = ""
 ) -> HTMLResponse:
     """Return a page; `lines` are HTML. Its forms go to this host, which may send the browser on to `form`, an origin."""
-    text = _PAGE.format(title=escape(title), body="\n".join(lines))
-    return HTMLResponse(text, status, {**form_policy(form), **(headers or {})})
+    text = _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(lines))
+    return HTMLResponse(text, status, {**form_policy(form, _HASH), **(headers or {})})
 
 
 def refusal(words: str, status: int, headers: Mapping[str, str] | None = None) -> HTMLResponse:
