@@ -13,7 +13,7 @@ BASE ?= docker.io/library/debian:12-slim
 IMAGE_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults acceptance image sbom check lint-api postman docs format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench profile faults acceptance image sbom check lint-api postman docs format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(INSTALLED_DEV) ## Run the tests, on free ports; nothing is left running
 
 coverage: $(INSTALLED_DEV) ## Run the tests with branch coverage; print it by folder, and lines in build/coverage/index.html
 	@exec $(BIN)/python -m tests.coverage
+
+profile: $(INSTALLED_DEV) ## Show where the processor time of a webhook goes, by function and by statement
+	@exec $(BIN)/python -m bench.profile
 
 bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture
 	@exec $(BIN)/python -m bench
