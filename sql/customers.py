@@ -37,7 +37,8 @@ class CustomersStore(Opening):
         return await self._rows("customer_interactions", {"ids": list(ids)})
 
     async def customer_consents(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
-        """Return the consents at some assignments' handles: `handle_id`, `channel`, `opted_out`, and the times of both."""
+        """Return the consents at some assignments' handles: `handle_id`, `channel`, `opted_out`, and time and basis of both
+        states."""
         return await self._rows("customer_consents", {"ids": list(ids)})
 
     async def customer_changes_of(self, client_id: str, ids: Sequence[UUID], limit: int = 50) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Opens what the store keeps sealed, in the rows that its readers get: a batch of rows at once, each key derived once.
 
-A value whose handle was erased reads as None, or is left out of a payload's contents; its row then has `erased`: True.
+A value whose handle was erased reads as None, or is left out of a payload's contents; its row then has `erased`: True. What is opened
+for who may not see personal data (`sql.showing`) is masked.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -11,9 +12,11 @@ from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
+from sql.personal.masking import mask_row
 from sql.personal.opened import Memo, is_sealed, open_payload, open_value
 from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
 from sql.sealing import NoKey, Tampered
+from sql.showing import shows
 
 Row = dict[str, Any]
 
@@ -107,7 +110,14 @@ def _row(row: Row, opener: _Opener) -> Row:
             opener.erased = True
     if opener.erased:
         made["erased"] = True
-    return made
+    return made if shows() else mask_row(made, [name for name, _ in opener.columns if _held(name, row[name])])
+
+
+def _held(column: str, stored: Any) -> bool:
+    """Return whether what is stored in a column is sealed: of some, what a query or the service itself wrote is not."""
+    if column == "error":
+        return stored is not None and is_sealed(stored.get("text"))
+    return is_sealed(stored) if column in ("cause", "trouble") else stored is not None
 
 
 def _or_closed(row: Row, opener: _Opener) -> Row:

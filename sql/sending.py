@@ -24,9 +24,11 @@ from sql.messages import (
 )
 from sql.origin import noted
 from sql.parameters import json
+from sql.personal.masking import mask_row
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
 from sql.sealed import Sealed
+from sql.showing import showing, shows
 from sql.statements import statement
 from sql.suppressing import Suppressing
 
@@ -192,8 +194,10 @@ class SendingStore(Appending, Suppressing):
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
         `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
-        rows = await self._opened(await self._rows("waits", {"client_id": client_id, "message_id": message_id}))
-        return next(iter(await self._stopped(rows)), None)
+        with showing(True):  # the addresses, for their digests
+            rows = await self._opened(await self._rows("waits", {"client_id": client_id, "message_id": message_id}))
+            row = next(iter(await self._stopped(rows)), None)
+        return row if row is None or shows() else mask_row(row, ("trouble", "handles"))
 
     async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:
         """Cancel a message, with its event if it waited. Return the state it was in, or None if it is too late or unknown. A

@@ -1,7 +1,7 @@
 """Writes reads of personal data, and changes that the store does not audit itself, to the audit: a table of routes."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 
 from starlette.requests import Request
@@ -10,13 +10,12 @@ from starlette.responses import Response
 from app.api.service import api_of
 from app.auditing.entering import PATIENCE, NotWritten
 from app.http.problems import Problem
+from app.http.scopes import PERSONAL, RECORDS
 from sql.audited import Entry
 from sql.origin import origin
 
 Answer = Callable[[Request], Awaitable[Response]]
 
-#: The scope with which dead letters show what their records say.
-PERSONAL = "timeline:read"
 #: The action of each audited method and path; the path's `id` is the subject, unless the route calls `about`.
 AUDITED: dict[tuple[str, str], str] = {
     ("GET", "/api/customers"): "customer.read",
@@ -48,6 +47,12 @@ def about(request: Request, subject: str) -> None:
     request.scope.setdefault("state", {})["subject"] = subject
 
 
+def of_clients(request: Request, clients: Iterable[str | None]) -> None:
+    """State whose data a request reads where that may be other clients' than the caller's: its entry goes to the audit of each. None:
+    of no client, as a record that could not be read so far."""
+    request.scope.setdefault("state", {})["clients"] = {client or "" for client in clients}
+
+
 def audited(method: str, path: str, answer: Answer) -> Answer:
     """Return a route that writes an entry for each request that it answers, if its action is in the table, and counts those that
     it refuses to a key that is authentic. Raises Problem 503 where the entry is required and cannot be written."""
@@ -65,13 +70,14 @@ def audited(method: str, path: str, answer: Answer) -> Answer:
         if action is None:
             return response
         key = request.scope["state"]["key"]
-        if action == "dead_letter.read" and PERSONAL not in key.scopes:
+        if action == "dead_letter.read" and not key.scopes >= RECORDS:
             return response  # without the record, and its reason in a general form
-        subject = request.scope["state"].get("subject", request.path_params.get("id", ""))
-        asked = origin()
-        entry = Entry(asked.actor, action, key.client, str(subject), {}, asked.key_id, asked.address, asked.request_id)
+        subject = str(request.scope["state"].get("subject", request.path_params.get("id", "")))
+        asked, detail = origin(), {"masked": True} if method == "GET" and PERSONAL not in key.scopes else {}
+        by = (asked.key_id, asked.address, asked.request_id)
         try:
-            await api_of(request).audit.enter(entry)
+            for client in sorted(request.scope["state"].get("clients") or (key.client,)):
+                await api_of(request).audit.enter(Entry(asked.actor, action, client, subject, detail, *by))
         except NotWritten as error:
             raise Problem(
                 503,

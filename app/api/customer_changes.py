@@ -9,14 +9,15 @@ from starlette.responses import Response
 from app.api.audited import about
 from app.api.bodies import answer
 from app.api.customers import customer_id, searched_handle
+from app.api.lookups import holder_of, succeeds, tries
 from app.api.parameters import read, refusal, time_of
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.customers.shown import decision_json, handle_ids
 from app.http.access import Key
 from app.http.problems import Problem
-from schemas.typed_handles import typed
 from sql import Deciding, Decision, Refused
+from sql.showing import showing
 
 #: Most bytes of a body, and most handles in one.
 MOST, MOST_HANDLES = 65_536, 1000
@@ -40,9 +41,7 @@ async def link(request: Request) -> Response:
     key, given, preview = await _asked(request, "handle")
     store = api_of(request).store
     handle = searched_handle(_text(given["handle"], "handle"))
-    rows = await store.customer_of(key.client, handle.kind, handle.value)
-    if not rows:
-        raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
+    rows = await holder_of(request, handle)
     made = store.merge_customers(
         key.client, customer_id(request), rows[0]["customer_id"], _by(key, given), only_look=preview
     )
@@ -116,13 +115,17 @@ async def _answered(request: Request, made: Any, preview: bool) -> Response:
 
 
 async def _of_customer(request: Request, key: Key, named: list[str]) -> list[UUID]:
-    side = await api_of(request).store.customer_assignments(key.client, customer_id(request))
+    with showing(True):  # to compare them with those that are named; none is given out
+        side = await api_of(request).store.customer_assignments(key.client, customer_id(request))
     if side is None:
         raise Problem(404, "There is no customer with this id.")
+    tries(request)
     try:
-        return handle_ids(side, [_named(text) for text in named])
+        found = handle_ids(side, [_named(text) for text in named])
     except LookupError as error:
         raise Problem(409, f"{str(error).capitalize()}.") from error
+    succeeds(request)
+    return found
 
 
 def _named(text: str) -> UUID | tuple[str, str]:

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from app.api.audited import about
 from app.api.bodies import PRIVATE, answer, write
 from app.api.customers import customer_id, searched_handle
+from app.api.lookups import holder_of
 from app.api.parameters import read, refusal
 from app.api.service import api_of, caller
 from app.customers.shown import conflicts_json, customer_json
 from app.http.problems import Problem
-from schemas.typed_handles import typed
 
 #: Most conflicts that are listed, and how many are by default.
 CONFLICTS_MAX, CONFLICTS = 500, 100
@@ -22,9 +22,7 @@ async def find(request: Request) -> Response:
     """Return the customer who has a handle now. Raises Problem."""
     key = caller(request)
     handle = searched_handle(read(request, ("handle",)).get("handle"))
-    rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
-    if not rows:
-        raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
+    rows = await holder_of(request, handle)
     return await _shown(request, key.client, rows[0]["customer_id"])
 
 

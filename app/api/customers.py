@@ -7,21 +7,20 @@ from starlette.responses import Response
 
 from app.api.audited import about
 from app.api.bodies import answer, interaction
+from app.api.lookups import holder_of
 from app.api.parameters import page, read, refusal
 from app.api.service import Api, api_of, caller
 from app.http.access import Key
 from app.http.problems import Problem
 from schemas.events import Handle
-from schemas.typed_handles import searched, typed
+from schemas.typed_handles import searched
 
 
 async def find(request: Request) -> Response:
     """Return the customer who has a handle. Raises Problem."""
     key = caller(request)
     handle = searched_handle(read(request, ("handle",)).get("handle"))
-    rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
-    if not rows:
-        raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
+    rows = await holder_of(request, handle)
     customer = rows[0]["customer_id"]
     about(request, str(customer))
     unapplied = await api_of(request).store.unapplied_links(key.client, customer)

@@ -1,8 +1,8 @@
 """/v1/dead-letters: records that could not be processed, as a list, in groups, and one with its record.
 
 A key sees its own client's dead letters. With the scope `dead-letters:all` it sees those of all clients and those of none,
-whose records could not be read so far. A record and a whole reason, which may quote it, may hold personal data: they need the
-scope that reads it elsewhere too, `timeline:read`.
+whose records could not be read so far. A record and a whole reason, which may quote it, may hold personal data, and no mask fits what
+could not be read: they need the scopes that read it elsewhere, `timeline:read` and `personal:read`.
 """
 
 from base64 import b64encode
@@ -13,15 +13,17 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.audited import of_clients
 from app.api.bodies import answer
 from app.api.cursors import encode_page
 from app.api.parameters import after_in, limit_of, one_of, read, time_in
-from app.api.service import REALM, api_of, caller
+from app.api.service import api_of, caller, lacking
 from app.http.access import Key
 from app.http.problems import Problem
+from app.http.scopes import RECORDS
 from sql import Filter
 
-ALL, PERSONAL = "dead-letters:all", "timeline:read"
+ALL = "dead-letters:all"
 FILTERS = ("client", "topic", "source", "reason", "since", "until")
 PARAMETERS = (*FILTERS, "handled", "limit", "cursor")
 HANDLED = {"true": True, "false": False}
@@ -34,6 +36,7 @@ async def listed(request: Request) -> Response:
     which, limit = filter_of(key, given), limit_of(given)
     question = question_of("list", which)
     rows = await api_of(request).store.dead_letters(which, after_in(given, question), limit + 1)
+    of_clients(request, (row["client_id"] for row in rows[:limit]))
     body = {
         "deadLetters": [letter_json(row, key) for row in rows[:limit]],
         "next": next_of(rows, limit, question),
@@ -63,12 +66,13 @@ async def grouped(request: Request) -> Response:
 
 
 async def shown(request: Request) -> Response:
-    """Return one dead letter, with its record if the key may read personal data. Raises Problem."""
+    """Return one dead letter, with its record if the key may read that. Raises Problem."""
     key = caller(request)
     read(request, ())
     row = await letter_of(request, key)
+    of_clients(request, [row["client_id"]])
     body = letter_json(row, key)
-    if PERSONAL in key.scopes:
+    if key.scopes >= RECORDS:
         body["detail"], body["record"] = (
             row["detail"],
             None if row["value"] is None else b64encode(row["value"]).decode(),
@@ -99,9 +103,7 @@ def filter_of(key: Key, given: Mapping[str, str]) -> Filter:
     client = scope_of(key)
     if (asked := given.get("client")) is not None and asked != client:
         if client is not None:
-            challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{ALL}"'
-            words = f"This API key is of another client, and has no scope {ALL}."
-            raise Problem(403, words, scope=ALL, headers={"www-authenticate": challenge})
+            raise lacking(ALL, f"This API key is of another client, and has no scope {ALL}.")
         client = asked
     handled = one_of(given, "handled", tuple(HANDLED))
     return Filter(
@@ -156,7 +158,7 @@ def letter_json(row: Mapping[str, Any], key: Key) -> dict[str, Any]:
         "partition": row["partition"],
         "offset": row["offset"],
         "webhookId": row["webhook_id"] and str(row["webhook_id"]),
-        "reason": row["reason"] if PERSONAL in key.scopes else row["general"],
+        "reason": row["reason"] if key.scopes >= RECORDS else row["general"],
         "shape": row["shape"],
         "badItems": row["bad"],
         "size": row["size"],

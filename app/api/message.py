@@ -20,6 +20,7 @@ from app.sending.decide import Decision, Send
 from app.sending.events import cancelled
 from app.sending.explain import decision_of, explain
 from app.sending.requests import PRIORITIES
+from sql.showing import showing, shows
 
 #: The states that the API shows. The state `watched` (the next channel may still be tried) is internal, and shown as
 #: `sent`.
@@ -49,11 +50,13 @@ async def explained(request: Request) -> Response:
     """Explain the message's state by the client's current configuration. Raises Problem."""
     key = caller(request)
     read(request, ())
-    row, now = await _row(request, key), datetime.now(UTC)
+    row, now, shown = await _row(request, key), datetime.now(UTC), shows()
     waits = await api_of(request).store.waits(key.client, row["message_id"])
     if waits is None:  # removed meanwhile, as old enough
         raise _unknown()
-    reasons = explain(row, waits, await _decision(api_of(request), row, waits, now), now)
+    with showing(True):  # the zone is decided by the address
+        whole = row if shown else await _row(request, key)
+    reasons = explain(row, waits, await _decision(api_of(request), whole, waits, now), now)
     body = {
         "messageId": row["message_id"],
         "state": _state(row),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.api.audited import about
 from app.api.bodies import answer
+from app.api.lookups import succeeds, tries
 from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
@@ -26,7 +27,12 @@ async def recipient(request: Request) -> Response:
     """Return the recipient's zone and consents; an unknown recipient has none. Raises Problem."""
     key = caller(request)
     read(request, ())
-    return answer(request, await recipient_json(api_of(request).store, key.client, _handle(request)))
+    handle = _handle(request)
+    tries(request)
+    found = await recipient_json(api_of(request).store, key.client, handle)
+    if found["consents"] or found["zone"] is not None:
+        succeeds(request)
+    return answer(request, found)
 
 
 async def put_recipient(request: Request) -> Response:

@@ -15,6 +15,7 @@ from app.clients.ids import is_client_id
 from app.http.access import Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated, bearer, scoped
 from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
+from app.http.scopes import PERSONAL
 from app.http.tokens import fault_of, id_of
 from app.login.cookies import cookie_in
 from app.login.crossing import crosses
@@ -22,7 +23,20 @@ from app.login.sessions import COOKIE
 from app.settings import Settings
 from sql.origin import ORIGIN, Origin
 
-__all__ = ["Api", "address_of", "admit", "answer_fields", "api_of", "authenticated", "caller", "enter", "request_id"]
+__all__ = [
+    "Api",
+    "address_of",
+    "admit",
+    "answer_fields",
+    "api_of",
+    "authenticated",
+    "caller",
+    "enter",
+    "lacking",
+    "request_id",
+    "require",
+    "sees",
+]
 
 REALM = "threadline"
 #: The header in which a request names its client, where the credential acts for several.
@@ -51,6 +65,23 @@ def caller(request: Request) -> Key:
     """Return the API key of a request that `enter` admitted."""
     key: Key = request.state.key
     return key
+
+
+def sees(request: Request) -> bool:
+    """Return whether the caller of a request that `enter` admitted may see personal data in clear."""
+    return PERSONAL in caller(request).scopes
+
+
+def require(request: Request, scope: str) -> None:
+    """Raise Problem 403 unless the caller of a request that `enter` admitted has one more scope."""
+    if scope not in caller(request).scopes:
+        raise lacking(scope, f"This needs the scope {scope} too, since it gives personal data that cannot be masked.")
+
+
+def lacking(scope: str | None, detail: str) -> Problem:
+    """Return the problem of a credential without a scope, with the challenge of RFC 6750."""
+    challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
+    return Problem(403, detail, scope=scope, headers={"www-authenticate": challenge})
 
 
 def clients_of(request: Request, scope: str | None) -> tuple[str, ...] | None:
@@ -95,10 +126,8 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         api_of(request).audit.refused(403, address, _id_in(header))
         raise Problem(403, str(error)) from error
     except Forbidden as error:
-        challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
-        detail = f"This API key has no scope {scope}."
         api_of(request).audit.refused(403, address, _id_in(header))
-        raise Problem(403, detail, scope=scope, headers={"www-authenticate": challenge}) from error
+        raise lacking(scope, f"This API key has no scope {scope}.") from error
     request.scope.setdefault("state", {})["key"] = key
     ORIGIN.set(Origin(key.actor, key.audited_id, address or None, request_id(request)))
     return key

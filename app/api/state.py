@@ -18,6 +18,9 @@ from app.settings import Settings
 from sql import EventStore
 from webhooks.blobs import Blobs
 
+#: Unknown addresses that one credential may ask for, in a second on average and at once, while it sees addresses masked.
+UNKNOWN, UNKNOWN_BURST = 0.1, 100
+
 
 @dataclass(slots=True)
 class Api:
@@ -38,6 +41,8 @@ class Api:
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
     exporting: int = 0
+    #: Look-ups of unknown addresses (`app.api.lookups`).
+    unknown: Rates = field(default_factory=lambda: Rates(UNKNOWN, UNKNOWN_BURST))
     #: One search for an attachment at a time, as the webhook that has it is in memory several times.
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 

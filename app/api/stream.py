@@ -18,12 +18,13 @@ from app.api.bodies import interaction, write
 from app.api.cursors import Place, decode_place, encode_place
 from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
-from app.api.service import Api, api_of, caller
+from app.api.service import Api, api_of, caller, sees
 from app.api.tailer import Change, Ended, Listener, place_of
 from app.http.access import Forbidden, Key, NotAllowed, Unauthenticated
 from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
+from sql.personal.masking import INTERACTION, mask_row
 from sql.tenants import acting
 
 #: Most streams of this process, and of one client.
@@ -86,6 +87,8 @@ class EventStream(Response):
         self._client = key.client
         #: The session that it rests on, if it does on one.
         self._session = key.id if key.kind == "person" else None
+        #: The reader of the log serves callers who see personal data and others, so it is masked here.
+        self._masked = not sees(request)
         self._customer = customer
         self._after = after
         self._authorization = request.headers.get("authorization")
@@ -137,7 +140,7 @@ class EventStream(Response):
         if self._after is None:
             yield f"id: {encode_place(start)}\n\n".encode()
         while missed:
-            yield _blocks(missed)
+            yield self._written(missed)
             place = place_of(missed[-1])
             missed = await self._missed(place)
         place = max(place, start)
@@ -148,7 +151,7 @@ class EventStream(Response):
             except Ended:
                 return
             if changes:
-                yield _blocks(changes)
+                yield self._written(changes)
                 place = place_of(changes[-1])
             else:
                 yield b":\n\n"
@@ -156,6 +159,9 @@ class EventStream(Response):
                 checked = now
                 if not await self._allowed():
                     return
+
+    def _written(self, changes: Sequence[Change]) -> bytes:
+        return _blocks([mask_row(change, INTERACTION) for change in changes] if self._masked else changes)
 
     async def _missed(self, place: Place) -> Sequence[Change]:
         """Return the next changes since a place, up to the horizon of the log."""

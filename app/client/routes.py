@@ -684,7 +684,7 @@ class Consent(TypedDict):
 
 
 class Content(TypedDict):
-    """The content. Other keys are kept as they came."""
+    """The content. Other keys are kept as they came. Without the scope `personal:read` a text is its length, as `••• (31 characters)`, an object the number of its keys, and the name of another key `•••`; a list keeps its length."""
 
     text: NotRequired[str]
     subject: NotRequired[str]

@@ -9,6 +9,8 @@ from schemas.events import Handle
 from schemas.handles import handle_of
 from schemas.typed_handles import searched
 from sql import EventStore
+from sql.personal import mask_handle
+from sql.showing import shows
 
 #: Looks like a telephone number, but does not say of which country.
 _LIKE_A_PHONE = re.compile(r"[0-9 ().\-/]{7,24}")
@@ -31,7 +33,7 @@ async def recipient_json(store: EventStore, client: str, handle: Handle) -> dict
     """Return a recipient as JSON: `handle`, `zone` (None: not known) and `consents` (empty: none on record)."""
     profile = await store.profile(client, handle)
     return {
-        "handle": {"kind": handle.kind, "value": handle.value},
+        "handle": {"kind": handle.kind, "value": handle.value if shows() else mask_handle(handle.kind, handle.value)},
         "zone": profile and profile["zone"],
         "consents": [consent(row) for row in await store.consents(client, handle)],
     }

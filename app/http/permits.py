@@ -9,16 +9,20 @@ from typing import Literal
 
 from starlette.routing import BaseRoute, Route
 
+from app.http.scopes import PERSONAL
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a route needs: a credential with the scope (None: any credential).
+    """What a route needs: a credential with the scope (None: any credential), and `also` with this one, where it gives what cannot be
+    masked.
 
     `open` says when it needs none: `never`, `always`, or as the setting of this name in the table `api` says.
     """
 
     scope: str | None
     open: Literal["never", "always", "metrics", "description"] = "never"
+    also: str | None = None
 
 
 _OPEN, _DESCRIPTION = Need(None, "always"), Need(None, "description")
@@ -48,7 +52,7 @@ ROUTES: dict[str, Need] = {
     "GET /api/customers/{id}/interactions": Need("timeline:read"),
     "GET /api/customers/{id}/interactions/stream": Need("timeline:read"),
     "GET /api/interactions/{id}": Need("timeline:read"),
-    "GET /api/interactions/{id}/attachments/{n}": Need("timeline:read"),
+    "GET /api/interactions/{id}/attachments/{n}": Need("timeline:read", also=PERSONAL),
     "GET /v1/customers": Need("timeline:read"),
     "GET /v1/customers/{id}": Need("timeline:read"),
     "POST /v1/customers/{id}/merge": Need("customers:write"),
@@ -60,7 +64,7 @@ ROUTES: dict[str, Need] = {
     "DELETE /v1/customers/{id}": Need("customers:erase"),
     "PUT /v1/customers/{id}/hold": Need("customers:erase"),
     "DELETE /v1/customers/{id}/hold": Need("customers:erase"),
-    "GET /v1/customers/{id}/export": Need("customers:export"),
+    "GET /v1/customers/{id}/export": Need("customers:export", also=PERSONAL),
     "GET /v1/erasures/{id}": Need("customers:erase"),
     "GET /v1/clients": Need("clients:read"),
     "GET /v1/clients/{id}": Need("clients:read"),

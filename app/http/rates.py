@@ -52,6 +52,12 @@ class Rates:
         wait = 0.0 if left >= 1 else (1 - left) / self.per_second
         return Taken(passes, int(left), (self.burst - left) / self.per_second, wait)
 
+    def give_back(self, caller: Hashable) -> None:
+        """Give a caller a token back, of a request that does not count."""
+        if caller in self._buckets:
+            left, then = self._buckets[caller]
+            self._buckets[caller] = (min(float(self.burst), left + 1), then)
+
     def fields(self, taken: Taken) -> dict[str, str]:
         """Return the fields `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-09, and `Retry-After`
         (RFC 9110 section 10.2.3) if the request does not pass."""

@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+#: The scope without which addresses, names, texts and files are masked in every answer, or refused.
+PERSONAL = "personal:read"
+
 #: What each scope allows: a noun, and a verb on it.
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
+    PERSONAL: "see addresses, names, texts, links and providers' words in clear wherever another scope reads them; without it they are masked",
     "customers:write": "merge, link, split and unlink customers, and undo that",
     "customers:erase": "erase customers, put them under a legal hold, and read receipts",
-    "customers:export": "export all that is kept of a customer",
+    "customers:export": "export all that is kept of a customer, with personal:read too",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
     "messages:read": "read the client's messages, and why one waits",
@@ -17,13 +21,16 @@ SCOPES: dict[str, str] = {
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read the state and the deliveries of the client's callback",
     "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
-    "dead-letters:read": "read the client's dead letters; their records and full reasons with timeline:read too",
+    "dead-letters:read": "read the client's dead letters; their records and full reasons with timeline:read and personal:read too",
     "dead-letters:write": "replay and discard the client's dead letters",
     "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
     "audit:read": "read the client's audit: who did what",
     "metrics:read": "read /metrics, where it needs a key",
 }
+
+#: The scopes with which a dead letter shows its record and its whole reason, beside dead-letters:read.
+RECORDS = frozenset({"timeline:read", PERSONAL})
 
 #: The client of a credential that acts for all clients: each request names one in the header `Threadline-Client`.
 ALL_CLIENTS = "*"
@@ -46,6 +53,7 @@ ROLES: dict[str, Role] = {
     "clerk": _role(
         "answers customers: reads timelines, sends messages, records opt-outs, merges and splits customers",
         "timeline:read",
+        PERSONAL,
         "customers:write",
         "messages:read",
         "messages:write",
@@ -53,7 +61,7 @@ ROLES: dict[str, Role] = {
         "recipients:write",
     ),
     "operator": _role(
-        "keeps the service running, without access to what customers write",
+        "keeps the service running, without access to what customers write, or to their addresses",
         "clients:read",
         "messages:read",
         "callbacks:read",
@@ -63,7 +71,7 @@ ROLES: dict[str, Role] = {
         "metrics:read",
     ),
     "developer": _role(
-        "connects a service: sends messages, posts envelopes, reads configuration and callbacks",
+        "connects a service: sends messages, posts envelopes, reads configuration and callbacks; sees what is personal masked",
         "clients:read",
         "messages:read",
         "messages:write",
@@ -75,6 +83,7 @@ ROLES: dict[str, Role] = {
     "privacy-officer": _role(
         "answers people who ask about their data: reads timelines and the audit, exports and erases, changes consents, merges and splits customers",
         "timeline:read",
+        PERSONAL,
         "audit:read",
         "customers:write",
         "customers:erase",

@@ -5,7 +5,7 @@ who may not see it. The store is what calls them; they read and write nothing th
 """
 
 from sql.personal.keys import HandleKey, HandleKeys
-from sql.personal.masking import mask_handle, mask_payload
+from sql.personal.masking import mask_handle, mask_payload, mask_row
 from sql.personal.opened import open_payload, open_value
 from sql.personal.payloads import seal_payload, seal_value
 
@@ -14,6 +14,7 @@ __all__ = [
     "HandleKeys",
     "mask_handle",
     "mask_payload",
+    "mask_row",
     "open_payload",
     "open_value",
     "seal_payload",

@@ -1,15 +1,17 @@
-"""Masks personal data: what a reader sees who may not see it (`+1 555 ••• ••67`, `a•••@e•••.com`, a text's length).
+"""Masks personal data: what a reader sees who may not see it (`+1 555 ••• ••67`, `a•••@e•••.com`, a text's length). A list stays a list
+and an object an object, so that the API's answers still fit their description.
 
 A mask tells people apart who are already known, and is not anonymous: it keeps the two last digits of a number, or the first
 letter of an address. Pure; it takes plain values, so what is sealed is opened first.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
+from schemas.personal import REQUEST
 from sql.personal.payloads import plan_of, walk
 
 DOTS = "•••"
@@ -20,6 +22,8 @@ _LONG_ID = 8
 _EMAIL = re.compile(r"([^\s@]+)@([^\s@]+)")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PREFIX = re.compile(r"([a-z][a-z0-9_]{1,31}):(.+)", re.DOTALL)
+#: The kinds of handles that may begin with the word of a platform, a network or a scheme, which is shown.
+_PREFIXED = frozenset({"chat_id", "device_id", "sip", "other"})
 #: The properties that have addresses. Of all others only the size is shown.
 _ADDRESSES = frozenset(
     f"payload.{path}".encode()
@@ -35,7 +39,7 @@ def mask_handle(kind: str, value: str) -> str:
         return f"{shown}{DOTS}@{host[:1] if len(host) > 1 else ''}{DOTS}{dot}{top if dot else ''}"
     if kind == "phone" and _E164.fullmatch(value):
         return _phone(value)
-    if found := _PREFIX.fullmatch(value):  # a chat platform, a network of devices, a scheme
+    if kind in _PREFIXED and (found := _PREFIX.fullmatch(value)):
         return f"{found[1]}:{mask_handle(kind_of(found[2]), found[2])}"
     return DOTS + (value[-2:] if len(value) >= _LONG_ID else "")
 
@@ -46,11 +50,14 @@ def kind_of(value: str) -> str:
 
 
 def mask_value(value: Any) -> Any:
-    """Return what is shown of any other value: its size, and of null that it is null."""
+    """Return what is shown of any other value: of a text its length, of a list its items so, of an object how many keys it has, whose
+    names may be personal too, and of null that it is null."""
     if isinstance(value, str):
         return f"{DOTS} ({len(value)} characters)"
-    if isinstance(value, list | dict):
-        return f"{DOTS} ({len(value)} {'items' if isinstance(value, list) else 'keys'})"
+    if isinstance(value, list):
+        return [mask_value(one) for one in value]
+    if isinstance(value, dict):
+        return {DOTS: f"{len(value)} keys"}
     return None if value is None else DOTS
 
 
@@ -60,10 +67,63 @@ def mask_payload(type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     return walk(plan_of(type), payload, _mask, lambda name: (DOTS, name))
 
 
+def mask_row(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """Return an opened row of the store with what is in these columns masked (of COLUMNS; others stay, and null too)."""
+    masked = {name: COLUMNS[name](row, row[name]) for name in columns if row.get(name) is not None}
+    return {**row, **masked}
+
+
 def _mask(place: bytes, value: Any) -> Any:
     if place in _ADDRESSES and isinstance(value, str):
-        return ", ".join(mask_handle(kind_of(one.strip()), one.strip()) for one in value.split(","))
+        return _addresses(value)
+    if place in _ADDRESSES and isinstance(value, dict):  # an address for each channel
+        return {name: _addresses(one) if isinstance(one, str) else mask_value(one) for name, one in value.items()}
     return mask_value(value)
+
+
+def _addresses(value: str) -> str:
+    return ", ".join(mask_handle(kind_of(one.strip()), one.strip()) for one in value.split(","))
+
+
+def _content(_: Mapping[str, Any], content: Mapping[str, Any]) -> Any:
+    # Of any type: all have the same contents.
+    return mask_payload("MessageReceived", {"content": content})["content"]
+
+
+def _error(_: Mapping[str, Any], error: Mapping[str, Any]) -> Any:
+    return {**error, "text": mask_value(error.get("text"))}
+
+
+def _dialled(_: Mapping[str, Any], handles: list[list[Any]]) -> Any:
+    """Mask the addresses of a message, each `[channel, kind and value, …]`."""
+    pairs = [(each, *each[1].partition("\x1f")[::2]) for each in handles]
+    return [[each[0], f"{kind}\x1f{mask_handle(kind, value)}", *each[2:]] for each, kind, value in pairs]
+
+
+def _handle(kind: str) -> Callable[[Mapping[str, Any], Any], Any]:
+    return lambda row, value: mask_handle(row.get(kind) or "other", value)
+
+
+def _whole(_: Mapping[str, Any], value: Any) -> Any:
+    return mask_value(value)
+
+
+#: What masks each column that the store keeps sealed, given its opened row.
+COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
+    "payload": lambda row, payload: mask_payload(row["type"], payload),
+    "handle_value": _handle("handle_kind"),
+    "address_value": _handle("address_kind"),
+    "of_value": _handle("of_kind"),
+    "value": _handle("kind"),
+    "content": _content,
+    "error": _error,
+    "cause": _whole,
+    "trouble": _whole,
+    "request": lambda _, request: mask_payload(REQUEST, request),
+    "handles": _dialled,
+}
+#: The columns of an interaction.
+INTERACTION = ("address_value", "content", "error")
 
 
 def _phone(value: str) -> str:

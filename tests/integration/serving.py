@@ -88,7 +88,10 @@ def failed(id: str, minute: float = 0, **more: Any) -> Event:
 
 @asynccontextmanager
 async def serving(
-    dsn: str, settings: Settings | None = None, scopes: Sequence[str] = ("timeline:read",), client: str = "default"
+    dsn: str,
+    settings: Settings | None = None,
+    scopes: Sequence[str] = ("timeline:read", "personal:read"),
+    client: str = "default",
 ) -> AsyncIterator[Served]:
     """Yield the API on the database at `dsn`; `http` uses a key of the client with these scopes."""
     async with await EventStore.open(dsn, SEAL, pool=4) as store:

@@ -20,7 +20,7 @@ from tests.integration.test_api_limits import key, process
 from tests.support.keys import SEAL
 from tests.support.waiting import eventually
 
-ALL = ("timeline:read", "recipients:read", "recipients:write", "dead-letters:read", "messages:read")
+ALL = ("timeline:read", "recipients:read", "recipients:write", "dead-letters:read", "messages:read", "personal:read")
 
 
 async def entries(served: Served) -> list[dict[str, Any]]:

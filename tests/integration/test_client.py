@@ -13,7 +13,7 @@ from tests.integration.sender import SOURCES
 from tests.integration.serving import Served, event, listening, serving
 
 SETTINGS = Settings(sources={name: Source.model_validate(values) for name, values in SOURCES.items()})
-SCOPES = ("timeline:read", "messages:write", "messages:read")
+SCOPES = ("timeline:read", "messages:write", "messages:read", "personal:read")
 
 
 async def reached(served: Served, http: httpx.AsyncClient) -> dict[str, Any]:

@@ -343,7 +343,7 @@ async def test_a_key_does_what_its_scopes_say_for_its_client(served: Served) -> 
     """Reading is not writing, timelines are not recipients, and another client's recipient is another."""
     reads = {"authorization": f"Bearer {await served.key('recipients:read')}"}
     writes = {"authorization": f"Bearer {await served.key('recipients:write')}"}
-    timelines = {"authorization": f"Bearer {await served.key('timeline:read')}"}
+    timelines = {"authorization": f"Bearer {await served.key('timeline:read', 'personal:read')}"}
     others = {"authorization": f"Bearer {await served.key('recipients:read', client='other')}"}
     consent = f"{PATH}/consents/sms"
     assert (await served.http.put(consent, json={"state": "out"}, headers=writes)).status_code == 200

@@ -20,7 +20,7 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database with two customers, asked with a key that may decide."""
     async with serving(postgres_dsn.service) as api:
         await api.append(event("MessageReceived", "SM1", handle=ANA), event("MessageReceived", "SM2", 1, handle=BOB))
-        await api.ask_as("timeline:read", "customers:write")
+        await api.ask_as("timeline:read", "customers:write", "personal:read")
         yield api
 
 
@@ -51,6 +51,15 @@ async def test_merge_split_and_undo(served: Served) -> None:
     assert undone.status_code == 200 and await served.customer(BOB) == one
     linked = await served.http.post(f"/v1/customers/{one}/link", json={"handle": "bob@example.com"})
     assert linked.json()["eventId"] is None and linked.json()["moves"]["handles"] == []
+
+
+async def test_an_opt_out_is_shown(served: Served) -> None:
+    """With its handle, its channel and what it rests on."""
+    await served.append(event("RecipientUnsubscribed", "SM3", payload={"basis": "keyword"}))
+    shown = (await served.http.get(f"/v1/customers/{await served.customer()}")).json()
+    (one,) = shown["consents"]
+    assert (one["channel"], one["state"], one["basis"]) == ("sms", "out", "keyword")
+    assert shown["optedOut"] == {"handles": 1, "of": 1}
 
 
 async def test_unlinking_and_what_is_refused(served: Served) -> None:

@@ -18,7 +18,7 @@ from tests.integration.test_api_openapi import check
 
 URL = "/v1/dead-letters"
 SCOPES = ("dead-letters:read", "dead-letters:write")
-OPERATOR = (*SCOPES, "dead-letters:all", "timeline:read")
+OPERATOR = (*SCOPES, "dead-letters:all", "timeline:read", "personal:read")
 
 
 @pytest_asyncio.fixture
@@ -98,7 +98,7 @@ async def test_scopes_that_are_too_small(served: Served) -> None:
         1
     ]  # no way to guess what it quotes
     assert offsets(await served.http.get(URL, params={"reason": "'+19991' is no"})) == [1]
-    await served.ask_as("dead-letters:read", "timeline:read", client="shop")
+    await served.ask_as("dead-letters:read", "timeline:read", "personal:read", client="shop")
     whole = (await served.http.get(f"{URL}/{id}")).json()
     assert b64decode(whole["record"]) == b'{"to": "+1555"}' and "+15551" in whole["reason"]
     for path in (f"{id}/replay", "replay", f"{id}/discard", "discard"):

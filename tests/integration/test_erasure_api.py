@@ -31,7 +31,7 @@ from tests.integration.erasures import (
 from tests.integration.serving import Served, refused, serving
 from tests.support.keys import SEAL
 
-ALL = ("customers:erase", "customers:export", "timeline:read")
+ALL = ("customers:erase", "customers:export", "timeline:read", "personal:read")
 REASON = {"reason": "asked for it"}
 
 

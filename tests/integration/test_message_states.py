@@ -69,7 +69,9 @@ class Messages:
 @pytest_asyncio.fixture
 async def messages(postgres_dsn: Dsns) -> AsyncIterator[Messages]:
     """On a fresh database."""
-    async with serving(postgres_dsn.service, settings(), ("messages:read", "messages:write")) as served:
+    async with serving(
+        postgres_dsn.service, settings(), ("messages:read", "messages:write", "personal:read")
+    ) as served:
         yield Messages(served, postgres_dsn.owner)
 
 

@@ -32,7 +32,7 @@ def settings(accepting: int = 200) -> Settings:
 @pytest_asyncio.fixture
 async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key that may write and read messages."""
-    async with serving(postgres_dsn.service, settings(), ("messages:read", "messages:write")) as api:
+    async with serving(postgres_dsn.service, settings(), ("messages:read", "messages:write", "personal:read")) as api:
         yield api
 
 

@@ -165,3 +165,35 @@ async def test_an_old_server_is_refused_with_what_to_do(postgres_dsn: Dsns, monk
     monkeypatch.setattr("sql.migrate.OLDEST", 99)
     with pytest.raises(MigrationError, match="is release 18; Threadline needs 99"):
         await migrate(postgres_dsn.owner)
+
+
+async def test_keys_that_exist_go_on_to_see_personal_data(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose scopes or roles read some get the new scope; those that read none, and revoked ones, do not."""
+    before = {name: sql for name, sql in migrations().items() if name < "0039"}
+    keys = {
+        "bff": (["timeline:read"], [], False),
+        "operator": ([], ["operator"], False),
+        "clerk": ([], ["clerk"], False),
+        "relay": (["webhooks:write"], [], False),
+        "gone": (["timeline:read"], [], True),
+    }
+    await postgres.execute("copy_database", name="upgraded", template="template1")
+    try:
+        owner = postgres.dsn("owner", "upgraded")
+        with monkeypatch.context() as older:
+            older.setattr("sql.migrate.migrations", lambda: before)
+            await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            for name, (scopes, roles, revoked) in keys.items():
+                await db.execute(
+                    "INSERT INTO threadline.api_keys (id, name, client_id, scopes, roles, hash, revoked_at) "
+                    "SELECT gen_random_uuid(), %s, 'shop', %s, %s, '', CASE WHEN %s THEN now() END",
+                    (name, scopes, roles, revoked),
+                )
+        await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            cursor = await db.execute("SELECT name, scopes FROM threadline.api_keys")
+            found = {name: scopes for name, scopes in await cursor.fetchall() if "personal:read" in scopes}
+        assert found == {"bff": ["timeline:read", "personal:read"], "operator": ["personal:read"]}
+    finally:
+        await postgres.execute("drop_database", name="upgraded")

@@ -81,7 +81,7 @@ def _secure(paths: dict[str, Any]) -> None:
         method, _, path = name.partition(" ")
         operation = paths.get(path.replace(":path}", "}"), {}).get(method.lower(), {})
         if operation and need.scope is not None:
-            scopes = [need.scope]
+            scopes = [need.scope, *([need.also] if need.also else [])]
             operation.setdefault("security", [{"key": scopes}, {"token": scopes}, {"session": scopes}])
             if path.startswith(_OF_CLIENTS):
                 operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/ThreadlineClient"})

@@ -22,6 +22,7 @@ from app.cli.up import FAILURES
 from app.embedded import addresses, firstrun, running
 from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
+from app.http.scopes import PERSONAL
 from app.http.tokens import mint
 from app.settings import Settings
 from app.settings.loading import load
@@ -111,7 +112,9 @@ async def _key(settings: Settings) -> AsyncIterator[str]:
     """Return an API key that is revoked at the end."""
     id, token, hash = mint()
     async with opened(settings) as store:
-        await store.create_api_key(id, "threadline demo", client(settings), ["timeline:read", "webhooks:write"], hash)
+        await store.create_api_key(
+            id, "threadline demo", client(settings), ["timeline:read", PERSONAL, "webhooks:write"], hash
+        )
         try:
             yield token
         finally:

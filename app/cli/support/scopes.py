@@ -51,5 +51,5 @@ def markdown_lines() -> Iterator[str]:
 
 
 def _words(need: Need, quote: str = "") -> str:
-    scope = f"{quote}{need.scope}{quote}" if need.scope else ""
+    scope = " and ".join(f"{quote}{one}{quote}" for one in (need.scope, need.also) if one)
     return ", ".join(part for part in (scope, _OPEN.get(need.open, "")) if part)

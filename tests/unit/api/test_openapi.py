@@ -139,7 +139,8 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
             if status[0] in "45" and path != "/readyz":
                 assert list(content) == ["application/problem+json"], (path, status)
         if path.startswith("/api/"):
-            assert operation["security"] == [{name: ["timeline:read"]} for name in ("key", "token", "session")]
+            needed = ["timeline:read", *(["personal:read"] if "attachments" in path else [])]
+            assert operation["security"] == [{name: needed} for name in ("key", "token", "session")]
             assert {"401", "403", "404", "500", "503"} <= operation["responses"].keys()
         if path.startswith("/v1/"):
             key, token, session = operation["security"]

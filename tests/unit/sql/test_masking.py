@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import HANDLE_KINDS
-from sql.personal import mask_handle, mask_payload
+from sql import opening
+from sql.personal import mask_handle, mask_payload, mask_row, masking
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ from sql.personal import mask_handle, mask_payload
         ("email", "ana@localhost", "a•••@•••"),
         ("user_id", "customer-4711", "•••11"),
         ("user_id", "42", "•••"),
+        ("user_id", "ana:customer-4711", "•••11"),
         ("chat_id", "telegram:123456789", "telegram:•••89"),
         ("other", "whatsapp:+15551234567", "whatsapp:+1 555 ••• ••67"),
         ("other", "", "•••"),
@@ -59,11 +61,11 @@ def test_a_payload_shows_sizes_and_what_is_not_personal() -> None:
         "error": {"code": "30003", "text": "••• (23 characters)"},
         "content": {
             "text": "••• (5 characters)",
-            "media": "••• (2 items)",
+            "media": ["•••", "•••"],
             "subject": None,
             "•••": "••• (1 characters)",
         },
-        "native": "••• (1 keys)",
+        "native": {"•••": "1 keys"},
         "ip": "••• (11 characters)",
         "further": "•••",
     }
@@ -87,3 +89,31 @@ def test_no_text_is_shown(text: str) -> None:
         "unknown": text,
     }
     assert text not in str(mask_payload("MessageReceived", payload))
+
+
+def test_all_that_is_opened_can_be_masked() -> None:
+    """Each column that the store keeps sealed has its mask."""
+    assert masking.COLUMNS.keys() == opening.COLUMNS.keys()
+
+
+def test_a_row_is_masked_in_the_columns_that_are_named() -> None:
+    """By the kinds of its handles; null stays, and what is not named."""
+    row = {
+        "kind": "phone",
+        "value": "+15551234567",
+        "of_kind": "email",
+        "of_value": "ana@example.com",
+        "address_value": None,
+        "error": {"code": "1", "text": "ana said no", "reason": "unknown"},
+        "handles": [["sms", "phone\x1f+15551234567", "an id"]],
+        "cause": "quoted",
+        "request": {"to": {"sms": "+15551234567"}, "reference": "r-1", "variables": {"name": "Ana"}},
+    }
+    masked = mask_row(row, row.keys() - {"kind", "of_kind", "cause"})
+    assert masked == row | {
+        "value": "+1 555 ••• ••67",
+        "of_value": "a•••@e•••.com",
+        "error": {"code": "1", "text": "••• (11 characters)", "reason": "unknown"},
+        "handles": [["sms", "phone\x1f+1 555 ••• ••67", "an id"]],
+        "request": {"to": {"sms": "+1 555 ••• ••67"}, "reference": "r-1", "variables": {"•••": "1 keys"}},
+    }
