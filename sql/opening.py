@@ -12,7 +12,7 @@ from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
 from sql.personal.opened import KeyOf, is_sealed, open_payload, open_value
-from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
+from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
 from sql.sealing import NoKey, Tampered
 
 Row = dict[str, Any]
@@ -92,6 +92,7 @@ def _row(row: Row, opener: _Opener) -> Row:
     opener.erased = False
     made = row | {name: opens(row, row[name], opener) for name, opens in COLUMNS.items() if row.get(name) is not None}
     made.pop("address_salt", None)
+    _name(made)
     # A handle whose kind is left and whose value is not was erased.
     if opener.erased or any(row.get(kind) is not None and row[value] is None for kind, value in PAIRS):
         made["erased"] = True
@@ -158,6 +159,20 @@ def _trouble(_: Row, trouble: str, key_of: KeyOf) -> str | None:
     return open_value(trouble, TROUBLE, key_of) if is_sealed(trouble) else trouble
 
 
+def _theirs(_: Row, id: str, key_of: KeyOf) -> str | None:
+    return open_value(id, THEIR_ID, key_of) if is_sealed(id) else id
+
+
+def _name(row: Row) -> None:
+    """Put the ids that an opened payload keeps in place of their digests."""
+    if (payload := row.get("payload")) is None:
+        return
+    if row.get("provider_message_id") is not None:
+        row["provider_message_id"] = payload.get(THEIRS)
+    if row.get("source_event_id") is not None and row.get("webhook_id") is None and REPORTED_AS in payload:
+        row["source_event_id"] = payload.pop(REPORTED_AS)
+
+
 #: The columns of a handle's kind and value.
 PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
 #: What opens the values of each column that is sealed.
@@ -169,6 +184,8 @@ COLUMNS: dict[str, Callable[[Row, Any, KeyOf], Any]] = {
     "value": _address,
     "content": _content,
     "error": _error,
+    "provider_message_id": _theirs,
+    "providerMessageId": _theirs,
     "cause": _cause,
     "trouble": _trouble,
     "request": _request,

@@ -1,13 +1,15 @@
 """Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of.
 
 An event without a handle is sealed under one of its client that is nobody's (`sql.handles.nobody`). A link of two handles is
-named by their ids, in the log and in its own id.
+named by their ids, in the log and in its own id. Ids that others gave are stored as digests (`sql.keyed_ids`); the provider's id
+of the message, and of an event that a service reported its own id, stand sealed in the payload, for who may read them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from schemas.event_data import OURS
 from schemas.events import Error, Event
 from schemas.numbering import spelled
 from sql.errors import Unstorable
@@ -24,6 +26,9 @@ ERROR_TEXT = b"payload.error.text"
 DIALLED = b"messages.handles"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
+#: The members of a payload that keep ids as they were given, and the place of the first, in interactions, messages and attempts too.
+THEIRS, REPORTED_AS = "providerMessageId", "sourceEventId"
+THEIR_ID = b"payload.providerMessageId"
 
 
 class Sealed(NamedTuple):
@@ -38,12 +43,14 @@ class Sealed(NamedTuple):
 
 
 class _Whose(NamedTuple):
-    """An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with."""
+    """An event with the handle that seals it, whether that is nobody's, the handle that it is linked with, and the ids that its
+    payload keeps."""
 
     event: Event
     seals: Owned | None
     nobodys: bool = False
     other: Owned | None = None
+    ids: Mapping[str, str] = {}
 
 
 class Sealing(Naming):
@@ -56,13 +63,28 @@ class Sealing(Naming):
         known = await self._handles(seals | {each.other for each in whose if each.other is not None})
         # One look-up a row: this is half of what sealing costs.
         found = {one: (at.id, await self._key(one, at)) for one, at in known.items()}
+        secrets = await self._secrets_of(
+            {row[1] for row in rows if row[0].source != OURS or row[0].provider_message_id}
+        )
         records = []
         for place, ((_, client, received_at, webhook_id), each) in enumerate(zip(rows, whose, strict=True)):
             event = each.event
-            payload, id, handle, related = event.payload, event.source_event_id, None, None
+            payload, id, theirs, handle, related = (
+                event.payload,
+                event.source_event_id,
+                event.provider_message_id,
+                None,
+                None,
+            )
             error: Error | dict[str, Any] | None = event.error
+            if event.source != OURS:
+                id = secrets[client].ids.digest(id)
+            if theirs:
+                theirs = secrets[client].ids.digest(theirs)
             if each.seals is not None:
                 handle, key = found[each.seals]
+                if each.ids:
+                    payload = {**payload, **each.ids}
                 if each.other is not None:
                     related = found[each.other][0]
                     payload = {name: value for name, value in payload.items() if name != "handles"}
@@ -75,7 +97,9 @@ class Sealing(Naming):
                     raise Unstorable(place, refused.reason) from refused
                 if each.nobodys:
                     handle = None
-            records.append(record_of(event, client, received_at, webhook_id, handle, related, id, payload, error))
+            records.append(
+                record_of(event, client, received_at, webhook_id, handle, related, (id, theirs), payload, error)
+            )
         return Sealed(records, [at.id for at in known.values()])
 
 
@@ -94,9 +118,20 @@ def _whose(row: Row) -> _Whose:
     event = spelled(row[0])
     if event.type == LINK and (pair := linked(client, event)) is not None:
         return _Whose(event, pair[0], False, pair[1])
+    ids = _kept(row)
     if event.handle is not None:
-        return _Whose(event, Owned(client, event.handle.kind, event.handle.value))
-    return _Whose(event, nobody(client, event), True) if _says(event) else _Whose(event, None)
+        return _Whose(event, Owned(client, event.handle.kind, event.handle.value), ids=ids)
+    return _Whose(event, nobody(client, event), True, ids=ids) if ids or _says(event) else _Whose(event, None)
+
+
+def _kept(row: Row) -> dict[str, str]:
+    """Return the ids that an event's payload keeps: the provider's of the message; and that of the event, where no webhook
+    brought it and it is not ours: the service that reported it knows the event by that."""
+    event, _, _, webhook_id = row
+    ids = {THEIRS: event.provider_message_id} if event.provider_message_id else {}
+    if webhook_id is None and event.source != OURS:
+        ids[REPORTED_AS] = event.source_event_id
+    return ids
 
 
 def _says(event: Event) -> bool:

@@ -50,7 +50,7 @@ def test_a_payload_shows_sizes_and_what_is_not_personal() -> None:
         "further": True,
     }
     assert mask_payload("MessageReceived", payload) == {
-        "providerMessageId": "SM1",
+        "providerMessageId": "••• (3 characters)",
         "channel": "email",
         "from": "a•••@e•••.com",
         "to": "i•••@e•••.com, •••m>",
