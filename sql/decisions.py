@@ -205,9 +205,8 @@ class DecisionsStore(Appending):
         event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle)
         made = clean({**payload, **by.payload})
         now = datetime.now(UTC)
-        record = record_of(
-            event, client_id, now, None, of["handle_id"] if of else None, None, event.source_event_id, made, None
-        )
+        ids = (event.source_event_id, None)
+        record = record_of(event, client_id, now, None, of["handle_id"] if of else None, None, ids, made, None)
         sealed = Sealed([record], [of["handle_id"]] if of else [])
         await self.write(connection, [(event, client_id, now, None)], sealed)
         found = await _all(

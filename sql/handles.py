@@ -69,15 +69,15 @@ def linked(client: str, event: Event) -> tuple[Owned, Owned] | None:
 
 def digest_of(owned: Owned, pepper: bytes) -> bytes:
     """Return the digest by which a handle is found."""
-    return hmac.digest(pepper, _written(f"{owned.kind}\x1f{owned.value}"), "sha256")
+    return hmac.digest(pepper, as_stored(f"{owned.kind}\x1f{owned.value}"), "sha256")
 
 
 def value_of(owned: Owned) -> bytes:
     """Return a handle's value as it is sealed."""
-    return _written(owned.value)
+    return as_stored(owned.value)
 
 
-def _written(text: str) -> bytes:
+def as_stored(text: str) -> bytes:
     """Return a text as the store writes it."""
     return (text if text.isascii() and "\0" not in text else str(clean(text))).encode()
 

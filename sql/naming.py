@@ -23,6 +23,7 @@ from sql.handles import (
     value_of,
 )
 from sql.hour_keys import HourKeys
+from sql.keyed_ids import IdKey
 from sql.known import LIFETIME, KnownHandles
 from sql.messages import Reference
 from sql.parameters import always_written, json
@@ -35,10 +36,11 @@ MOST = 10_000
 
 
 class Secrets(NamedTuple):
-    """What a client's handles are found with (`pepper`), and what their keys are derived from (`root`)."""
+    """What a client's handles are found with (`pepper`), what their keys are derived from (`root`), and the key of others' `ids`."""
 
     pepper: bytes
     root: bytes
+    ids: IdKey
 
 
 class Naming(Pooled):
@@ -106,11 +108,17 @@ class Naming(Pooled):
         return {"client_id": client_id, "digest": await self._digest(client_id, handle)}
 
     async def _references(self, references: Sequence[Reference]) -> Jsonb:
-        """Return the parameter `references` that queries read: each with the digest of its recipient in place of that."""
+        """Return the parameter `references` that queries read: each with the digests of the provider's id and of its recipient in
+        place of these."""
+        secrets = await self._secrets_of({each.client for each in references})
         return json(
             always_written(
                 [
-                    (*each[:-1], each.recipient and (await self._digest(each.client, each.recipient)).hex())
+                    (
+                        *each[:3],
+                        each.provider_message_id and secrets[each.client].ids.digest(each.provider_message_id),
+                        each.recipient and (await self._digest(each.client, each.recipient)).hex(),
+                    )
                     for each in references
                 ]
             )
@@ -156,7 +164,8 @@ class Naming(Pooled):
         for row in rows:
             client = row["client_id"]
             pepper = self._seal.unseal(row["sealed"], CONTEXT.format(client))
-            self._secrets[client] = Secrets(pepper, self._seal.unseal(row["root"], ROOT.format(client)))
+            root = self._seal.unseal(row["root"], ROOT.format(client))
+            self._secrets[client] = Secrets(pepper, root, IdKey(root))
 
     def forget_handles(self, handles: Iterable[UUID]) -> None:
         """Forget the salts and keys of handles that were erased, in this process, at once."""

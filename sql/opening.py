@@ -14,7 +14,7 @@ from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
 from sql.personal.masking import mask_row
 from sql.personal.opened import Memo, is_sealed, open_payload, open_value
-from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
+from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
 from sql.sealing import NoKey, Tampered
 from sql.showing import shows
 
@@ -110,14 +110,21 @@ def _row(row: Row, opener: _Opener) -> Row:
             opener.erased = True
     if opener.erased:
         made["erased"] = True
-    return made if shows() else mask_row(made, [name for name, _ in opener.columns if _held(name, row[name])])
+    if not shows():
+        made = mask_row(made, [name for name, _ in opener.columns if _held(name, row[name])])
+    _name(made)
+    return made
+
+
+#: Columns of which some values are not sealed: ids that stand sealed in the payload, and what a query or the service itself wrote.
+_PARTLY = frozenset(("cause", "trouble", "provider_message_id", "providerMessageId"))
 
 
 def _held(column: str, stored: Any) -> bool:
-    """Return whether what is stored in a column is sealed: of some, what a query or the service itself wrote is not."""
+    """Return whether what is stored in a column is sealed."""
     if column == "error":
         return stored is not None and is_sealed(stored.get("text"))
-    return is_sealed(stored) if column in ("cause", "trouble") else stored is not None
+    return is_sealed(stored) if column in _PARTLY else stored is not None
 
 
 def _or_closed(row: Row, opener: _Opener) -> Row:
@@ -184,6 +191,20 @@ def _trouble(_: Row, trouble: str, opener: _Opener) -> str | None:
     return open_value(trouble, TROUBLE, opener) if is_sealed(trouble) else trouble
 
 
+def _theirs(_: Row, id: str, opener: _Opener) -> str | None:
+    return open_value(id, THEIR_ID, opener, opener.memo) if is_sealed(id) else id
+
+
+def _name(row: Row) -> None:
+    """Put the ids that an opened payload keeps in place of their digests."""
+    if (payload := row.get("payload")) is None:
+        return
+    if row.get("provider_message_id") is not None:
+        row["provider_message_id"] = payload.get(THEIRS)
+    if row.get("source_event_id") is not None and row.get("webhook_id") is None and REPORTED_AS in payload:
+        row["source_event_id"] = payload.pop(REPORTED_AS)
+
+
 #: The columns of a handle's kind and value.
 PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
 #: What opens the values of each column that is sealed.
@@ -195,6 +216,8 @@ COLUMNS: dict[str, Callable[[Row, Any, _Opener], Any]] = {
     "value": _address,
     "content": _content,
     "error": _error,
+    "provider_message_id": _theirs,
+    "providerMessageId": _theirs,
     "cause": _cause,
     "trouble": _trouble,
     "request": _request,

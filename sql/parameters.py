@@ -65,9 +65,8 @@ def plain(row: Row) -> Record:
     given, client, received_at, webhook_id = row
     event = spelled(given)
     value = None if event.handle is None else event.handle.value
-    return record_of(
-        event, client, received_at, webhook_id, value, None, event.source_event_id, event.payload, event.error
-    )
+    ids = (event.source_event_id, event.provider_message_id)
+    return record_of(event, client, received_at, webhook_id, value, None, ids, event.payload, event.error)
 
 
 def array_of(parts: Sequence[bytes]) -> bytes:
@@ -82,20 +81,20 @@ def record_of(
     webhook_id: str | None,
     handle: UUID | str | None,
     related: UUID | None,
-    source_event_id: str,
+    ids: tuple[str, str | None],
     payload: Any,
     error: Any,
 ) -> Record:
-    """Return an event as an item of that array. `handle`, `related`: the ids of its handles; `source_event_id`, `payload` and
-    `error`: as they are stored."""
+    """Return an event as an item of that array. `handle`, `related`: the ids of its handles; `ids`: `source_event_id` and
+    `provider_message_id`; they, `payload` and `error`: as they are stored."""
     record = (
         event.type,
         event.channel,
         event.direction,
         event.source,
-        source_event_id,
+        ids[0],
         event.provider,
-        event.provider_message_id,
+        ids[1],
         event.message_id,
         event.handle and event.handle.kind,
         handle,

@@ -1,13 +1,15 @@
 """Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of.
 
 An event without a handle is sealed under one of its client that is nobody's (`sql.handles.nobody`). A link of two handles is
-named by their ids, in the log and in its own id.
+named by their ids, in the log and in its own id. Ids that others gave are stored as digests (`sql.keyed_ids`); the provider's id
+of the message, and of an event that a service reported its own id, stand sealed in the payload, for who may read them.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from schemas.event_data import OURS
 from schemas.events import Error, Event
 from schemas.numbering import spelled
 from sql.errors import Unstorable
@@ -24,6 +26,9 @@ ERROR_TEXT = b"payload.error.text"
 DIALLED = b"messages.handles"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
+#: The members of a payload that keep ids as they were given, and the place of the first, in interactions, messages and attempts too.
+THEIRS, REPORTED_AS = "providerMessageId", "sourceEventId"
+THEIR_ID = b"payload.providerMessageId"
 
 
 class Sealed(NamedTuple):
@@ -37,9 +42,9 @@ class Sealed(NamedTuple):
         return self._replace(records=[self.records[place] for place in places])
 
 
-#: An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with. A bare tuple, as a class
-#: costs a third of what sealing an event does.
-_Whose = tuple[Event, Owned | None, bool, Owned | None]
+#: An event, its payload with the ids that are kept there, the handle that seals it, whether that is nobody's, and the handle that it
+#: is linked with. A bare tuple, as a class costs a third of what sealing an event does.
+_Whose = tuple[Event, dict[str, Any], Owned | None, bool, Owned | None]
 
 
 class Sealing(Naming):
@@ -48,15 +53,20 @@ class Sealing(Naming):
     async def _sealed(self, rows: Sequence[Row]) -> Sealed:
         """Return events as they are stored. Raises Unstorable, with the place of the first that cannot be."""
         whose = [_whose(row) for row in rows]
-        seals = {each[1] for each in whose if each[1] is not None}
-        known = await self._handles(seals | {each[3] for each in whose if each[3] is not None})
+        seals = {each[2] for each in whose if each[2] is not None}
+        known = await self._handles(seals | {each[4] for each in whose if each[4] is not None})
         found = {one: (at.id, self._keys.kept(at.id) or await self._key(one, at)) for one, at in known.items()}
+        secrets = await self._secrets_of({row[1] for row in rows})
         records = []
-        for place, ((_, client, received_at, webhook_id), (event, seal, nobodys, other)) in enumerate(
+        for place, ((_, client, received_at, webhook_id), (event, payload, seal, nobodys, other)) in enumerate(
             zip(rows, whose, strict=True)
         ):
-            payload, id, handle, related = event.payload, event.source_event_id, None, None
+            id, theirs, handle, related = event.source_event_id, event.provider_message_id, None, None
             error: Error | dict[str, Any] | None = event.error
+            if event.source != OURS:
+                id = secrets[client].ids.digest(id)
+            if theirs:
+                theirs = secrets[client].ids.digest(theirs)
             if seal is not None:
                 handle, key = found[seal]
                 if other is not None:
@@ -71,7 +81,9 @@ class Sealing(Naming):
                     raise Unstorable(place, refused.reason) from refused
                 if nobodys:
                     handle = None
-            records.append(record_of(event, client, received_at, webhook_id, handle, related, id, payload, error))
+            records.append(
+                record_of(event, client, received_at, webhook_id, handle, related, (id, theirs), payload, error)
+            )
         return Sealed(records, [at.id for at in known.values()])
 
 
@@ -86,13 +98,20 @@ def sealed_error(error: Error | dict[str, Any] | None, key: HandleKey) -> dict[s
 
 
 def _whose(row: Row) -> _Whose:
-    given, client, _, _ = row
+    given, client, _, webhook_id = row
     event = spelled(given)
     if event.type == LINK and (pair := linked(client, event)) is not None:
-        return event, pair[0], False, pair[1]
+        return event, event.payload, pair[0], False, pair[1]
+    payload = event.payload
+    if event.provider_message_id:
+        payload = payload | {THEIRS: event.provider_message_id}
+    if webhook_id is None and event.source != OURS:  # the service that reported it knows it by this id
+        payload = payload | {REPORTED_AS: event.source_event_id}
     if (handle := event.handle) is not None:
-        return event, Owned(client, handle.kind, handle.value), False, None
-    return (event, nobody(client, event), True, None) if _says(event) else (event, None, False, None)
+        return event, payload, Owned(client, handle.kind, handle.value), False, None
+    if payload is not event.payload or _says(event):
+        return event, payload, nobody(client, event), True, None
+    return event, payload, None, False, None
 
 
 def _says(event: Event) -> bool:

@@ -11,7 +11,7 @@ from sql.messages import LaneReport, NewMessage, Settled
 from sql.opening import Opening
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
-from sql.sealed import CAUSE, DIALLED, TROUBLE, Sealing, sealed_error
+from sql.sealed import CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, sealed_error
 
 
 class SealedMessages(NamedTuple):
@@ -47,9 +47,11 @@ class SealingMessages(Sealing, Opening):
         return SealedMessages(sealed, [each.id for each in known.values()])
 
     async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
-        """Return outcomes with their causes and the texts of their errors sealed under the recipients of their messages; those of an
+        """Return outcomes with their causes, the texts of their errors and the providers' ids sealed under the recipients of their messages; those of an
         erased one are left out."""
-        worded = [each.id for each in settled if each.cause is not None or each.error is not None]
+        worded = [
+            each.id for each in settled if (each.cause, each.error, each.provider_message_id) != (None, None, None)
+        ]
         if not worded:
             return settled
         rows = await self._rows("recipients", {"ids": worded})
@@ -76,11 +78,14 @@ class SealingMessages(Sealing, Opening):
 
 
 def _outcome(settled: Settled, key: HandleKey | None) -> Settled:
-    cause, error = settled.cause, settled.error
+    cause, error, theirs = settled.cause, settled.error, settled.provider_message_id
     if key is None:
-        return replace(settled, cause=None, error=error and error | {"text": None})
+        return replace(settled, cause=None, error=error and error | {"text": None}, provider_message_id=None)
     return replace(
-        settled, cause=None if cause is None else seal_value(cause, CAUSE, key), error=sealed_error(error, key)
+        settled,
+        cause=None if cause is None else seal_value(cause, CAUSE, key),
+        error=sealed_error(error, key),
+        provider_message_id=None if theirs is None else seal_value(theirs, THEIR_ID, key),
     )
 
 

@@ -19,6 +19,8 @@ DOTS = "•••"
 _LONG = 9
 #: Fewest characters of an id of which the last two are shown.
 _LONG_ID = 8
+#: Fewest characters of a provider's id of a message of which both ends are shown, enough to find it at the provider.
+_LONG_MESSAGE_ID = 16
 _EMAIL = re.compile(r"([^\s@]+)@([^\s@]+)")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PREFIX = re.compile(r"([a-z][a-z0-9_]{1,31}):(.+)", re.DOTALL)
@@ -29,6 +31,8 @@ _ADDRESSES = frozenset(
     f"payload.{path}".encode()
     for path in ("from", "to", "userId", "handle.value", "handles.*.value", "handleGiven", "username")
 )
+#: The property that has a provider's id of a message.
+_THEIR_ID = b"payload.providerMessageId"
 
 
 def mask_handle(kind: str, value: str) -> str:
@@ -42,6 +46,11 @@ def mask_handle(kind: str, value: str) -> str:
     if kind in _PREFIXED and (found := _PREFIX.fullmatch(value)):
         return f"{found[1]}:{mask_handle(kind_of(found[2]), found[2])}"
     return DOTS + (value[-2:] if len(value) >= _LONG_ID else "")
+
+
+def mask_id(id: str) -> str:
+    """Return what is shown of a provider's id of a message, which may hold an address (WhatsApp's does, amid the id)."""
+    return f"{id[:4]}{DOTS}{id[-4:]}" if len(id) >= _LONG_MESSAGE_ID else DOTS
 
 
 def kind_of(value: str) -> str:
@@ -78,7 +87,7 @@ def _mask(place: bytes, value: Any) -> Any:
         return _addresses(value)
     if place in _ADDRESSES and isinstance(value, dict):  # an address for each channel
         return {name: _addresses(one) if isinstance(one, str) else mask_value(one) for name, one in value.items()}
-    return mask_value(value)
+    return mask_id(value) if place == _THEIR_ID and isinstance(value, str) else mask_value(value)
 
 
 def _addresses(value: str) -> str:
@@ -117,13 +126,15 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "value": _handle("kind"),
     "content": _content,
     "error": _error,
+    "provider_message_id": lambda _, id: mask_id(id),
+    "providerMessageId": lambda _, id: mask_id(id),
     "cause": _whole,
     "trouble": _whole,
     "request": lambda _, request: mask_payload(REQUEST, request),
     "handles": _dialled,
 }
 #: The columns of an interaction.
-INTERACTION = ("address_value", "content", "error")
+INTERACTION = ("address_value", "content", "error", "provider_message_id")
 
 
 def _phone(value: str) -> str:

@@ -5,7 +5,9 @@ facts AS (
     SELECT
 \ir interaction_of.sql
         AS id,
-        e.client_id, e.channel, CASE WHEN NOT f.change THEN e.direction END AS direction, e.provider_message_id,
+        e.client_id, e.channel, CASE WHEN NOT f.change THEN e.direction END AS direction,
+        -- As the provider gave it, sealed. The column is its digest.
+        CASE WHEN e.provider_message_id IS NOT NULL THEN e.payload ->> 'providerMessageId' END AS provider_message_id,
         e.message_id,
         coalesce(
             e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = coalesce(e.identity, e.id) THEN e.source END

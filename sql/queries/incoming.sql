@@ -50,7 +50,7 @@ fresh AS (
             WHEN %(kept)s THEN (SELECT currval('raw_webhooks_block_seq'))
             ELSE %(block)s::bigint
         END,
-        CASE WHEN kept THEN payload ELSE '{}' END, CASE WHEN kept THEN handle_id END, related_id,
+        CASE WHEN kept AND late THEN payload - 'providerMessageId' - 'sourceEventId' WHEN kept THEN payload ELSE '{}' END, CASE WHEN kept THEN handle_id END, related_id,
         CASE WHEN NOT late THEN named.reference END, trace
     FROM incoming
     JOIN claimed USING (position)

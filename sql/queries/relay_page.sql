@@ -15,7 +15,7 @@ SELECT
     p.xid, p.position, p.id, p.type, p.client_id, p.channel, p.direction, p.source, p.source_event_id, p.provider,
     p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, h.kind AS handle_kind, h.sealed AS handle_value, p.error,
     p.occurred_at, p.received_at, p.recorded_at,
-    p.payload, r.kind AS related_kind, r.sealed AS related_value, p.trace, p.interaction_id,
+    p.webhook_id, p.payload, r.kind AS related_kind, r.sealed AS related_value, p.trace, p.interaction_id,
     coalesce(
         (
             SELECT a.customer_id FROM assignments AS a

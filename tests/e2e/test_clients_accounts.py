@@ -18,6 +18,7 @@ from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import Ran
 from tests.integration.command_line import process as command
 from tests.support.keys import KEY
+from tests.support.links import digests
 from tests.support.simulated import simulated
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -126,8 +127,9 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
         await stack.postgres.start()
 
         async def arrived() -> list[Any]:
+            late = await digests(stack.postgres.dsn("owner"), ["SMlate"], "shop")
             return await stack.rows(
-                "SELECT client_id, type FROM threadline.events WHERE provider_message_id = 'SMlate'"
+                "SELECT client_id, type FROM threadline.events WHERE provider_message_id = ANY (%s)", list(late)
             )
 
         await eventually(arrived, lambda found: found == [("shop", "MessageDelivered")], 60)

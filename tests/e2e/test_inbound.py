@@ -16,6 +16,7 @@ from sql import EventStore
 from tests.support import traffic
 from tests.support.collector import Collector, collecting
 from tests.support.keys import SEAL
+from tests.support.links import digests
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -208,7 +209,8 @@ async def test_an_event_points_to_the_raw_webhook_it_came_from(system: System) -
     await system.post(post)
     await eventually(lambda: system.timeline("+15557000006"), bool)
     ((webhook_id, block),) = await system.stack.rows(
-        "SELECT webhook_id, webhook_block FROM threadline.events WHERE provider_message_id = 'wamid.raw'"
+        "SELECT webhook_id, webhook_block FROM threadline.events WHERE provider_message_id = ANY (%s)",
+        list(await digests(system.stack.postgres.dsn("owner"), ["wamid.raw"])),
     )
     async with await EventStore.open(system.stack.postgres.dsn("service"), SEAL, pool=1) as store:
         (raw,) = await store.read_raw(block, webhook_id)

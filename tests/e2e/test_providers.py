@@ -20,7 +20,7 @@ from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
 from schemas.events import Event
 from tests.fixtures import accounts
-from tests.support.links import known_handles, logged_id
+from tests.support.links import id_keys, known_handles, logged_id
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
@@ -52,9 +52,10 @@ async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> Non
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as connection:
         for _ in range(300):
             found, known = await logged(connection), await known_handles(connection)
+            ids = (await id_keys(connection))["default"]
             expected: dict[str, set[str]] = {}
             for event in stated:
-                expected.setdefault(event.source, set()).add(logged_id(event, known))
+                expected.setdefault(event.source, set()).add(logged_id(event, known, ids))
             if found == expected:
                 break
             await asyncio.sleep(0.2)

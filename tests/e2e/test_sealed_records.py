@@ -20,6 +20,7 @@ from app.kafka import client_args
 from sql import EventStore
 from sql.sealed_records import is_sealed
 from tests.support.keys import SEAL
+from tests.support.links import digests
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -88,8 +89,12 @@ class System:
 
     async def read(self, id: str) -> None:
         """Wait until the log has the event of a message."""
-        query = "SELECT id FROM threadline.events WHERE strpos(concat(provider_message_id, source_event_id), %s) > 0"
-        await eventually(lambda: self.rows(query, id), bool, WITHIN)
+        query = "SELECT id FROM threadline.events WHERE provider_message_id = ANY (%s)"
+
+        async def logged() -> list[Any]:
+            return await self.rows(query, list(await digests(self.stack.postgres.dsn("superuser"), [id])))
+
+        await eventually(logged, bool, WITHIN)
 
     async def letter(self, offset: int, topic: str = TOPIC) -> dict[str, Any]:
         """Wait for the dead letter of a record, and open it."""

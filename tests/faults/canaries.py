@@ -5,13 +5,13 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import md5
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
 from tests.faults.poison import REPORTED, WEBHOOKS
+from tests.support.links import id_keys
 from webhooks.record import Webhook, encode
 
 CLIENTS = ("default", "north", "south")
@@ -20,13 +20,14 @@ _EVERY = 0.05
 
 # Both queries use keys, as a run may have a million records. An event is projected in the transaction that appends it.
 _SEEN: LiteralString = """
-SELECT source_event_id FROM threadline.events WHERE id = ANY(%(ids)s)
+SELECT name FROM unnest(%(clients)s::text[], %(ids)s::text[], %(events)s::text[]) AS o (client, id, name)
+WHERE EXISTS (SELECT FROM threadline.events AS e WHERE e.id = threadline.event_id(o.client, 'canary', o.id))
 UNION ALL
 SELECT message_id FROM threadline.messages WHERE client_id = 'default' AND message_id = ANY(%(names)s)
 """
 _ON_TIMELINES: LiteralString = """
 SELECT count(DISTINCT coalesce(message_id, provider_message_id)) FROM threadline.interactions
-WHERE coalesce(message_id, provider_message_id) LIKE 'canary-%' AND NOT superseded
+WHERE (message_id LIKE 'canary-%' OR provider = 'canary') AND NOT superseded
 """
 
 
@@ -37,7 +38,7 @@ class Canaries:
     dsn: str
     seed: int
     made: int = 0
-    waiting: dict[str, tuple[UUID, float]] = field(default_factory=dict)
+    waiting: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
 
     def one(self, topic: str) -> tuple[str, bytes]:
@@ -51,18 +52,21 @@ class Canaries:
 
     def sung(self, name: str) -> None:
         """Start a canary's time: Kafka has acknowledged it."""
-        key = "\x1f".join((self._client(name), SOURCE, name))
-        self.waiting[name] = (UUID(md5(key.encode(), usedforsecurity=False).hexdigest()), time.monotonic())
+        self.waiting[name] = time.monotonic()
 
     async def watch(self) -> None:
         """Look for the canaries that have arrived, until cancelled."""
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as db:
             while True:
                 if waiting := dict(self.waiting):
-                    wanted = {"ids": [id for id, _ in waiting.values()], "names": list(waiting)}
+                    keys = await id_keys(db)
+                    known = [name for name in waiting if self._client(name) in keys]
+                    clients = [self._client(name) for name in known]
+                    ids = [keys[client].digest(name) for client, name in zip(clients, known, strict=True)]
+                    wanted = {"clients": clients, "ids": ids, "events": known, "names": list(waiting)}
                     for (name,) in await (await db.execute(_SEEN, wanted)).fetchall():
                         if name in self.waiting:
-                            self.took[name] = time.monotonic() - self.waiting.pop(name)[1]
+                            self.took[name] = time.monotonic() - self.waiting.pop(name)
                 await asyncio.sleep(_EVERY)
 
     async def on_timelines(self) -> int:

@@ -37,7 +37,7 @@ from tests.faults.providers import SOURCES, Signed, Webhook, played
 from tests.support import traffic
 from tests.support.keys import SEAL
 from tests.support.lag import measure_lag
-from tests.support.links import known_handles, logged_id
+from tests.support.links import id_keys, known_handles, logged_id
 from tests.support.stack import Stack
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
@@ -109,12 +109,12 @@ async def verify(stack: Stack, posts: Sequence[Webhook], acknowledged: set[int],
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
         logged = await (await db.execute(LOGGED)).fetchall()
         live: dict[str, Any] = dict(await (await db.execute(INTERACTIONS)).fetchall())
-        known = await known_handles(db)
+        known, ids = await known_handles(db), (await id_keys(db))["default"]
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
     received = {(source, event): at for source, event, at, _ in logged}
     now = datetime.now(UTC)
     expected = [event for n in sorted(acknowledged) for event in facts_of(posts[n], now)]
-    named = [((event.source, logged_id(event, known)), event) for event in expected]
+    named = [((event.source, logged_id(event, known, ids)), event) for event in expected]
     keys = {key for key, _ in named}
     outcome.events = len(logged)
     outcome.lost = len(keys - received.keys())

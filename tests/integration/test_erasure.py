@@ -54,7 +54,8 @@ async def test_nothing_of_the_customer_is_left_and_all_of_others(
     """Neither in any table nor for any reader; the receipt says what there was, and its signature is checked."""
     whose, other = await filled(store), await customer(store, ANA, "other")
     before = {name: await store.timeline("shop", await customer(store, BO)) for name in ("bo",)}
-    assert await places(postgres_dsn, ANA.value)  # the dead letter
+    assert await places(postgres_dsn, ANA.value, ANA_MAIL.value) == {}  # nothing is in clear before either
+    assert await places(postgres_dsn, "MessageReceived")  # what is there is found
     done = await erased(store, tmp_path, whose)
 
     assert await places(postgres_dsn, ANA.value, ANA_MAIL.value) == {}

@@ -17,6 +17,7 @@ from sql.facts import FACTS
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.support.keys import SEAL
+from tests.support.opened import opened
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 #: `last_change` is a place in the log, which differs from run to run by its nature.
@@ -127,7 +128,7 @@ async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(post
         await store.append([outbound("UserMessageSent", 1, "p1")])
         await store.append([outbound("MessageFailed", 3, "p2", error=Error("1", "x", "unknown"))])
         await store.append([outbound("MessageDelivered", 4, "p2")])
-    rows = await read(postgres_dsn.owner, INTERACTIONS)
+    rows = await opened(postgres_dsn.service, "SELECT provider_message_id, delivery, contradiction FROM interactions")
     reported = {row["provider_message_id"]: (row["delivery"], row["contradiction"]) for row in rows}
 
     assert reported == {"p1": ("delivered", False), "p2": ("delivered", True)}
@@ -187,7 +188,7 @@ async def test_the_last_edit_is_shown_in_any_order(postgres_dsn: Dsns, seed: int
             await store.append([row])
         (page,) = await read(postgres_dsn.owner, "SELECT id FROM threadline.interactions")
         shown = await store.interaction("default", page)
-        edits = "SELECT payload -> 'content' FROM threadline.events WHERE source_event_id IN ('3', '4')"
+        edits = "SELECT payload -> 'content' FROM threadline.events WHERE occurred_at = (SELECT max(occurred_at) FROM threadline.events WHERE type = 'MessageEdited')"
         last = max(await read(postgres_dsn.owner, edits), key=lambda content: content["text"])
         (greater,) = await store._opened([{"content": last}])
     assert shown is not None

@@ -17,6 +17,7 @@ from tests.conftest import Dsns
 from tests.integration.test_customers import mail, message, phone
 from tests.integration.test_rebuild import read
 from tests.support.keys import SEAL
+from tests.support.links import digests
 from tests.support.opened import opened
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -48,10 +49,11 @@ async def test_writers_that_meet_a_new_handle_at_once_agree(postgres_dsn: Dsns) 
     handles = await opened(postgres_dsn.service, "SELECT id, kind, sealed AS value FROM handles")
     assert len(handles) == len({(one["kind"], one["value"]) for one in handles}) == 47
     assert await read(postgres_dsn.owner, "SELECT count(*) FROM threadline.assignments") == [47]
-    sent_to = "SELECT source_event_id AS id, sealed AS value FROM events e JOIN handles h ON h.id = e.handle_id WHERE e.type = 'UserMessageSent'"
+    sent_to = "SELECT source_event_id, sealed AS value FROM events e JOIN handles h ON h.id = e.handle_id WHERE e.type = 'UserMessageSent'"
     events = await opened(postgres_dsn.service, sent_to)
+    names = await digests(postgres_dsn.owner, (f"s{n}" for n in range(400)))
     assert len(events) == 400
-    assert all(one["value"] == phone(int(one["id"][1:]) % 40).value for one in events)
+    assert all(one["value"] == phone(int(names[one["source_event_id"]][1:]) % 40).value for one in events)
 
 
 async def test_two_stores_that_begin_at_once_share_a_pepper(postgres_dsn: Dsns) -> None:

@@ -180,7 +180,7 @@ async def test_a_status_recorded_long_before_its_link_is_reported(sender: Sender
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
         await db.execute("UPDATE threadline.events SET recorded_at = now() - interval '3 days'")
         await db.execute(
-            "UPDATE threadline.events SET recorded_at = now() - interval '40 days' WHERE provider_message_id = 'SM2'"
+            "UPDATE threadline.events SET recorded_at = now() - interval '40 days' WHERE type = 'MessageRead'"
         )
     both = [
         Event(

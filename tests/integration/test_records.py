@@ -28,6 +28,7 @@ from sql import EventStore
 from sql.sealed_records import is_sealed
 from tests.support import traffic
 from tests.support.keys import SEAL
+from tests.support.links import digests
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -74,8 +75,12 @@ class Worker:
 
     async def event(self, name: str) -> None:
         """Wait for the event of a healthy record."""
-        query = "SELECT type FROM threadline.events WHERE %s IN (source_event_id, provider_message_id)"
-        await eventually(lambda: self.rows(query, name), bool, WITHIN)
+        query = "SELECT type FROM threadline.events WHERE ARRAY[source_event_id, provider_message_id] && %s"
+
+        async def logged() -> list[dict[str, Any]]:
+            return await self.rows(query, list(await digests(self.stack.postgres.dsn("superuser"), [name])))
+
+        await eventually(logged, bool, WITHIN)
 
     async def letters(self, topic: str, offset: int) -> list[dict[str, Any]]:
         """The dead letters of a record, opened."""

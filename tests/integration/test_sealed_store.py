@@ -150,7 +150,9 @@ async def test_all_events_open_as_they_came(postgres_dsn: Dsns) -> None:
                 event = given.get(row["source_event_id"])
                 if event is not None and event.source == row["source"]:
                     seen += 1
-                    assert row["payload"] == orjson.loads(orjson.dumps(event.payload))
+                    named = {"providerMessageId": event.provider_message_id} if event.provider_message_id else {}
+                    assert row["payload"] == orjson.loads(orjson.dumps(event.payload | named))
+                    assert row["provider_message_id"] == event.provider_message_id
                     assert row["handle_value"] == (event.handle and event.handle.value)
                     assert (row["error"] or {}).get("text") == (event.error and event.error.text)
                     assert "erased" not in row and "closed" not in row
@@ -181,11 +183,14 @@ async def test_an_erased_handle_reads_as_erased_and_its_address_is_a_new_one(pos
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         await store.append([said(1, ana, "I am Ana"), said(2, ben, "I am Ben"), *message(3, ana, mail(1))])
         (row, *_) = [one for one in await store.customer_of("default", "phone", ana.value) if one["kind"] == "phone"]
+        page = await store.timeline("default", row["customer_id"])
+        (before,) = [one for one in page if one["provider_message_id"] == "SM1"]
         await erase(postgres_dsn.owner, [row["id"]])
         async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as other:
             page = await other.timeline("default", row["customer_id"])
-            (mine,) = [one for one in page if one["provider_message_id"] == "SM1"]
+            (mine,) = [one for one in page if one["id"] == before["id"]]
             assert (mine["content"], mine["address_value"], mine["erased"]) == ({}, None, True)
+            assert mine["provider_message_id"] is None
             (event,) = await other.history("default", mine["id"])
             assert event["payload"] == {"content": {}} and event["handle_value"] is None and event["erased"]
             assert await other.customer_of("default", "phone", ana.value) == []
@@ -303,7 +308,7 @@ async def test_a_row_that_cannot_be_opened_stops_no_other(postgres_dsn: Dsns) ->
         await store.append([said(1, phone(1), "I am Ana"), said(2, phone(2), "I am Ben")])
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
             await db.execute(
-                "UPDATE threadline.events SET payload = jsonb_set(payload, '{from}', '\"+15550000009\"') WHERE source_event_id = 'in1'"
+                "UPDATE threadline.events SET payload = jsonb_set(payload, '{from}', '\"+15550000009\"') WHERE position = (SELECT min(position) FROM threadline.events)"
             )
         async with store.relay() as relay:
             assert relay is not None
@@ -352,7 +357,7 @@ async def test_root_keys_move_to_another_key(postgres_dsn: Dsns) -> None:
 
 async def test_what_says_nothing_of_anybody_needs_no_handle(postgres_dsn: Dsns) -> None:
     """An event without a handle is sealed under nobody's of its month, who is no customer; one without personal data under none."""
-    plain = Event("MessageDelivered", "twilio", "d1", channel="sms", provider_message_id="SM1", payload={"segments": 1})
+    plain = Event("MessageDelivered", "threadline", "d1", channel="sms", message_id="m1", payload={"segments": 1})
     worded = [
         replace(plain, source_event_id=f"d{at}", occurred_at=time, payload={"to": "+15550001234"})
         for at, time in enumerate([START, START, datetime(2026, 12, 1, tzinfo=UTC), None], start=2)

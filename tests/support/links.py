@@ -1,10 +1,14 @@
-"""The ids that events have in the log, where these are not the adapter's."""
+"""The ids that events have in the log: digests of those that adapters and services gave them."""
+
+from collections.abc import Iterable
 
 import psycopg
 
+from schemas.event_data import OURS
 from schemas.events import Event, Handle
 from schemas.numbering import canonical
 from sql.handles import LINK, PLACE, ROOT
+from sql.keyed_ids import IdKey
 from sql.personal import HandleKey
 from tests.support.keys import SEAL
 
@@ -22,10 +26,23 @@ async def known_handles(connection: psycopg.AsyncConnection, client: str = "defa
     return known
 
 
-def logged_id(event: Event, known: Known) -> str:
+async def id_keys(connection: psycopg.AsyncConnection) -> dict[str, IdKey]:
+    """Return the keys of all clients' ids."""
+    rows = await (await connection.execute("SELECT client_id, root FROM threadline.peppers")).fetchall()
+    return {client: IdKey(SEAL.unseal(root, ROOT.format(client))) for client, root in rows}
+
+
+async def digests(dsn: str, ids: Iterable[str], client: str = "default") -> dict[str, str]:
+    """Return ids by what the log has in their place; none of a client that has no key yet."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        key = (await id_keys(connection)).get(client)
+    return {} if key is None else {key.digest(id): id for id in ids}
+
+
+def logged_id(event: Event, known: Known, ids: IdKey) -> str:
     """Return the source's id of an event as the log has it: that of a link is made of the ids of its two handles."""
     if event.type != LINK:
-        return event.source_event_id
+        return event.source_event_id if event.source == OURS else ids.digest(event.source_event_id)
     handles = (canonical(Handle(one["kind"], one["value"])) for one in event.payload["handles"])
-    ids = sorted(known.get((handle.kind, handle.value), "unknown") for handle in handles)
-    return f"linked {' '.join(ids)}"
+    pair = sorted(known.get((handle.kind, handle.value), "unknown") for handle in handles)
+    return f"linked {' '.join(pair)}"

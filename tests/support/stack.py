@@ -123,10 +123,10 @@ class Stack:
         """Return the command line of `serve` or `work`; its variables are given to it as `environment`."""
         return [sys.executable, *{"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]]
 
-    async def rows(self, query: str) -> list[Any]:
-        """Return what the database answers."""
+    async def rows(self, query: str, *given: Any) -> list[Any]:
+        """Return what the database answers to a query with these parameters."""
         async with await psycopg.AsyncConnection.connect(self.postgres.dsn("superuser")) as db:
-            return await (await db.execute(query)).fetchall()
+            return await (await db.execute(query, given or None)).fetchall()
 
     async def key(self, *scopes: str, client: str = "default") -> str:
         """Create an API key of the client with these scopes, and return its token."""

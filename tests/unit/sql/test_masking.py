@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from schemas.events import HANDLE_KINDS
 from sql import opening
 from sql.personal import mask_handle, mask_payload, mask_row, masking
+from sql.personal.masking import mask_id
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_payload_shows_sizes_and_what_is_not_personal() -> None:
         "further": True,
     }
     assert mask_payload("MessageReceived", payload) == {
-        "providerMessageId": "SM1",
+        "providerMessageId": "•••",
         "channel": "email",
         "from": "a•••@e•••.com",
         "to": "i•••@e•••.com, •••m>",
@@ -117,3 +118,9 @@ def test_a_row_is_masked_in_the_columns_that_are_named() -> None:
         "handles": [["sms", "phone\x1f+1 555 ••• ••67", "an id"]],
         "request": {"to": {"sms": "+1 555 ••• ••67"}, "reference": "r-1", "variables": {"•••": "1 keys"}},
     }
+
+
+def test_a_providers_id_shows_its_ends_where_it_is_long() -> None:
+    """Enough to find it at the provider; what is amid it may be an address (WhatsApp's is base64 of one)."""
+    id = "wamid.HBgLMTU1NTEyMzQ1NjcVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
+    assert mask_id(id) == "wami•••RTcA" and mask_id("15551234567") == "•••"
