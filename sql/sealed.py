@@ -5,7 +5,7 @@ named by their ids, in the log and in its own id. Ids that others gave are store
 of the message, and of an event that a service reported its own id, stand sealed in the payload, for who may read them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -26,9 +26,9 @@ ERROR_TEXT = b"payload.error.text"
 DIALLED = b"messages.handles"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
-#: The members of a payload that keep ids as they were given, and the place of the first, in interactions, messages and attempts too.
+#: The members of a payload that keep ids as they were given, and their places; the first in interactions, messages and attempts too.
 THEIRS, REPORTED_AS = "providerMessageId", "sourceEventId"
-THEIR_ID = b"payload.providerMessageId"
+THEIR_ID, REPORTED_ID = b"payload.providerMessageId", b"payload.*:sourceEventId"
 
 
 class Sealed(NamedTuple):
@@ -43,14 +43,12 @@ class Sealed(NamedTuple):
 
 
 class _Whose(NamedTuple):
-    """An event with the handle that seals it, whether that is nobody's, the handle that it is linked with, and the ids that its
-    payload keeps."""
+    """An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with."""
 
     event: Event
     seals: Owned | None
     nobodys: bool = False
     other: Owned | None = None
-    ids: Mapping[str, str] = {}
 
 
 class Sealing(Naming):
@@ -64,27 +62,20 @@ class Sealing(Naming):
         # One look-up a row: this is half of what sealing costs.
         found = {one: (at.id, await self._key(one, at)) for one, at in known.items()}
         secrets = await self._secrets_of(
-            {row[1] for row in rows if row[0].source != OURS or row[0].provider_message_id}
+            {row[1] for row in rows if row[0].source != OURS or row[0].provider_message_id is not None}
         )
         records = []
-        for place, ((_, client, received_at, webhook_id), each) in enumerate(zip(rows, whose, strict=True)):
-            event = each.event
-            payload, id, theirs, handle, related = (
-                event.payload,
-                event.source_event_id,
-                event.provider_message_id,
-                None,
-                None,
-            )
+        for place, (row, each) in enumerate(zip(rows, whose, strict=True)):
+            (_, client, received_at, webhook_id), event = row, each.event
+            payload, handle, related = event.payload, None, None
+            id, theirs = event.source_event_id, event.provider_message_id
             error: Error | dict[str, Any] | None = event.error
             if event.source != OURS:
                 id = secrets[client].ids.digest(id)
-            if theirs:
+            if theirs is not None:
                 theirs = secrets[client].ids.digest(theirs)
             if each.seals is not None:
                 handle, key = found[each.seals]
-                if each.ids:
-                    payload = {**payload, **each.ids}
                 if each.other is not None:
                     related = found[each.other][0]
                     payload = {name: value for name, value in payload.items() if name != "handles"}
@@ -93,6 +84,10 @@ class Sealing(Naming):
                 try:
                     payload = seal_payload(event.type, payload, key)
                     error = error and sealed_error(error, key)
+                    if event.provider_message_id is not None:
+                        payload[THEIRS] = seal_value(event.provider_message_id, THEIR_ID, key)
+                    if each.other is None and _reported(row):
+                        payload[REPORTED_AS] = seal_value(event.source_event_id, REPORTED_ID, key)
                 except Unstorable as refused:
                     raise Unstorable(place, refused.reason) from refused
                 if each.nobodys:
@@ -118,20 +113,15 @@ def _whose(row: Row) -> _Whose:
     event = spelled(row[0])
     if event.type == LINK and (pair := linked(client, event)) is not None:
         return _Whose(event, pair[0], False, pair[1])
-    ids = _kept(row)
     if event.handle is not None:
-        return _Whose(event, Owned(client, event.handle.kind, event.handle.value), ids=ids)
-    return _Whose(event, nobody(client, event), True, ids=ids) if ids or _says(event) else _Whose(event, None)
+        return _Whose(event, Owned(client, event.handle.kind, event.handle.value))
+    says = event.provider_message_id is not None or _reported(row) or _says(event)
+    return _Whose(event, nobody(client, event), True) if says else _Whose(event, None)
 
 
-def _kept(row: Row) -> dict[str, str]:
-    """Return the ids that an event's payload keeps: the provider's of the message; and that of the event, where no webhook
-    brought it and it is not ours: the service that reported it knows the event by that."""
-    event, _, _, webhook_id = row
-    ids = {THEIRS: event.provider_message_id} if event.provider_message_id else {}
-    if webhook_id is None and event.source != OURS:
-        ids[REPORTED_AS] = event.source_event_id
-    return ids
+def _reported(row: Row) -> bool:
+    """Return whether a service reported an event, which then knows it by its id: no webhook brought it, and it is not ours."""
+    return row[3] is None and row[0].source != OURS
 
 
 def _says(event: Event) -> bool:
