@@ -26,9 +26,9 @@ ERROR_TEXT = b"payload.error.text"
 DIALLED = b"messages.handles"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
-#: The members of a payload that keep ids as they were given, and the place of the first, in interactions, messages and attempts too.
+#: The members of a payload that keep ids as they were given, and their places; the first in interactions, messages and attempts too.
 THEIRS, REPORTED_AS = "providerMessageId", "sourceEventId"
-THEIR_ID = b"payload.providerMessageId"
+THEIR_ID, REPORTED_ID = b"payload.providerMessageId", b"payload.*:sourceEventId"
 
 
 class Sealed(NamedTuple):
@@ -42,9 +42,9 @@ class Sealed(NamedTuple):
         return self._replace(records=[self.records[place] for place in places])
 
 
-#: An event, its payload with the ids that are kept there, the handle that seals it, whether that is nobody's, and the handle that it
-#: is linked with. A bare tuple, as a class costs a third of what sealing an event does.
-_Whose = tuple[Event, dict[str, Any], Owned | None, bool, Owned | None]
+#: An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with. A bare tuple, as a class
+#: costs a third of what sealing an event does.
+_Whose = tuple[Event, Owned | None, bool, Owned | None]
 
 
 class Sealing(Naming):
@@ -53,19 +53,19 @@ class Sealing(Naming):
     async def _sealed(self, rows: Sequence[Row]) -> Sealed:
         """Return events as they are stored. Raises Unstorable, with the place of the first that cannot be."""
         whose = [_whose(row) for row in rows]
-        seals = {each[2] for each in whose if each[2] is not None}
-        known = await self._handles(seals | {each[4] for each in whose if each[4] is not None})
+        seals = {each[1] for each in whose if each[1] is not None}
+        known = await self._handles(seals | {each[3] for each in whose if each[3] is not None})
         found = {one: (at.id, self._keys.kept(at.id) or await self._key(one, at)) for one, at in known.items()}
         secrets = await self._secrets_of({row[1] for row in rows})
         records = []
-        for place, ((_, client, received_at, webhook_id), (event, payload, seal, nobodys, other)) in enumerate(
-            zip(rows, whose, strict=True)
-        ):
-            id, theirs, handle, related = event.source_event_id, event.provider_message_id, None, None
+        for place, (row, (event, seal, nobodys, other)) in enumerate(zip(rows, whose, strict=True)):
+            _, client, received_at, webhook_id = row
+            payload, handle, related = event.payload, None, None
+            id, theirs = event.source_event_id, event.provider_message_id
             error: Error | dict[str, Any] | None = event.error
             if event.source != OURS:
                 id = secrets[client].ids.digest(id)
-            if theirs:
+            if theirs is not None:
                 theirs = secrets[client].ids.digest(theirs)
             if seal is not None:
                 handle, key = found[seal]
@@ -77,6 +77,10 @@ class Sealing(Naming):
                 try:
                     payload = seal_payload(event.type, payload, key)
                     error = error and sealed_error(error, key)
+                    if event.provider_message_id is not None:
+                        payload[THEIRS] = seal_value(event.provider_message_id, THEIR_ID, key)
+                    if other is None and _reported(row):
+                        payload[REPORTED_AS] = seal_value(event.source_event_id, REPORTED_ID, key)
                 except Unstorable as refused:
                     raise Unstorable(place, refused.reason) from refused
                 if nobodys:
@@ -98,20 +102,19 @@ def sealed_error(error: Error | dict[str, Any] | None, key: HandleKey) -> dict[s
 
 
 def _whose(row: Row) -> _Whose:
-    given, client, _, webhook_id = row
+    given, client, _, _ = row
     event = spelled(given)
     if event.type == LINK and (pair := linked(client, event)) is not None:
-        return event, event.payload, pair[0], False, pair[1]
-    payload = event.payload
-    if event.provider_message_id:
-        payload = payload | {THEIRS: event.provider_message_id}
-    if webhook_id is None and event.source != OURS:  # the service that reported it knows it by this id
-        payload = payload | {REPORTED_AS: event.source_event_id}
+        return event, pair[0], False, pair[1]
     if (handle := event.handle) is not None:
-        return event, payload, Owned(client, handle.kind, handle.value), False, None
-    if payload is not event.payload or _says(event):
-        return event, payload, nobody(client, event), True, None
-    return event, payload, None, False, None
+        return event, Owned(client, handle.kind, handle.value), False, None
+    says = event.provider_message_id is not None or _reported(row) or _says(event)
+    return (event, nobody(client, event), True, None) if says else (event, None, False, None)
+
+
+def _reported(row: Row) -> bool:
+    """Return whether a service reported an event, which then knows it by its id: no webhook brought it, and it is not ours."""
+    return row[3] is None and row[0].source != OURS
 
 
 def _says(event: Event) -> bool:
