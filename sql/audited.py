@@ -20,6 +20,9 @@ ACTIONS: dict[str, str] = {
     "customer.export": "a customer's id: all that is kept of him was exported",
     # Changes
     "customer.erase": "a customer's id: his erasure was requested",
+    "erasure.ask": "a customer's id: his erasure was asked for, and waits for a second person",
+    "erasure.approve": "a customer's id: a second person approved his erasure",
+    "erasure.refuse": "a customer's id: his erasure was refused",
     "customer.erased": "a customer's id: his erasure is complete",
     "customer.hold": "a customer's id: he is under a legal hold",
     "customer.unhold": "a customer's id: his legal hold ended",

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
 from app.api import (
+    approvals,
     attachments,
     audit_list,
     callbacks,
@@ -57,7 +58,10 @@ def routes() -> list[Route]:
         route("/v1/customer-conflicts", GET=customer_record.conflicts),
         route("/v1/customers/{id}/hold", PUT=erasures.hold, DELETE=erasures.unhold),
         route("/v1/customers/{id}/export", GET=export.export_of),
+        route("/v1/erasures", GET=approvals.listed),
         route("/v1/erasures/{id}", GET=erasures.erasure),
+        route("/v1/erasures/{id}/approve", POST=approvals.approve),
+        route("/v1/erasures/{id}/refuse", POST=approvals.refuse),
         route("/v1/clients", GET=clients.clients),
         route("/v1/clients/{id}", GET=clients.client, PUT=clients.put_client),
         route("/v1/clients/{id}/versions", GET=clients.versions),
