@@ -51,7 +51,7 @@ ACTIONS: dict[str, str] = {
     "gap.acknowledge": "a topic and partition",
     # People
     "session.start": "a session's id: a person logged in",
-    "session.end": "a session's id: the person logged out, or as `why` of the detail says",
+    "session.end": "a session's id: the person logged out, or as `why` of the detail says (`ended`: by whom the entry names)",
     "session.refused": "empty: a person whom the issuer knows was not let in, as `why` of the detail says",
     # The audit itself
     "access.refused": "the API key's id where it is known: requests that were answered 401 or 403, counted by minute",

@@ -28,6 +28,7 @@ from app.api import (
     messages,
     openapi,
     recipients,
+    sessions,
     stream,
 )
 from app.api.routing import route
@@ -93,6 +94,8 @@ def routes() -> list[Route]:
         route("/v1/messages/{id:path}/release", POST=message.release),
         route("/v1/messages/{id:path}", GET=message.message),
         route("/v1/audit", GET=audit_list.listed),
+        route("/v1/sessions", GET=sessions.listed),
+        route("/v1/sessions/{id}", DELETE=sessions.end),
         route("/v1/{channel}/messages", POST=messages.channel_messages),
         *openapi.routes(),
     ]

@@ -65,6 +65,13 @@ class Erasure(TypedDict):
     approval: Approval | None
 
 
+class Sessions(TypedDict):
+    """The document Sessions."""
+
+    sessions: list[Session]
+    next: str | None
+
+
 class Callback(TypedDict):
     """The document Callback."""
 
@@ -513,6 +520,18 @@ class Approval(TypedDict):
     why: str | None
 
 
+class Session(TypedDict):
+    """A person who is logged in with a browser."""
+
+    sessionId: str
+    person: str
+    issuer: str
+    scopes: list[str]
+    startedAt: str
+    usedAt: str
+    current: bool
+
+
 class CallbackDelivery(TypedDict):
     """The document CallbackDelivery."""
 
@@ -886,6 +905,16 @@ def approve_erasure(id: str, body: dict[str, Any]) -> Call[Erasure]:
 def refuse_erasure(id: str, body: dict[str, Any]) -> Call[Erasure]:
     """Refuse an erasure that waits, or withdraw one's own: POST /v1/erasures/{id}/refuse."""
     return Call("POST", f"/v1/erasures/{part(id)}/refuse", body=body)
+
+
+def list_sessions(*, person: str | None = None, limit: int | None = None, cursor: str | None = None) -> Call[Sessions]:
+    """List the sessions of people who may act for the client: GET /v1/sessions."""
+    return Call("GET", "/v1/sessions", query={"person": person, "limit": limit, "cursor": cursor})
+
+
+def end_session(id: str) -> Call[None]:
+    """End a session: DELETE /v1/sessions/{id}."""
+    return Call("DELETE", f"/v1/sessions/{part(id)}")
 
 
 def read_callback() -> Call[Callback]:

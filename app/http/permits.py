@@ -100,6 +100,8 @@ ROUTES: dict[str, Need] = {
     "POST /v1/messages/{id:path}/cancel": Need("messages:write"),
     "POST /v1/messages/{id:path}/release": Need("messages:write"),
     "GET /v1/audit": Need("audit:read"),
+    "GET /v1/sessions": Need("sessions:read"),
+    "DELETE /v1/sessions/{id}": Need("sessions:write"),
     "POST /v1/{channel}/messages": Need("messages:write"),
 }
 

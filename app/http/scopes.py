@@ -26,6 +26,8 @@ SCOPES: dict[str, str] = {
     "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
     "audit:read": "read the client's audit: who did what",
+    "sessions:read": "see who of the client's people is logged in",
+    "sessions:write": "end sessions of the client's people",
     "metrics:read": "read /metrics, where it needs a key",
 }
 

@@ -48,3 +48,6 @@ GRANT UPDATE (decided_at, decision, decided_by, decided_party, why) ON erasure_r
 GRANT SELECT ON erasure_requests TO threadline_reader;
 
 SELECT separate_clients('erasure_requests', 'threadline_service, threadline_reader');
+
+-- The sessions of people who may act for a client.
+CREATE INDEX sessions_clients ON sessions USING gin (clients);

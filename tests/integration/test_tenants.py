@@ -33,7 +33,8 @@ MINE, THEIRS = "mine", "theirs"
 #: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
 #: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
 #: `horizon`, `log_end` (they read no table), `archived_months` (names of months), `hour_keys_…`, `need_hour_keys` (keys of raw
-#: records of all clients), the statements of sessions (which find out who calls).
+#: records of all clients), the statements of sessions (which find out who
+#: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
     accept account accounts add_secret append ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
