@@ -1,5 +1,6 @@
 """The store: the log of events, and the tables projected from it. All access goes through `EventStore`."""
 
+from sql.approvals import ApprovalsStore
 from sql.audit import AuditStore
 from sql.clients import ClientsStore
 from sql.consents import Consenting
@@ -8,7 +9,6 @@ from sql.dead_letters import DeadLettersStore, Filter
 from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
 from sql.erasing import ErasingStore
-from sql.erasures import ErasuresStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
 from sql.hours import HoursStore
@@ -59,7 +59,7 @@ class EventStore(
     RelayStore,
     DeliveryStore,
     Consenting,
-    ErasuresStore,
+    ApprovalsStore,
     ReplayingStore,
     Keeping,
     DeadLettersStore,
@@ -72,7 +72,7 @@ class EventStore(
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.approvals`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

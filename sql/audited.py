@@ -20,6 +20,9 @@ ACTIONS: dict[str, str] = {
     "customer.export": "a customer's id: all that is kept of him was exported",
     # Changes
     "customer.erase": "a customer's id: his erasure was requested",
+    "erasure.ask": "a customer's id: his erasure was asked for, and waits for a second person",
+    "erasure.approve": "a customer's id: a second person approved his erasure",
+    "erasure.refuse": "a customer's id: his erasure was refused",
     "customer.erased": "a customer's id: his erasure is complete",
     "customer.hold": "a customer's id: he is under a legal hold",
     "customer.unhold": "a customer's id: his legal hold ended",
@@ -48,7 +51,7 @@ ACTIONS: dict[str, str] = {
     "gap.acknowledge": "a topic and partition",
     # People
     "session.start": "a session's id: a person logged in",
-    "session.end": "a session's id: the person logged out, or as `why` of the detail says",
+    "session.end": "a session's id: the person logged out, or as `why` of the detail says (`ended`: by whom the entry names)",
     "session.refused": "empty: a person whom the issuer knows was not let in, as `why` of the detail says",
     # The audit itself
     "access.refused": "the API key's id where it is known: requests that were answered 401 or 403, counted by minute",

@@ -66,6 +66,7 @@ WITHOUT_END = {
     "audit_heads": "the chain of the audit is checked by them, also behind entries that were removed",
     "audit_anchors": "four rows an hour and kind of anchor",
     "erasures": "one row an erasure: the proof that it was done",
+    "erasure_requests": "one row an erasure that waited for a second person: who asked and who decided",
     "erased_references": "late reports on what was removed must be known as such",
     "suppressions": "an opt-out must outlive everything",
     "customer_holds": "one row a customer under a legal hold",

@@ -57,6 +57,19 @@ class SessionsStore(Pooled):
         rows: Sequence[dict[str, Any]] = await self._run("end_session", parameters)
         return rows[0]["issuer"] if rows else None
 
+    async def sessions_of_client(
+        self, client_id: str, holder: str | None, after: tuple[datetime, UUID] | None, limit: int, lifetimes: Lifetimes
+    ) -> list[dict[str, Any]]:
+        """Return the sessions that have not ended of people who may act for a client, or of one `holder`, the latest first, after the
+        `created_at` and `id` of one: `id`, `issuer`, `holder`, `scopes`, `created_at`, `used_at`."""
+        after_at, after_id = after or (None, None)
+        given = {"client_id": client_id, "holder": holder, "after_at": after_at, "after_id": after_id, "limit": limit}
+        return await self._rows("sessions_of_client", given | lifetimes.parameters)
+
+    async def end_session_of_client(self, client_id: str, id: UUID) -> bool:
+        """End a session of somebody who may act for a client; return whether there was one."""
+        return bool(await self._run("end_session_of_client", {"client_id": client_id, "id": id} | noted()))
+
     async def end_sessions_of(
         self, issuer: str, said: datetime, actor: str, *, subject: str | None, sid: str | None
     ) -> int:

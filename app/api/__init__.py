@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
 from app.api import (
+    approvals,
     attachments,
     audit_list,
     callbacks,
@@ -27,6 +28,7 @@ from app.api import (
     messages,
     openapi,
     recipients,
+    sessions,
     stream,
 )
 from app.api.routing import route
@@ -57,7 +59,10 @@ def routes() -> list[Route]:
         route("/v1/customer-conflicts", GET=customer_record.conflicts),
         route("/v1/customers/{id}/hold", PUT=erasures.hold, DELETE=erasures.unhold),
         route("/v1/customers/{id}/export", GET=export.export_of),
+        route("/v1/erasures", GET=approvals.listed),
         route("/v1/erasures/{id}", GET=erasures.erasure),
+        route("/v1/erasures/{id}/approve", POST=approvals.approve),
+        route("/v1/erasures/{id}/refuse", POST=approvals.refuse),
         route("/v1/clients", GET=clients.clients),
         route("/v1/clients/{id}", GET=clients.client, PUT=clients.put_client),
         route("/v1/clients/{id}/versions", GET=clients.versions),
@@ -89,6 +94,8 @@ def routes() -> list[Route]:
         route("/v1/messages/{id:path}/release", POST=message.release),
         route("/v1/messages/{id:path}", GET=message.message),
         route("/v1/audit", GET=audit_list.listed),
+        route("/v1/sessions", GET=sessions.listed),
+        route("/v1/sessions/{id}", DELETE=sessions.end),
         route("/v1/{channel}/messages", POST=messages.channel_messages),
         *openapi.routes(),
     ]

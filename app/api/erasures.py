@@ -1,4 +1,5 @@
-"""DELETE /v1/customers/{id} requests an erasure, GET /v1/erasures/{id} shows it and its receipt; a legal hold forbids it."""
+"""DELETE /v1/customers/{id} requests an erasure, or asks for one that waits for a second person (`app.api.approvals`); GET
+/v1/erasures/{id} shows it and its receipt; a legal hold forbids it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,42 +15,62 @@ from app.api.parameters import read, refusal, time_of
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.http.problems import Problem
+from sql import EventStore
 from sql.erasures import Held
 
 #: Characters of a reason; bytes of a body; the longest hold.
 MOST, BODY, LONGEST = 500, 4096, timedelta(days=3653)
+NO_ERASURE = "There is no erasure with this id."
 _GONE = "There is no customer with this id who is not erased."
 
 
 async def erase(request: Request) -> Response:
-    """Request the erasure of a customer; a worker does it. Raises Problem, 423 under a legal hold."""
+    """Request the erasure of a customer; a worker does it, once it is approved where the settings demand that. Raises Problem, 423
+    under a legal hold."""
     key, customer = caller(request), customer_id(request)
-    reason = _reason(read(request, ("reason",)).get("reason"), "reason")
-    store = api_of(request).store
+    reason = reason_in(read(request, ("reason",)).get("reason"), "reason")
+    store, settings = api_of(request).store, api_of(request).settings.erasure
     try:
-        id = await store.request_erasure(key.client, customer, reason)
+        if settings.approval:
+            lasts = timedelta(days=settings.approval_days)
+            id = await store.ask_erasure(key.client, customer, reason, lasts)
+        else:
+            id = await store.request_erasure(key.client, customer, reason)
     except Held as held:
-        raise _held(held) from held
+        raise held_problem(held) from held
     if id is None:
         raise Problem(404, _GONE)
-    found = await store.erasure(id, key.client)
-    assert found is not None
-    headers = PRIVATE | {"location": f"/v1/erasures/{id}"}
-    return Response(write(erasure_json(found)), 202, headers, "application/json")
+    return await taken(request, id)
 
 
 async def erasure(request: Request) -> Response:
     """Return how far an erasure is, and its receipt at the end. Raises Problem."""
     key = caller(request)
     read(request, ())
+    return answer(request, await found_json(api_of(request).store, erasure_id(request), key.client))
+
+
+async def taken(request: Request, id: UUID) -> Response:
+    """Return 202 with an erasure, and where it is."""
+    body = await found_json(api_of(request).store, id, caller(request).client)
+    return Response(write(body), 202, PRIVATE | {"location": f"/v1/erasures/{id}"}, "application/json")
+
+
+def erasure_id(request: Request) -> UUID:
+    """Return the id of an erasure in the path. Raises Problem 404 if it is not a UUID."""
     try:
-        id = UUID(request.path_params["id"])
+        return UUID(request.path_params["id"])
     except ValueError as error:
         raise Problem(404, "An erasure's id is a UUID, as the answer to the request had it.") from error
-    found = await api_of(request).store.erasure(id, key.client)
-    if found is None:
-        raise Problem(404, "There is no erasure with this id.")
-    return answer(request, erasure_json(found))
+
+
+async def found_json(store: EventStore, id: UUID, client: str) -> dict[str, Any]:
+    """Return the JSON of an erasure, also of one that waits. Raises Problem 404."""
+    asked = await store.erasure_request(id, client)
+    found = await store.erasure(id, client)
+    if found is None and asked is None:
+        raise Problem(404, NO_ERASURE)
+    return erasure_json(found or asked or {}, asked)
 
 
 async def hold(request: Request) -> Response:
@@ -59,7 +80,7 @@ async def hold(request: Request) -> Response:
     document = await json_of(request, BODY)
     if not isinstance(document, dict) or document.keys() - {"reason", "until"}:
         raise Problem(422, "The body is an object with reason and until.")
-    reason = _reason(document.get("reason"), "reason")
+    reason = reason_in(document.get("reason"), "reason")
     until = _until(document.get("until"))
     held = await api_of(request).store.set_hold(key.client, customer, reason, until)
     if held is None:
@@ -77,26 +98,38 @@ async def unhold(request: Request) -> Response:
     return Response(status_code=204, headers=PRIVATE)
 
 
-def erasure_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of an erasure, the same in every route and command."""
+def erasure_json(row: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON of an erasure, the same in every route and command. `asked`: its row of those that wait or waited for a second
+    person; `row` is the same while there is no other."""
     return {
         "erasureId": row["id"],
         "customerId": row["customer_id"],
         "state": row["state"],
         "requestedAt": row["requested_at"],
-        "fencedAt": row["fenced_at"],
-        "destroyedAt": row["destroyed_at"],
-        "completedAt": row["completed_at"],
-        "receipt": row["receipt"],
+        "fencedAt": row.get("fenced_at"),
+        "destroyedAt": row.get("destroyed_at"),
+        "completedAt": row.get("completed_at"),
+        "receipt": row.get("receipt"),
+        "approval": asked
+        and {
+            "askedBy": asked["actor"],
+            "reason": asked["reason"],
+            "expiresAt": asked["expires_at"],
+            "decidedBy": asked["decided_by"],
+            "decidedAt": asked["decided_at"],
+            "why": asked["why"],
+        },
     }
 
 
-def _held(held: Held) -> Problem:
+def held_problem(held: Held) -> Problem:
+    """Return the problem of a customer under a legal hold."""
     detail = f"This customer is {held}."
     return Problem(423, detail, reason=held.reason, until=held.until.isoformat())
 
 
-def _reason(text: Any, name: str) -> str:
+def reason_in(text: Any, name: str) -> str:
+    """Return a reason that can be kept. Raises Problem 400."""
     if not isinstance(text, str) or not text.strip() or len(text) > MOST or not text.isprintable():
         raise refusal(name, f"{name}: say why, in one line of 1 to {MOST} characters, without names or addresses.")
     return text.strip()

@@ -18,12 +18,13 @@ from app.api.bodies import interaction, write
 from app.api.cursors import Place, decode_place, encode_place
 from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
-from app.api.service import Api, api_of, caller, sees
+from app.api.service import Api, api_of, caller
 from app.api.tailer import Change, Ended, Listener, place_of
 from app.http.access import Forbidden, Key, NotAllowed, Unauthenticated
 from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
+from app.http.scopes import PERSONAL
 from sql.personal.masking import INTERACTION, mask_row
 from sql.tenants import acting
 
@@ -88,7 +89,7 @@ class EventStream(Response):
         #: The session that it rests on, if it does on one.
         self._session = key.id if key.kind == "person" else None
         #: The reader of the log serves callers who see personal data and others, so it is masked here.
-        self._masked = not sees(request)
+        self._masked = PERSONAL not in key.scopes
         self._customer = customer
         self._after = after
         self._authorization = request.headers.get("authorization")

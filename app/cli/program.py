@@ -22,7 +22,7 @@ COMMANDS = {
     "timeline": "Print one customer's timeline.",
     "customers": "Show customers with all their handles; merge, split, erase, hold and export them.",
     "recipients": "Show and change recipients: consent by channel, and time zone.",
-    "erasure": "Show erasures and their receipts, search for what was erased, and repeat erasures after a restore.",
+    "erasure": "Show erasures and their receipts, approve or refuse those that wait, search for what was erased, and repeat erasures after a restore.",
     "clients": "Show and change clients: configuration, versions, and provider accounts.",
     "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
     "audit": "Show who did what, check that nobody changed it since, and make the key that signs its anchors.",

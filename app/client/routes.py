@@ -34,17 +34,42 @@ class Hold(TypedDict):
     until: str
 
 
+class Erasures(TypedDict):
+    """The document Erasures."""
+
+    erasures: list[Erasure]
+
+
 class Erasure(TypedDict):
     """The erasure of a customer."""
 
     erasureId: str
     customerId: str
-    state: Literal["requested", "fenced", "searched", "destroyed", "purged", "completed"]
+    state: Literal[
+        "waiting",
+        "refused",
+        "expired",
+        "approved",
+        "requested",
+        "fenced",
+        "searched",
+        "destroyed",
+        "purged",
+        "completed",
+    ]
     requestedAt: str
     fencedAt: str | None
     destroyedAt: str | None
     completedAt: str | None
     receipt: dict[str, Any] | None
+    approval: Approval | None
+
+
+class Sessions(TypedDict):
+    """The document Sessions."""
+
+    sessions: list[Session]
+    next: str | None
 
 
 class Callback(TypedDict):
@@ -484,6 +509,29 @@ class Event(TypedDict):
     erased: NotRequired[Literal[True]]
 
 
+class Approval(TypedDict):
+    """The second person of an erasure."""
+
+    askedBy: str
+    reason: str
+    expiresAt: str
+    decidedBy: str | None
+    decidedAt: str | None
+    why: str | None
+
+
+class Session(TypedDict):
+    """A person who is logged in with a browser."""
+
+    sessionId: str
+    person: str
+    issuer: str
+    scopes: list[str]
+    startedAt: str
+    usedAt: str
+    current: bool
+
+
 class CallbackDelivery(TypedDict):
     """The document CallbackDelivery."""
 
@@ -739,7 +787,7 @@ DeliveryState: TypeAlias = "Literal['waiting', 'delivered', 'failed']"
 
 Replay: TypeAlias = "dict[str, Any]"
 
-AuditAction: TypeAlias = "Literal['customer.read', 'customer.conflicts', 'timeline.read', 'timeline.stream', 'interaction.read', 'attachment.read', 'message.read', 'dead_letter.read', 'recipient.read', 'entries.read', 'customer.export', 'customer.erase', 'customer.erased', 'customer.hold', 'customer.unhold', 'erasure.replay', 'client.set', 'account.set', 'account.removed', 'account.resealed', 'callback.secret', 'callback.enabled', 'callback.disabled', 'callback.replay', 'recipient.set', 'consent.set', 'customer.merge', 'customer.split', 'customer.unlink', 'customer.undo', 'key.create', 'key.revoke', 'message.cancel', 'message.release', 'message.hold', 'dead_letter.replay', 'dead_letter.discard', 'gap.acknowledge', 'session.start', 'session.end', 'session.refused', 'access.refused', 'entries.lost', 'entries.forget']"
+AuditAction: TypeAlias = "Literal['customer.read', 'customer.conflicts', 'timeline.read', 'timeline.stream', 'interaction.read', 'attachment.read', 'message.read', 'dead_letter.read', 'recipient.read', 'entries.read', 'customer.export', 'customer.erase', 'erasure.ask', 'erasure.approve', 'erasure.refuse', 'customer.erased', 'customer.hold', 'customer.unhold', 'erasure.replay', 'client.set', 'account.set', 'account.removed', 'account.resealed', 'callback.secret', 'callback.enabled', 'callback.disabled', 'callback.replay', 'recipient.set', 'consent.set', 'customer.merge', 'customer.split', 'customer.unlink', 'customer.undo', 'key.create', 'key.revoke', 'message.cancel', 'message.release', 'message.hold', 'dead_letter.replay', 'dead_letter.discard', 'gap.acknowledge', 'session.start', 'session.end', 'session.refused', 'access.refused', 'entries.lost', 'entries.forget']"
 
 MessageRequests: TypeAlias = "MessageRequest | list[MessageRequest] | dict[str, Any]"
 
@@ -839,9 +887,34 @@ def export_customer(id: str) -> Call[bytes]:
     return Call("GET", f"/v1/customers/{part(id)}/export", raw=True)
 
 
+def list_erasures(*, limit: int | None = None) -> Call[Erasures]:
+    """List the erasures that wait for a second person: GET /v1/erasures."""
+    return Call("GET", "/v1/erasures", query={"limit": limit})
+
+
 def read_erasure(id: str) -> Call[Erasure]:
     """Read how far an erasure is, and its receipt: GET /v1/erasures/{id}."""
     return Call("GET", f"/v1/erasures/{part(id)}")
+
+
+def approve_erasure(id: str, body: dict[str, Any]) -> Call[Erasure]:
+    """Approve an erasure that somebody else asked for: POST /v1/erasures/{id}/approve."""
+    return Call("POST", f"/v1/erasures/{part(id)}/approve", body=body)
+
+
+def refuse_erasure(id: str, body: dict[str, Any]) -> Call[Erasure]:
+    """Refuse an erasure that waits, or withdraw one's own: POST /v1/erasures/{id}/refuse."""
+    return Call("POST", f"/v1/erasures/{part(id)}/refuse", body=body)
+
+
+def list_sessions(*, person: str | None = None, limit: int | None = None, cursor: str | None = None) -> Call[Sessions]:
+    """List the sessions of people who may act for the client: GET /v1/sessions."""
+    return Call("GET", "/v1/sessions", query={"person": person, "limit": limit, "cursor": cursor})
+
+
+def end_session(id: str) -> Call[None]:
+    """End a session: DELETE /v1/sessions/{id}."""
+    return Call("DELETE", f"/v1/sessions/{part(id)}")
 
 
 def read_callback() -> Call[Callback]:

@@ -65,7 +65,10 @@ ROUTES: dict[str, Need] = {
     "PUT /v1/customers/{id}/hold": Need("customers:erase"),
     "DELETE /v1/customers/{id}/hold": Need("customers:erase"),
     "GET /v1/customers/{id}/export": Need("customers:export", also=PERSONAL),
+    "GET /v1/erasures": Need("customers:erase"),
     "GET /v1/erasures/{id}": Need("customers:erase"),
+    "POST /v1/erasures/{id}/approve": Need("customers:erase"),
+    "POST /v1/erasures/{id}/refuse": Need("customers:erase"),
     "GET /v1/clients": Need("clients:read"),
     "GET /v1/clients/{id}": Need("clients:read"),
     "PUT /v1/clients/{id}": Need("clients:write"),
@@ -97,6 +100,8 @@ ROUTES: dict[str, Need] = {
     "POST /v1/messages/{id:path}/cancel": Need("messages:write"),
     "POST /v1/messages/{id:path}/release": Need("messages:write"),
     "GET /v1/audit": Need("audit:read"),
+    "GET /v1/sessions": Need("sessions:read"),
+    "DELETE /v1/sessions/{id}": Need("sessions:write"),
     "POST /v1/{channel}/messages": Need("messages:write"),
 }
 

@@ -11,7 +11,7 @@ SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     PERSONAL: "see addresses, names, texts, links and providers' words in clear wherever another scope reads them; without it they are masked",
     "customers:write": "merge, link, split and unlink customers, and undo that",
-    "customers:erase": "erase customers, put them under a legal hold, and read receipts",
+    "customers:erase": "erase customers, approve and refuse erasures, put customers under a legal hold, and read receipts",
     "customers:export": "export all that is kept of a customer, with personal:read too",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
@@ -26,6 +26,8 @@ SCOPES: dict[str, str] = {
     "dead-letters:all": "for operators, beside dead-letters:read or :write: those of all clients, and of none",
     "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
     "audit:read": "read the client's audit: who did what",
+    "sessions:read": "see who of the client's people is logged in",
+    "sessions:write": "end sessions of the client's people",
     "metrics:read": "read /metrics, where it needs a key",
 }
 

@@ -46,6 +46,12 @@ class Store(Protocol):
         self, why: str, *, id: UUID | None = None, hash: bytes | None = None, actor: str | None = None
     ) -> str | None: ...
 
+    async def sessions_of_client(
+        self, client_id: str, holder: str | None, after: tuple[datetime, UUID] | None, limit: int, lifetimes: Lifetimes
+    ) -> list[dict[str, Any]]: ...
+
+    async def end_session_of_client(self, client_id: str, id: UUID) -> bool: ...
+
     async def end_sessions_of(
         self, issuer: str, said: datetime, actor: str, *, subject: str | None, sid: str | None
     ) -> int: ...
@@ -123,6 +129,19 @@ class Sessions:
         issuer = await self._store.end_session("logout", hash=_hash(secret))
         self._rows.clear()
         return issuer
+
+    async def of_client(
+        self, client: str, holder: str | None, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return the sessions of people who may act for a client, as `EventStore.sessions_of_client` does."""
+        return await self._store.sessions_of_client(client, holder, after, limit, self._lifetimes)
+
+    async def end_of_client(self, client: str, id: UUID) -> bool:
+        """End a session of somebody who may act for a client; return whether there was one. Another process may use it for `TTL` seconds
+        more."""
+        ended = await self._store.end_session_of_client(client, id)
+        self._rows.clear()
+        return ended
 
     async def end_all(self, issuer: str, said: datetime, actor: str, *, subject: str | None, sid: str | None) -> int:
         """End the sessions that an issuer says are over; return how many. Another process may use them for `TTL` seconds more."""

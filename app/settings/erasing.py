@@ -15,6 +15,13 @@ class Erasure(Section):
         description="file to which each erasure is appended, a line each, on another disk than the database's: after a restore "
         "`threadline erasure replay` repeats what the restored database does not know",
     )
+    approval: bool = Field(
+        default=False,
+        description="whether an erasure waits until a second person or API key with `customers:erase` approves it; nothing is destroyed before",
+    )
+    approval_days: int = Field(
+        default=7, ge=1, le=365, description="days after which an erasure that nobody approved has to be asked for anew"
+    )
     backup_days: int = Field(
         default=35, ge=0, description="days for which you keep backups; receipts state it, nothing is removed by it"
     )

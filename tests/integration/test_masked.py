@@ -81,6 +81,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/customers/{id}/hold": {"reason": "a test", "until": "2030-01-01T00:00:00Z"},
     "PUT /v1/recipients/{handle:path}": {"zone": "Europe/Berlin"},
     "PUT /v1/recipients/{handle:path}/consents/{channel}": {"state": "out"},
+    "POST /v1/erasures/{id}/refuse": {"reason": "a test"},
     "POST /v1/dead-letters/{id}/replay": {"again": True},
     "POST /v1/dead-letters/{id}/discard": {"reason": "a test"},
     "POST /v1/messages": {"channel": "sms", "to": ANA.value, "body": "a quagga"},

@@ -52,6 +52,7 @@ BODIES: dict[str, Any] = {
     "split": {"handles": [ANA.value]},
     "unlink": {"handle": ANA.value, "validFrom": "2026-02-03T04:05:06Z"},
     "undo": {},
+    "refuse": {"reason": "a test"},
     "hold": {"reason": "a test", "until": "2030-01-01T00:00:00Z"},
 }
 
@@ -85,7 +86,11 @@ async def asked(served: Served, name: str, path: str, token: str | None) -> http
     """Return the answer to a request of a route with this credential."""
     served.http.headers.pop("authorization", None)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    body = BODIES.get(path.rpartition("/")[2]) if path.startswith(("/v1/customer", "/v1/dead-letters")) else None
+    body = (
+        BODIES.get(path.rpartition("/")[2])
+        if path.startswith(("/v1/customer", "/v1/dead-letters", "/v1/erasures"))
+        else None
+    )
     method = name.partition(" ")[0]
     query = {"reason": "a test"} if name == "DELETE /v1/customers/{id}" else None
     sent = None if method == "DELETE" else body
@@ -170,7 +175,9 @@ async def test_a_route_takes_a_token_as_it_takes_a_key(served: Served, issuer: I
     path = (await paths_of(served))["GET /api/customers/{id}/interactions"]
     name = "GET /api/customers/{id}/interactions"
     served.api.access = Access(served.store, tokens=Tokens(issuer.identity()))
-    answer = await asked(served, name, path, issuer.token(threadline_client="default"))
+    answer = await asked(
+        served, name, path, issuer.token(threadline_client="default", scope="timeline:read personal:read")
+    )
     assert answer.status_code == 200 and MARK in answer.text
     refused(await asked(served, name, path, issuer.token(threadline_client="other")), 404)
     refused(await asked(served, name, path, issuer.token(threadline_client=None)), 403)

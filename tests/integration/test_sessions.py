@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 import pytest_asyncio
 from starlette.requests import Request
@@ -15,11 +16,13 @@ from starlette.requests import Request
 from app.api.stream import EventStream
 from app.http.access import LOOK_UPS_BURST
 from app.http.app import Http
+from app.http.tokens import mint
 from app.login.sessions import COOKIE, OVERLAP
 from app.settings import Login
 from tests.conftest import Dsns
 from tests.integration.logged_in import HERE, SAME, Browser, identity, process
 from tests.integration.serving import refused
+from tests.integration.test_api_openapi import check
 from tests.integration.test_login import audit, rows
 from tests.support.issuer import OTHER_KEY
 from tests.support.provider import LOGOUT, WEB, Provider, providing
@@ -217,6 +220,48 @@ async def test_a_session_of_one_process_is_one_of_all_and_ends_in_all(
         assert (await browser.here.post("/logout", headers=SAME)).status_code == 303
         await asyncio.sleep(1.1)
         assert await status(other, secret) == 401
+
+
+async def test_an_administrator_sees_and_ends_sessions(http: Http, provider: Provider, postgres_dsn: Dsns) -> None:
+    """Those of people who may act for the client, page by page or of one person; one that was ended is worth nothing at once, in the audit
+    it is the client's and names who ended it. Who may only see them ends none."""
+    people = {"ana": ["shop"], "ben": ["shop", "bank"], "cleo": ["bank"]}
+    browsers = {name: Browser(http) for name in people}
+    for name, clients in people.items():
+        provider.person |= {"sub": name, "threadline_client": clients}
+        await browsers[name].log_in()
+    ana, shop = browsers["ana"], {"threadline-client": "shop"}
+    listed = await ana.get("/v1/sessions")
+    check("/v1/sessions", listed)
+    found = {one["person"]: one for one in listed.json()["sessions"]}
+    assert list(found) == ["ben", "ana"] and found["ana"]["current"] and not found["ben"]["current"]
+    assert "bank" not in listed.text and found["ben"]["issuer"] == provider.url
+    first = (await ana.get("/v1/sessions?limit=1")).json()
+    second = (await ana.get(f"/v1/sessions?limit=1&cursor={first['next']}")).json()
+    assert [page["sessions"][0]["person"] for page in (first, second)] == ["ben", "ana"] and second["next"] is None
+    assert [one["person"] for one in (await ana.get("/v1/sessions?person=ana")).json()["sessions"]] == ["ana"]
+
+    ids = {name: id for name, id in await rows(postgres_dsn, "SELECT holder, id FROM threadline.sessions")}
+    for wrong in (ids["cleo"], uuid4(), "x"):
+        refused(await ana.here.delete(f"/v1/sessions/{wrong}", headers=SAME), 404)
+    assert await status(browsers["cleo"]) == 200
+    refused(await ana.here.delete(f"/v1/sessions/{ids['ben']}"), 403)  # it may be another site's
+    assert (await browsers["ben"].get(PATH, **shop)).status_code == 200
+    ended = await ana.here.delete(f"/v1/sessions/{ids['ben']}", headers=SAME)
+    check("/v1/sessions/{id}", ended)
+    assert ended.status_code == 204 and (await browsers["ben"].get(PATH, **shop)).status_code == 401
+    refused(await ana.here.delete(f"/v1/sessions/{ids['ben']}", headers=SAME), 404)
+    noted = [each for each in await audit(postgres_dsn) if each[1] == "session.end"]
+    assert noted == [("person:ana", "session.end", "shop", {"why": "ended", "person": "ben"})]
+
+    assert http.api is not None
+    id, token, hash = mint()
+    await http.api.store.create_api_key(id, "viewer", "shop", ["sessions:read"], hash)
+    viewer = httpx.AsyncClient(
+        transport=ana.here._transport, base_url=HERE, headers={"authorization": f"Bearer {token}"}
+    )
+    assert [one["person"] for one in (await viewer.get("/v1/sessions")).json()["sessions"]] == ["ana"]
+    assert refused(await viewer.delete(f"/v1/sessions/{ids['ana']}"), 403)["scope"] == "sessions:write"
 
 
 async def test_a_stream_does_not_outlive_its_session(http: Http) -> None:

@@ -33,15 +33,17 @@ MINE, THEIRS = "mine", "theirs"
 #: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
 #: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
 #: `horizon`, `log_end` (they read no table), `archived_months` (names of months), `hour_keys_…`, `need_hour_keys` (keys of raw
-#: records of all clients), the statements of sessions (which find out who calls).
+#: records of all clients), the statements of sessions (which find out who
+#: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
-    accept account accounts add_secret append assign_customers audit audit_callback audit_page callback callback_lock
+    accept account accounts add_secret append ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
     callback_secrets cancel cancel_messages clear client client_lock client_versions consents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
-    customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter
+    customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
-    discard_dead_letters enable_callback end_hold erase_held erasure event_of export_assignments export_messages
+    discard_dead_letters enable_callback end_hold erase_held erasure erasure_request erasure_requests_of_client event_of
+    expire_erasure_requests export_assignments export_messages
     find_handles forget_secrets handles hasten history interaction link link_lock make_handles make_peppers message
     messages_in_state messages_queued move name_keys peppers profile project recall record relate_handles release
     release_messages remember remove_account replay_dead_letters replay_ids replay_span request_erasure reseal_account
@@ -59,7 +61,7 @@ WORKERS = frozenset(
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_events enqueue ensure_event_partitions ensure_partitions erase_cancel erase_dead_letters erase_fence
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
-    erase_values erasure_counts erasures erasures_due erasures_known expiring fence_handles forget_audit forget_deliveries
+    erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring fence_handles forget_audit forget_deliveries
     forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new listen
     quiet_callback recheck_watched recipients relay_advance relay_begin relay_lag relay_lock relay_page
     remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_messages replay_erasure replay_handles
@@ -170,6 +172,10 @@ MANY: tuple[LiteralString, ...] = (
     SELECT gen_random_uuid(), 'other', 0, n, 'r', 'other ' || n % 40, 1, '[]', 0 FROM generate_series(1, 50000) AS n""",
     """INSERT INTO threadline.profiles (handle_id, client_id, zone)
     SELECT id, client_id, 'UTC' FROM threadline.handles ON CONFLICT DO NOTHING""",
+    """INSERT INTO threadline.erasure_requests
+        (id, client_id, customer_id, actor, party, reason, expires_at, decision, decided_at)
+    SELECT gen_random_uuid(), 'other ' || n % 40, gen_random_uuid(), 'a', 'a', 'r', now(), 'expired', now()
+    FROM generate_series(1, 5000) AS n""",
     "ANALYZE",
 )
 #: Statements whose answer says nothing of a row of another client: locks, ids that are computed, how many the given ids are, and

@@ -276,6 +276,14 @@ class Caller:
         assert await store.hold_of(client, whose) and await store.end_hold(client, whose)
         id = await store.request_erasure(client, whose, "a test")
         assert id is not None and await store.erasure(id, client)
+        five = Handle("phone", "+15550000005")
+        whose = (await store.customer_of(client, five.kind, five.value))[0]["customer_id"]
+        assert await store.ask_erasure(client, whose, "a test", timedelta(0))  # which is too old at once
+        waits = await store.ask_erasure(client, whose, "a test", timedelta(days=1))
+        assert waits is not None and await store.erasure_requests(client)
+        request = await store.erasure_request(waits, client)
+        assert request is not None
+        await store.refuse_erasure(request, "a test")
         assert await store.consents(client, GONE)
         wanted = dict.fromkeys(("actor", "action", "subject", "since", "until"))
         assert await store.audit_page(client, wanted, None, 10)

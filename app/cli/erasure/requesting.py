@@ -1,8 +1,9 @@
 """`threadline customers erase|hold|unhold`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import orjson
 import typer
@@ -15,6 +16,7 @@ from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
 from app.embedded.running import resolve
 from app.erasing.steps import Eraser
+from app.settings import Settings
 from app.settings.loading import load
 from sql import EventStore
 from sql.erasures import Erasure, Held
@@ -38,7 +40,8 @@ def erase(
 ) -> int:
     """Erase a customer: make all that is kept of them unreadable, everywhere, and prove it. It cannot be undone.
 
-    Goes on where an earlier try was interrupted. Exit code 1 under a legal hold, or where there is no such customer.
+    Goes on where an earlier try was interrupted. With the setting erasure.approval it waits until somebody else approves it. Exit code 1
+    under a legal hold, or where there is no such customer.
     """
     if not sound(reason):
         return print_error(f"Say why, in at most {MOST} characters: --reason TEXT.", MISUSED)
@@ -52,17 +55,48 @@ def erase(
             question = f"Customer {id} of client {owner}, with {len(known)} addresses, will be erased for ever. Go on?"
             if not confirmed(question, yes):
                 return print_error("Nothing was erased; --yes erases without asking.")
-            erasure = await store.request_erasure(owner, id, reason.strip())
+            settings = resolve(load())
+            if settings.erasure.approval:
+                lasts = timedelta(days=settings.erasure.approval_days)
+                erasure = await store.ask_erasure(owner, id, reason.strip(), lasts)
+            else:
+                erasure = await store.request_erasure(owner, id, reason.strip())
             if erasure is None:
                 raise NoCustomer("There is nothing left of this customer to erase.")
-            done = await Eraser(store, resolve(load())).run(erasure, lambda state: _told(state, as_json))
+            if await store.erasure(erasure) is None:
+                return await _waits(store, erasure, as_json)
+            return await erased(store, settings, erasure, receipt, as_json)
         except (NoCustomer, Held) as error:
             return print_error(f"Not erased: {error}" if isinstance(error, Held) else str(error))
-        if receipt is not None:
-            receipt.write_bytes(orjson.dumps(done["receipt"], option=orjson.OPT_INDENT_2) + b"\n")
-        return print_json(erasure_json(done)) if as_json else _print(done, receipt)
 
     return in_store(work)
+
+
+async def erased(store: EventStore, settings: Settings, id: UUID, receipt: Path | None, as_json: bool) -> int:
+    """Do an erasure, and print what it did; return the exit code. Raises Held."""
+    done = await Eraser(store, settings).run(id, lambda state: _told(state, as_json))
+    asked = await store.erasure_request(id)
+    _keep(done, receipt)
+    return print_json(erasure_json(done, asked)) if as_json else _print(done, receipt)
+
+
+def _keep(done: Erasure, file: Path | None) -> None:
+    if file is not None:
+        file.write_bytes(orjson.dumps(done["receipt"], option=orjson.OPT_INDENT_2) + b"\n")
+
+
+async def _waits(store: EventStore, id: UUID, as_json: bool) -> int:
+    asked = await store.erasure_request(id)
+    assert asked is not None
+    if as_json:
+        return print_json(erasure_json(asked, asked))
+    print(
+        entry(
+            f"Erasure {id}",
+            f"waits for a second person until {minute(asked['expires_at'])} UTC; nothing is erased before",
+        )
+    )
+    return print_note(f"Somebody else approves it: threadline erasure approve {id}")
 
 
 def hold(

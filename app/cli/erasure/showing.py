@@ -19,10 +19,11 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of erasures, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> int:
-    """List erasures, newest first."""
+    """List erasures, newest first, also those that wait for a second person."""
 
     async def work(store: EventStore) -> int:
-        rows = await store.erasures(client, limit)
+        both = [*await store.erasure_requests(client, limit), *await store.erasures(client, limit)]
+        rows = sorted(both, key=lambda row: row["requested_at"], reverse=True)[:limit]
         if as_json:
             return print_json(rows)
         if not rows:
@@ -50,8 +51,9 @@ def show(
         return print_error(f"{id} is no erasure's id.", MISUSED)
 
     async def work(store: EventStore) -> int:
-        row = await store.erasure(wanted)
-        if row is None or (receipt and row["receipt"] is None):
+        asked = await store.erasure_request(wanted)
+        row = await store.erasure(wanted) or asked
+        if row is None or (receipt and row.get("receipt") is None):
             return print_error(
                 "There is no such erasure." if row is None else f"It has no receipt; it is {row['state']}."
             )
@@ -59,17 +61,22 @@ def show(
             print(orjson.dumps(row["receipt"], option=orjson.OPT_INDENT_2).decode())
             return 0
         if as_json:
-            return print_json(erasure_json(row))
+            return print_json(erasure_json(row, asked))
         times = fields(
             requested=minute(row["requested_at"]),
-            fenced=minute(row["fenced_at"]),
-            destroyed=minute(row["destroyed_at"]),
-            completed=minute(row["completed_at"]),
+            fenced=minute(row.get("fenced_at")),
+            destroyed=minute(row.get("destroyed_at")),
+            completed=minute(row.get("completed_at")),
         )
         print(
             entry(f"{row['id']}  {row['state']}", f"customer {row['customer_id']} of client {row['client_id']}", times)
         )
-        print(entry("asked for by", row["actor"], row["reason"]))
+        print(entry("asked for by", (asked or row)["actor"], row["reason"]))
+        if asked is not None and asked["decided_by"] is not None:
+            word = "refused" if asked["state"] == "refused" else "approved"
+            print(entry(f"{word} by", asked["decided_by"], asked["why"] or "", minute(asked["decided_at"])))
+        elif asked is not None:
+            print(entry("waits for a second person until", minute(asked["expires_at"])))
         return 0
 
     return in_store(work)

@@ -1,0 +1,39 @@
+-- Asks for the erasure of a customer, which then waits for a second person, unless one waits or is under way, or he has no handles that
+-- are not erased. Notes it in the audit. Returns the id of what waits or is under way; no row where there is no such customer.
+WITH present AS MATERIALIZED (
+    SELECT
+\ir customer_id.sql
+    AS id
+),
+theirs AS MATERIALIZED (
+\ir erased_handles.sql
+),
+under_way AS MATERIALIZED (
+    SELECT e.id
+    FROM present AS p
+    JOIN erasures AS e ON e.client_id = %(client_id)s AND e.customer_id = p.id AND e.state <> 'completed' AND e.repeats IS NULL
+),
+made AS (
+    INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, reason, expires_at)
+    SELECT %(id)s, p.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s
+    FROM present AS p
+    WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
+    ON CONFLICT (client_id, customer_id) WHERE decision IS NULL DO NOTHING
+    RETURNING id, customer_id, client_id
+),
+noted AS (
+    INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id, why)
+    SELECT
+        %(by_actor)s, client_id, 'erasure.ask', customer_id::text, jsonb_build_object('erasure', id),
+        %(by_key)s::uuid, %(address)s::text, %(request_id)s::text, %(reason)s
+    FROM made
+)
+SELECT id FROM made
+UNION ALL
+SELECT id FROM under_way
+UNION ALL
+SELECT r.id
+FROM present AS p
+JOIN erasure_requests AS r ON r.client_id = %(client_id)s AND r.customer_id = p.id AND r.decision IS NULL
+WHERE NOT EXISTS (SELECT FROM made)
+LIMIT 1
