@@ -123,8 +123,8 @@ def test_a_text_is_found_in_any_coding() -> None:
                 quote(plain).encode(),
             ):
                 assert left({whole}, {"events": f'{{"payload": "{form.decode()}"}}'}) == {"events": [whole]}
-    for form in ("15551234567", "76543215551", "555-123-4567", "1 555 123 4567", "(555) 123-4567"):
-        assert left({number}, {"events": form}) == {"events": [number]}
+    for digits in ("15551234567", "76543215551", "555-123-4567", "1 555 123 4567", "(555) 123-4567"):
+        assert left({number}, {"events": digits}) == {"events": [number]}
     assert left({text, number}, {"events": "Ana 1555123456"}) == {}
 
 
