@@ -1,21 +1,23 @@
-"""Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of.
+"""Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of. What
+their client does not want stored is left out before (`sql.personal.withheld`).
 
 An event without a handle is sealed under one of its client that is nobody's (`sql.handles.nobody`). A link of two handles is
 named by their ids, in the log and in its own id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.events import Error, Event
 from schemas.numbering import spelled
+from sql.contents import ContentsStore
 from sql.errors import Unstorable
 from sql.handles import LINK, Owned, linked, nobody
-from sql.naming import Naming
 from sql.parameters import Record, record_of
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import plan_of, seal_payload, seal_value
+from sql.personal.withheld import Contents, withhold_error, withhold_payload
 from sql.rows import Row
 
 #: The place of an error's text, in events, interactions, messages and attempts.
@@ -46,13 +48,17 @@ class _Whose(NamedTuple):
     other: Owned | None = None
 
 
-class Sealing(Naming):
+class Sealing(ContentsStore):
     """The part of the store that seals."""
 
-    async def _sealed(self, rows: Sequence[Row]) -> Sealed:
-        """Return events as they are stored. Raises Unstorable, with the place of the first that cannot be."""
+    async def _sealed(self, rows: Sequence[Row], contents: Mapping[str, Contents] | None = None) -> Sealed:
+        """Return events as they are stored: without what their clients do not want stored (`contents`: as they are configured now,
+        if not given), and sealed. Nothing is looked up for events that have no handle and say nothing. Raises Unstorable, with
+        the place of the first that cannot be."""
         whose = [_whose(row) for row in rows]
         seals = {each.seals for each in whose if each.seals is not None}
+        if contents is None:
+            contents = await self.contents({one.client for one in seals}) if seals else {}
         known = await self._handles(seals | {each.other for each in whose if each.other is not None})
         # One look-up a row: this is half of what sealing costs.
         found = {one: (at.id, await self._key(one, at)) for one, at in known.items()}
@@ -63,6 +69,8 @@ class Sealing(Naming):
             error: Error | dict[str, Any] | None = event.error
             if each.seals is not None:
                 handle, key = found[each.seals]
+                if client in contents and (mode := contents[client].mode(event.channel)) != "keep":
+                    payload, error = withhold_payload(event.type, payload, mode), withhold_error(event.error, mode)
                 if each.other is not None:
                     related = found[each.other][0]
                     payload = {name: value for name, value in payload.items() if name != "handles"}
