@@ -85,11 +85,11 @@ class RetentionStore(Pooled):
         how many rows are `due` (counted up to COUNTED). Rows that must stay whatever their age are left out."""
         return await self._rows("expiring", {**ages, "most": COUNTED})
 
-    async def expiring_channels(self) -> list[dict[str, Any]]:
+    async def expiring_channels(self, most: int = COUNTED) -> list[dict[str, Any]]:
         """Return of each channel of a client that has a retention: `client_id`, `channel` ('' for what has none that is known), `days`,
         the time of its `oldest` interaction that may go (None without one), and how much is `due`, interactions and events beside
-        them (each counted up to COUNTED)."""
-        return await self._rows("expiring_channels", {"most": COUNTED})
+        them (each counted up to `most`)."""
+        return await self._rows("expiring_channels", {"most": most})
 
     async def retention_finished(self) -> tuple[datetime, datetime]:
         """Return when a removal last finished (at first: when the database was migrated), and the database's time now."""

@@ -12,6 +12,10 @@ expired AS (
         AND NOT EXISTS (SELECT FROM threadline.interactions AS l WHERE l.id = i.id AND l.client_id = i.client_id)
     RETURNING i.id, i.client_id
 ),
+barred AS (
+    DELETE FROM interactions AS i USING expired AS x, interaction_links AS l
+    WHERE l.interaction_id = x.id AND l.client_id = x.client_id AND i.id = l.reference AND i.client_id = x.client_id
+),
 unlinked AS (
     DELETE FROM interaction_links AS l USING expired AS x WHERE l.interaction_id = x.id AND l.client_id = x.client_id
 )

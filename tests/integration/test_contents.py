@@ -79,6 +79,7 @@ def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
         return b"\x01" + key.handle.bytes + bytes(16) + plain
 
     monkeypatch.setattr(HandleKey, "seal", seal)
+    monkeypatch.setattr(HandleKey, "open", lambda _, sealed, __: sealed[33:])
 
 
 @pytest.mark.parametrize("mode", ["mask", "drop"])
