@@ -13,6 +13,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from sql.personal.payloads import plan_of, walk
 
 DOTS = "•••"
+_SIZE = re.compile(rf"{DOTS}( \([0-9]+ (characters|items|keys)\))?")
 #: Fewest digits of a national number of which the first three are shown.
 _LONG = 9
 #: Fewest characters of an id of which the last two are shown.
@@ -46,8 +47,11 @@ def kind_of(value: str) -> str:
 
 
 def mask_value(value: Any) -> Any:
-    """Return what is shown of any other value: its size, and of null that it is null."""
+    """Return what is shown of any other value: its size, and of null that it is null. What was masked before it was stored
+    (`sql.personal.withheld`) stays."""
     if isinstance(value, str):
+        if _SIZE.fullmatch(value):
+            return value
         return f"{DOTS} ({len(value)} characters)"
     if isinstance(value, list | dict):
         return f"{DOTS} ({len(value)} {'items' if isinstance(value, list) else 'keys'})"

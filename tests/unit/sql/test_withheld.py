@@ -90,6 +90,8 @@ def test_what_each_mode_leaves() -> None:
         "content": {"location": None},
         "price": {"amount": 1, "currency": "EUR"},
     }
+    again = withhold_payload("MessageReceived", SAID, "mask")
+    assert withhold_payload("MessageReceived", again, "mask") == again
     error = Error("30003", WORD, "unreachable")
     assert withhold_error(error, "keep") == error and withhold_error(None, "drop") is None
     assert withhold_error(error, "mask") == Error("30003", "••• (9 characters)", "unreachable")
