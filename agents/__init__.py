@@ -89,7 +89,7 @@ def build(
     ids = ids or SourceIds(settings)
     large = LargeRecords(blobs or blobs_of(settings), health, largest, store)
     webhooks = partial(inbound.prepare, health=health, most=largest, accounts=ids.accounts, jobs=ids.jobs, large=large)
-    events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
+    events, requests = Pipeline(*parts, large.withhold), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
         "inbound": (events, webhooks),
         "reported": (events, partial(reported.prepare, most=largest, accounts=ids.accounts, jobs=ids.jobs)),

@@ -111,7 +111,7 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
     if webhook.blob is not None:
         if body is None:
             raise Refused("its body is kept apart, and no store of blobs is configured")
-        webhook.body = body
+        webhook.body, outcome.blob = body, webhook.blob.name
     try:
         request = _request(webhook)
         outcome.once = once_in(webhook, request)

@@ -22,6 +22,7 @@ from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
 from agents.records.sealed import opened, take_keys
+from agents.records.withheld import raw_of
 from sql import DeadLetter, EventStore, Row, references_of
 from sql.customers import MANY
 from webhooks.spans import trace_of
@@ -44,6 +45,10 @@ FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 Prepare = Callable[[Any], RecordOutcome | Awaitable[RecordOutcome]]
 
 
+#: Removes a large body, by its name.
+Withhold = Callable[[str], Awaitable[None]]
+
+
 class Publish(Protocol):
     """Publishes a dead letter and returns once Kafka has it."""
 
@@ -51,10 +56,13 @@ class Publish(Protocol):
 
 
 class Pipeline:
-    """Runs agents on one store. `most` is the number of records in a batch."""
+    """Runs agents on one store. `most` is the number of records in a batch; `withhold` removes a large body that is not to be kept."""
 
-    def __init__(self, store: EventStore, publish: Publish, health: WorkerHealth, most: int) -> None:
+    def __init__(
+        self, store: EventStore, publish: Publish, health: WorkerHealth, most: int, withhold: Withhold | None = None
+    ) -> None:
         self.store, self.publish, self.health, self.most = store, publish, health, most
+        self.withhold = withhold
         self._storing: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def run(self, stream: Any, prepare: Prepare) -> None:
@@ -109,6 +117,7 @@ class Pipeline:
         await refuse_used(self.store, outcomes, self.health)
         for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
             await self._store(some)
+        await self._forget(outcomes)
         await self._report_failures([row for outcome in outcomes for row in outcome.rows])
         await tracing.link(self.store, outcomes)
         tracing.end(outcomes, began)
@@ -127,7 +136,7 @@ class Pipeline:
 
     async def _append(self, outcomes: Sequence[RecordOutcome]) -> None:
         rows = [row for outcome in outcomes for row in outcome.rows]
-        raw = [outcome.raw for outcome in outcomes if outcome.raw is not None]
+        raw = await raw_of(outcomes, self.store)
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
         appended = await self.store.append(rows, raw, letters, replays_of(outcomes))
         self.health.counts["events"] += appended.appended
@@ -137,6 +146,12 @@ class Pipeline:
 
     async def _append_alone(self, outcome: RecordOutcome, error: Exception) -> None:
         await store_alone(self.store, self.health, outcome, error)
+
+    async def _forget(self, outcomes: Sequence[RecordOutcome]) -> None:
+        """Remove the large bodies that are not to be kept, once their events are stored. A dead letter's is needed for its replay."""
+        for outcome in outcomes:
+            if self.withhold and outcome.blob is not None and outcome.withheld and outcome.letter is None:
+                await self.withhold(outcome.blob)
 
     async def _report_failures(self, rows: Sequence[Row]) -> None:
         """Mark the messages that failed, so that those with another channel fall back to it."""

@@ -1,4 +1,5 @@
-"""Finds the personal data in payloads of events, and in requests, by the marks `x-personal` of the schemas."""
+"""Finds the personal data in payloads of events, and in requests, by the marks `x-personal` of the schemas, and the
+addresses among it, by `x-address`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ REQUEST = "request"
 @dataclass(slots=True)
 class Marks:
     """What is marked at one place of a payload. `whole`: the whole value is personal; else what is marked in it, by property
-    (`named`, also those without a mark), of properties that the schema does not name (`rest`), and of items of a list."""
+    (`named`, also those without a mark), of properties that the schema does not name (`rest`), and of items of a list.
+    `address`: the value says whose the event is."""
 
     whole: bool = False
+    address: bool = False
     named: dict[str, "Marks"] = field(default_factory=dict)
     rest: "Marks | None" = None
     items: "Marks | None" = None
@@ -51,6 +54,7 @@ def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
 def _add(schema: Schema, made: Marks) -> None:
     """Add a schema's marks. The properties of a personal value are named too, for those who treat them one by one."""
     made.whole = made.whole or bool(schema.get("x-personal"))
+    made.address = made.address or bool(schema.get("x-address"))
     if "$ref" in schema:
         _add(resolve(schema["$ref"]), made)
     for part in schema.get("allOf", ()):

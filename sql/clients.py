@@ -9,15 +9,15 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from sql.contents import ContentsStore
 from sql.origin import noted
-from sql.pool import Pooled
 from sql.statements import statement
 
 Version = dict[str, Any]
 AccountRow = dict[str, Any]
 
 
-class ClientsStore(Pooled):
+class ClientsStore(ContentsStore):
     """Clients and accounts. Every change adds a row to `audit`, in the same transaction."""
 
     async def client(self, client_id: str) -> Version | None:
@@ -48,7 +48,9 @@ class ClientsStore(Pooled):
             "actor": actor,
             "expected": expected,
         }
-        return await self._locked("set_client", parameters)
+        version = await self._locked("set_client", parameters)
+        self.forget_contents(client_id)
+        return version
 
     async def account(self, client_id: str, name: str) -> AccountRow | None:
         """Return one account, or None."""

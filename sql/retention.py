@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from sql.channel_retention import remove_by_channel
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
@@ -34,6 +35,8 @@ STORES = {
 ENDED_ELSEWHERE = {
     "events": "the log: whole months are archived with `threadline archive`",
     "raw_webhooks": "whole days are dropped: worker.retain_raw_days",
+    "interactions": "a client's retention of their channel, if it has one: sql.channel_retention",
+    "interaction_links": "with their interactions",
     "deliveries": "callbacks.retain_days",
     "used_tokens": "removed when their signature has expired",
     "callback_secrets": "expired ones are removed when another is made",
@@ -46,8 +49,6 @@ ENDED_ELSEWHERE = {
 WITHOUT_END = {
     "event_ids": "what makes twice once, without a time window",
     "archive_files": "a row a file of the archive",
-    "interactions": "computed from the log",
-    "interaction_links": "computed from the log",
     "handles": "the key of addresses to the log; an erased one keeps its random id alone",
     "assignments": "computed from the log",
     "customer_changes": "computed from the log",
@@ -85,6 +86,12 @@ class RetentionStore(Pooled):
         how many rows are `due` (counted up to COUNTED). Rows that must stay whatever their age are left out."""
         return await self._rows("expiring", {**ages, "most": COUNTED})
 
+    async def expiring_channels(self, most: int = COUNTED) -> list[dict[str, Any]]:
+        """Return of each channel of a client that has a retention: `client_id`, `channel` ('' for what has none that is known), `days`,
+        the time of its `oldest` interaction that may go (None without one), and how much is `due`, interactions and events beside
+        them (each counted up to `most`)."""
+        return await self._rows("expiring_channels", {"most": most})
+
     async def retention_finished(self) -> tuple[datetime, datetime]:
         """Return when a removal last finished (at first: when the database was migrated), and the database's time now."""
         row = await self._row("retention_finished")
@@ -94,7 +101,7 @@ class RetentionStore(Pooled):
     async def remove_expired(
         self, ages: Ages, removed: Callable[[str, int], None], *, step: int = STEP, pause: float = PAUSE
     ) -> bool:
-        """Remove all rows that are due, `step` of a store in each statement, with `pause` seconds between two. Each statement is a
+        """Remove all rows that are due, and what clients' retention by channel ends (`sql.channel_retention`), `step` of a store in each statement, with `pause` seconds between two. Each statement is a
         transaction of its own, so that the removal can be ended at any time and the next one goes on. `removed` gets a table and
         how many of its rows were removed by one statement. Returns False, without removing anything, while another process is
         at it."""
@@ -106,6 +113,7 @@ class RetentionStore(Pooled):
                 for store, age in ages.items():
                     if age is not None:
                         await _remove(connection, store, {"age": age, "limit": step}, removed, pause)
+                await remove_by_channel(connection, removed, step, pause)
                 await connection.execute(statement("retention_finish"))
             finally:
                 try:

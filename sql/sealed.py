@@ -1,23 +1,25 @@
-"""Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of.
+"""Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of. What
+their client does not want stored is left out before (`sql.personal.withheld`).
 
 An event without a handle is sealed under one of its client that is nobody's (`sql.handles.nobody`). A link of two handles is
 named by their ids, in the log and in its own id. Ids that others gave are stored as digests (`sql.keyed_ids`); the provider's id
 of the message, and of an event that a service reported its own id, stand sealed in the payload, for who may read them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.event_data import OURS
 from schemas.events import Error, Event
 from schemas.numbering import spelled
+from sql.contents import ContentsStore
 from sql.errors import Unstorable
 from sql.handles import LINK, Owned, linked, nobody
-from sql.naming import Naming
 from sql.parameters import Record, record_of
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import plan_of, seal_payload, seal_value
+from sql.personal.withheld import Contents, withhold_error, withhold_payload
 from sql.rows import Row
 
 #: The place of an error's text, in events, interactions, messages and attempts.
@@ -47,16 +49,21 @@ class Sealed(NamedTuple):
 _Whose = tuple[Event, Owned | None, bool, Owned | None]
 
 
-class Sealing(Naming):
+class Sealing(ContentsStore):
     """The part of the store that seals."""
 
-    async def _sealed(self, rows: Sequence[Row]) -> Sealed:
-        """Return events as they are stored. Raises Unstorable, with the place of the first that cannot be."""
+    async def _sealed(self, rows: Sequence[Row], contents: Mapping[str, Contents] | None = None) -> Sealed:
+        """Return events as they are stored: without what their clients do not want stored (`contents`: as they are configured now,
+        if not given), and sealed. Nothing is looked up for events that have no handle and say nothing. Raises Unstorable, with
+        the place of the first that cannot be."""
         whose = [_whose(row) for row in rows]
         seals = {each[1] for each in whose if each[1] is not None}
+        clients = {row[1] for row in rows}
+        if contents is None:
+            contents = await self.contents(clients) if seals else {}
         known = await self._handles(seals | {each[3] for each in whose if each[3] is not None})
         found = {one: (at.id, self._keys.kept(at.id) or await self._key(one, at)) for one, at in known.items()}
-        secrets = await self._secrets_of({row[1] for row in rows})
+        secrets = await self._secrets_of(clients)
         records = []
         for place, (row, (event, seal, nobodys, other)) in enumerate(zip(rows, whose, strict=True)):
             _, client, received_at, webhook_id = row
@@ -69,6 +76,8 @@ class Sealing(Naming):
                 theirs = secrets[client].ids.digest(theirs)
             if seal is not None:
                 handle, key = found[seal]
+                if client in contents and (mode := contents[client].mode(event.channel)) != "keep":
+                    payload, error = withhold_payload(event.type, payload, mode), withhold_error(event.error, mode)
                 if other is not None:
                     related = found[other][0]
                     payload = {name: value for name, value in payload.items() if name != "handles"}

@@ -11,6 +11,7 @@ from sql.messages import LaneReport, NewMessage, Settled
 from sql.opening import Opening
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
+from sql.personal.withheld import Contents, Mode, strictest, withhold_payload, withhold_text
 from sql.sealed import CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, sealed_error
 
 
@@ -32,6 +33,7 @@ class SealingMessages(Sealing, Opening):
             owned[0] if owned else Owned(each.client_id, NOBODY, UNDATED)
             for each, owned in zip(messages, whose, strict=True)
         ]
+        contents = await self.contents({each.client_id for each in messages})
         known = await self._handles({*recipients, *(one for owned in whose for one in owned)})
         keys = {one: await self._key(one, at) for one, at in known.items()}
         sealed = []
@@ -41,14 +43,16 @@ class SealingMessages(Sealing, Opening):
                 for (channel, handle), one in zip(each.handles, owned, strict=True)
             ]
             key = keys[recipient]
-            request = seal_payload(REQUEST, each.request, key)
-            row = each._replace(request=request, error=sealed_error(each.error, key), handles=[])
-            sealed.append((*row[_FIRST:_HANDLES], handles, *row[_HANDLES + 1 :]))
+            request, mode = seal_payload(REQUEST, each.request, key), _mode(each, contents.get(each.client_id))
+            # Until it has ended the message needs its request as it came.
+            left = None if mode == "keep" else seal_payload(REQUEST, withhold_payload(REQUEST, each.request, mode), key)
+            row = each._replace(request=request, error=sealed_error(_left(each.error, mode), key), handles=[])
+            sealed.append((*row[_FIRST:_HANDLES], handles, *row[_HANDLES + 1 :], left))
         return SealedMessages(sealed, [each.id for each in known.values()])
 
     async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
-        """Return outcomes with their causes, the texts of their errors and the providers' ids sealed under the recipients of their messages; those of an
-        erased one are left out."""
+        """Return outcomes with their causes, the texts of their errors and the providers' ids sealed under the recipients of their
+        messages; those of an erased one are left out, and of errors what the client does not want stored."""
         worded = [
             each.id for each in settled if (each.cause, each.error, each.provider_message_id) != (None, None, None)
         ]
@@ -57,9 +61,18 @@ class SealingMessages(Sealing, Opening):
         rows = await self._rows("recipients", {"ids": worded})
         nobodies = {Owned(row["client_id"], NOBODY, UNDATED) for row in rows if row["handle_id"] is None}
         known = await self._handles(nobodies)
+        clients = {str(row["id"]): row["client_id"] for row in rows}
+        contents = await self.contents(set(clients.values()))
         whose = {str(row["id"]): row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id for row in rows}
         keys = await self._keys_by_id(set(whose.values()))
-        return [_outcome(each, keys.get(whose[each.id]) if each.id in whose else None) for each in settled]
+        return [
+            _outcome(
+                each,
+                keys.get(whose[each.id]) if each.id in whose else None,
+                wanted.mode(each.channel) if (wanted := contents.get(clients.get(each.id, ""))) else "keep",
+            )
+            for each in settled
+        ]
 
     async def _sealed_reports(self, reports: Sequence[LaneReport]) -> list[LaneReport]:
         """Return how accounts did, with the words of their errors sealed: they may name a recipient, and are nobody's."""
@@ -69,6 +82,15 @@ class SealingMessages(Sealing, Opening):
         owned = {str(row["id"]): Owned(row["client_id"], NOBODY, UNDATED) for row in rows}
         known = await self._handles(set(owned.values()))
         keys = {lane: await self._key(one, known[one]) for lane, one in owned.items()}
+        # Of an account that fails something must be left to show.
+        contents = await self.contents({one.client for one in owned.values()})
+        masked = {
+            lane for lane, one in owned.items() if one.client in contents and contents[one.client].mode(None) != "keep"
+        }
+        reports = [
+            each._replace(trouble=withhold_text(each.trouble, "mask")) if each.lane in masked else each
+            for each in reports
+        ]
         return [
             each._replace(trouble=seal_value(each.trouble, TROUBLE, keys[each.lane]) if each.lane in keys else None)
             if each.trouble
@@ -77,8 +99,21 @@ class SealingMessages(Sealing, Opening):
         ]
 
 
-def _outcome(settled: Settled, key: HandleKey | None) -> Settled:
-    cause, error, theirs = settled.cause, settled.error, settled.provider_message_id
+def _mode(message: NewMessage, contents: Contents | None) -> Mode:
+    """Return the strictest mode of the channels by which a message may leave."""
+    if contents is None:
+        return "keep"
+    channels = {message.channel, *(channel for channel, _ in message.handles if channel != USER)}
+    return strictest(*(contents.mode(channel) for channel in channels))
+
+
+def _left(error: dict[str, Any] | None, mode: Mode) -> dict[str, Any] | None:
+    """Return an error with its text as the mode has it."""
+    return error and error | {"text": withhold_text(error.get("text"), mode)}
+
+
+def _outcome(settled: Settled, key: HandleKey | None, mode: Mode) -> Settled:
+    cause, error, theirs = settled.cause, _left(settled.error, mode), settled.provider_message_id
     if key is None:
         return replace(settled, cause=None, error=error and error | {"text": None}, provider_message_id=None)
     return replace(
@@ -89,5 +124,7 @@ def _outcome(settled: Settled, key: HandleKey | None) -> Settled:
     )
 
 
+#: In place of a channel, beside the service's own id of a recipient.
+USER = "user"
 #: The fields of a NewMessage before those that `accept` reads, and the place of `handles`.
 _FIRST, _HANDLES = NewMessage._fields.index("client_id"), NewMessage._fields.index("handles")

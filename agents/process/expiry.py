@@ -52,6 +52,10 @@ class Expiry:
             age = self._ages[row["store"]]
             beyond = (now - row["oldest"] - age).total_seconds() if age and row["oldest"] else 0.0
             self.overdue[row["store"]] = max(beyond, 0.0)
+        # Of all clients together: a label for each would have no end.
+        channels = [row for row in await self._store.expiring_channels(most=1) if row["oldest"] is not None]
+        beyonds = [max((now - row["oldest"]).total_seconds() - 86400.0 * row["days"], 0.0) for row in channels]
+        self.overdue["interactions"] = max(beyonds, default=0.0)
         self._health.works("retention")
 
     def _note(self, table: str, rows: int) -> None:

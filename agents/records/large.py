@@ -17,7 +17,7 @@ from agents.records.deadline import LIMIT, TICK, Deadline, TooCostly
 from agents.records.outcome import RecordOutcome, outcome_of
 from sql.sealed_records import Unopenable
 from sql.sealing import Tampered
-from webhooks.blobs import Blobs, NoBlob, matches
+from webhooks.blobs import WITHHELD, Blobs, NoBlob, matches
 from webhooks.blobs.sealed import Keys, opened
 from webhooks.record import Webhook, decode
 
@@ -50,6 +50,8 @@ class LargeRecords:
             return outcome_of(record, lambda outcome: read(outcome, b""), self._most)
         async with self._turn:
             body = await until_done("blobs", lambda: self._body(webhook), self._health)
+            if body is None:
+                return outcome_of(record, lambda outcome: _known(outcome, webhook), self._most)
             if isinstance(body, str):
                 return outcome_of(record, lambda outcome: _refuse(outcome, webhook, body), self._most)
             deadline = ThreadDeadline(LIMIT + PER_MIB * len(body) / (1 << 20))
@@ -57,8 +59,12 @@ class LargeRecords:
                 lambda: outcome_of(record, lambda outcome: read(outcome, body), self._most, deadline, len(body))
             )
 
-    async def _body(self, webhook: Webhook) -> bytes | str:
-        """Return the body, or the reason why there is none. Raises StoreAway, NoKey, and what the database raises."""
+    async def withhold(self, name: str) -> None:
+        """Remove a body that was read, and is not to be kept. Retried without end, as reading is."""
+        await until_done("blobs", lambda: asyncio.to_thread(self._blobs.withhold, name), self._health)
+
+    async def _body(self, webhook: Webhook) -> bytes | str | None:
+        """Return the body, or the reason why there is none; None for one that was read before, and is not kept. Raises StoreAway, NoKey, and what the database raises."""
         blob = webhook.blob
         assert blob is not None
 
@@ -77,13 +83,20 @@ class LargeRecords:
             body, why = data, f"its body {CLOSED}: {error}"  # it may be one that nobody sealed
         else:
             why = DAMAGED
-        return body if await asyncio.to_thread(matches, blob.name, webhook.client, body) else why
+        if await asyncio.to_thread(matches, blob.name, webhook.client, body):
+            return body
+        return None if data == WITHHELD else why
 
 
 def _refuse(outcome: RecordOutcome, webhook: Webhook, why: str) -> None:
-    outcome.raw, outcome.received = outcome.record.value, webhook.received_at.timestamp()
-    outcome.source, outcome.webhook_id, outcome.client = webhook.source, webhook.id, webhook.client
+    _known(outcome, webhook)
+    outcome.raw = outcome.record.value
     outcome.refuse(why)
+
+
+def _known(outcome: RecordOutcome, webhook: Webhook) -> None:
+    outcome.received = webhook.received_at.timestamp()
+    outcome.source, outcome.webhook_id, outcome.client = webhook.source, webhook.id, webhook.client
 
 
 class ThreadDeadline(Deadline):

@@ -76,6 +76,9 @@ class RecordOutcome:
     unmapped: frozenset[str] = frozenset()
     #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
     apart: int = 0
+    #: The name of that body, and whether it and the raw record are not to be kept (`agents.records.withheld`).
+    blob: str | None = None
+    withheld: bool = False
 
     def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:
         """Set the dead letter, for the whole record or (`bad`) for its bad items. Replaces an earlier one."""

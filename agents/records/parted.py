@@ -8,6 +8,7 @@ from agents.failures import is_permanent, until_done
 from agents.health import WorkerHealth, worded
 from agents.records.letters import MOST_ITEMS, REASON, stub_of
 from agents.records.outcome import RecordOutcome
+from agents.records.withheld import raw_of
 from sql import DeadLetter, EventStore, Replayed, Row
 from sql.customers import MANY
 
@@ -67,7 +68,7 @@ async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOu
     failed: list[Exception] = []
 
     async def append(some: Sequence[Row]) -> None:
-        raw = [outcome.raw] if outcome.raw is not None else []
+        raw = await raw_of([outcome], store)
         appended = await store.append(some, raw)
         health.counts["events"] += appended.appended
         health.counts["duplicates"] += appended.duplicates

@@ -22,7 +22,7 @@ def retention(
 ) -> int:
     """Show how long rows are kept, and how many are due to be removed; --run removes them now.
 
-    The worker removes them every hour; the days are the settings `retention`. Exit code 1 where a worker is removing rows at the
+    The worker removes them every hour; the days are the settings `retention`, and of interactions those of each client's channel. Exit code 1 where a worker is removing rows at the
     moment, so that --run did nothing.
     """
     settings = resolve(load())
@@ -32,18 +32,28 @@ def retention(
 async def _shown(settings: Settings, as_json: bool) -> int:
     """Print each store with its days, its oldest row and the number of rows that are due."""
     async with opened(settings) as store:
-        rows = await store.expiring(settings.retention.ages)
+        rows, channels = await store.expiring(settings.retention.ages), await store.expiring_channels()
         finished, _ = await store.retention_finished()
     days: dict[str, int] = settings.retention.model_dump()
     if as_json:
         stores = [row | {"days": days[row["store"]], "more": row["due"] >= COUNTED} for row in rows]
-        return print_json({"finished_at": finished, "stores": stores})
+        return print_json({"finished_at": finished, "stores": stores, "channels": [_channel(row) for row in channels]})
     listed = table("setting", "days", "oldest row (UTC)", "due", whole=("setting", "days", "oldest row (UTC)", "due"))
     for row in rows:
         add_row(listed, f"retention.{row['store']}", days[row["store"]] or "for ever", minute(row["oldest"]), _due(row))
+    for row in channels:
+        add_row(listed, f"{row['client_id']}: {_words(row)}", row["days"], minute(row["oldest"]), _due(row))
     Console().print(listed)
     print(f"Last removed: {minute(finished)} UTC. Now: threadline retention --run")
     return 0
+
+
+def _words(row: dict[str, Any]) -> str:
+    return row["channel"] or "no channel"
+
+
+def _channel(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"channel": row["channel"] or None, "more": row["due"] >= COUNTED}
 
 
 def _due(row: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from schemas.personal import REQUEST
 from sql.personal.payloads import plan_of, walk
 
 DOTS = "•••"
+_SIZE = re.compile(rf"{DOTS}( \([0-9]+ characters\))?")
 #: Fewest digits of a national number of which the first three are shown.
 _LONG = 9
 #: Fewest characters of an id of which the last two are shown.
@@ -60,13 +61,15 @@ def kind_of(value: str) -> str:
 
 def mask_value(value: Any) -> Any:
     """Return what is shown of any other value: of a text its length, of a list its items so, of an object how many keys it has, whose
-    names may be personal too, and of null that it is null."""
+    names may be personal too, and of null that it is null. What was masked before it was stored (`sql.personal.withheld`) stays."""
     if isinstance(value, str):
+        if _SIZE.fullmatch(value):
+            return value
         return f"{DOTS} ({len(value)} characters)"
     if isinstance(value, list):
         return [mask_value(one) for one in value]
     if isinstance(value, dict):
-        return {DOTS: f"{len(value)} keys"}
+        return value if value.keys() == {DOTS} else {DOTS: f"{len(value)} keys"}
     return None if value is None else DOTS
 
 

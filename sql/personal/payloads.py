@@ -13,7 +13,7 @@ keys that the schema of `content` does not list are sealed too.
 """
 
 from binascii import b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -45,12 +45,13 @@ NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
 class Plan:
     """What to do with the value of one place: change it as a whole (`whole`), or what is in it."""
 
-    __slots__ = ("items", "named", "path", "place", "rest", "touched", "whole")
+    __slots__ = ("address", "items", "named", "path", "place", "rest", "touched", "whole")
 
     def __init__(self, marks: Marks, path: str) -> None:
         self.path, self.place = path, f"payload.{path}".encode()
         joined = path == JOINED and marks.whole
         self.whole = marks.whole and not joined
+        self.address = marks.address
         within = {} if self.whole else marks.named
         above = f"{path}." if path else ""
         self.named = {name: Plan(Marks(True) if joined else inner, above + name) for name, inner in within.items()}
@@ -69,6 +70,13 @@ class Plan:
 
         walk(self, payload, lambda place, _: found.append(place), name)
         return bool(found)
+
+    def addresses(self) -> Iterator[bytes]:
+        """Yield the places of addresses, which are never withheld."""
+        if self.address:
+            yield self.place
+        for inner in (*self.named.values(), *((self.items,) if self.items else ())):
+            yield from inner.addresses()
 
     def unnamed(self, name: str) -> bytes:
         """Return the place of a value under a key that the schema does not list, by its name as the store writes it."""

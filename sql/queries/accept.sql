@@ -7,7 +7,7 @@ WITH incoming AS MATERIALIZED (
         (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
         (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
         nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint,
-        r -> 12 AS handles, r ->> 13 AS key, r ->> 14 AS trace,
+        r -> 12 AS handles, r ->> 13 AS key, r ->> 14 AS trace, nullif(r -> 15, 'null') AS withheld,
         -- A request that is read again after its recipient was erased is refused.
         (SELECT EXISTS (SELECT FROM erased_references)) AND EXISTS (
             SELECT FROM erased_references AS g
@@ -50,11 +50,11 @@ meant AS MATERIALIZED (
 fresh AS (
     INSERT INTO messages (
         id, client_id, message_id, lane, priority, due_at, not_before, expires_at, channel, account, state, error,
-        request, fingerprint, handles, trace
+        request, fingerprint, handles, trace, withheld
     )
     SELECT DISTINCT ON (id)
         id, client_id, message_id, lane_id(client_id, account), priority, coalesce(due_at, now()), not_before,
-        expires_at, channel, account, state, error, request, fingerprint, handles, trace
+        expires_at, channel, account, state, error, request, fingerprint, handles, trace, withheld
     FROM meant
     WHERE meant = id AND NOT gone
     ORDER BY id, place

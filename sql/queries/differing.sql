@@ -37,8 +37,8 @@ repeated AS MATERIALIZED (
         -- OFFSET 0 makes it a look-up by index, whatever the planner's estimate of the table's size.
         OFFSET 0
     ) AS first
-    -- Most repeated events are equal, which shows without a digest. Of an archived one there is only the hash.
-    WHERE CASE WHEN first.id IS NULL THEN first.content <> event_content(
+    -- Most repeated events are equal, which shows without a digest. Of an archived or emptied one there is only the hash.
+    WHERE CASE WHEN first.id IS NULL OR first.source_event_id = 'expired ' || first.id THEN first.content <> event_content(
             e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_id, e.error, e.occurred_at, e.payload
         )
         ELSE (
@@ -62,7 +62,7 @@ logged AS MATERIALIZED (
     FROM (SELECT DISTINCT identity FROM repeated) AS a
     CROSS JOIN LATERAL (
         SELECT
-            v.id = a.identity AS first, e.id IS NULL AS archived, e.type,
+            v.id = a.identity AS first, e.id IS NULL OR e.source_event_id = 'expired ' || e.id AS archived, e.type,
             CASE WHEN e.provider_message_id IS NOT NULL
                 THEN jsonb_build_array(coalesce(e.provider, e.source), e.provider_message_id)::text COLLATE "C"
             END AS theirs,
@@ -106,7 +106,7 @@ compared AS (
     WINDOW before AS (PARTITION BY r.identity ORDER BY r.place)
 )
 SELECT
-    place::integer - 1 AS place, joined,
+    place::integer - 1 AS place, joined, same OR known_at IS NOT NULL AS said,
     CASE WHEN NOT same AND known_at IS NULL THEN digest ELSE digest || ' ' || extract(epoch FROM at) END AS variant
 FROM compared
 WHERE CASE WHEN same THEN at < first_at ELSE known_at IS NULL OR at < known_at END

@@ -26,7 +26,7 @@ from tests.support.keys import SEAL
 from tests.support.s3 import BUCKET, InMemory, Moto, moto
 from tests.unit.webhooks.doors import DoorUnderTest
 from webhooks.aggregate import Door
-from webhooks.blobs import NoBlob, Reference, StoreAway, StoreFull, StoreMisconfigured, name_of
+from webhooks.blobs import WITHHELD, NoBlob, Reference, StoreAway, StoreFull, StoreMisconfigured, name_of
 from webhooks.blobs.arriving import Large
 from webhooks.blobs.bucket import Bucket
 from webhooks.blobs.folder import Folder
@@ -305,7 +305,7 @@ async def test_a_bucket_that_never_answers_is_503(tmp_path: Path, monkeypatch: p
 
 
 async def test_the_worker_waits_for_the_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It tries again until the bucket answers; a body that was deleted makes a dead letter."""
+    """It tries again until the bucket answers; one that it was to remove is known, and one that was deleted makes a dead letter."""
     monkeypatch.setattr("webhooks.blobs.bucket.FIRST_PAUSE", 0.001)
     monkeypatch.setattr("agents.failures.FIRST_PAUSE", 0.001)
     answers, health, read = InMemory(), WorkerHealth(), []
@@ -323,6 +323,11 @@ async def test_the_worker_waits_for_the_bucket(tmp_path: Path, monkeypatch: pyte
     large = LargeRecords(store, health, 1 << 20, SimpleNamespace(hours=HourKeys(SEAL)))
     outcome = await large.outcome(record, lambda _, body: read.append(body))
     assert read == [BODIES[0]] and outcome.letter is None and not answers.broken
+    answers.broken = [503]
+    await large.withhold(NAMES[0])
+    assert [*answers.objects.values()] and store.read(NAMES[0]) == WITHHELD
+    outcome = await large.outcome(record, lambda _, body: read.append(body))
+    assert outcome.letter is None and outcome.rows == [] and len(read) == 1
     answers.objects.clear()
     outcome = await large.outcome(record, lambda _, body: read.append(body))
     assert outcome.letter is not None and outcome.letter.reason == GONE and len(read) == 1

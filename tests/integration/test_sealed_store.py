@@ -82,7 +82,11 @@ def of_fixtures() -> tuple[list[Row], set[str]]:
                 rows += [(each, "shop", START, None) for each in (event, *linked(event))]
                 texts |= personal(event) | ({event.error.text} if event.error and event.error.text else set())
                 rest = walk(plan_of(event.type), event.payload, lambda *_: None, lambda name: ("", name))
-                texts |= {id for id in (event.source_event_id, event.provider_message_id) if id and len(id) >= LONG and not TIME.fullmatch(id)}
+                texts |= {
+                    id
+                    for id in (event.source_event_id, event.provider_message_id)
+                    if id and len(id) >= LONG and not TIME.fullmatch(id)
+                }
                 clear.append(json.dumps([event.message_id, event.error and event.error.code, rest], ensure_ascii=False))
     whole = "\n".join(clear)
     hidden = {text for text in texts if len(text) >= 3 and not TIME.fullmatch(text)}

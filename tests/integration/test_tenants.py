@@ -38,7 +38,7 @@ MINE, THEIRS = "mine", "theirs"
 OWN = frozenset(
     """
     accept account accounts add_secret append ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
-    callback_secrets cancel cancel_messages clear client client_lock client_versions consents customer_assignments
+    callback_secrets cancel cancel_messages clear client client_lock client_versions consents contents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
@@ -59,12 +59,12 @@ WORKERS = frozenset(
     audit_state audit_unsealed begin bury callback_outcome callbacks claim claim_deliveries clients complete_erasure counts
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
-    empty_events enqueue ensure_event_partitions ensure_partitions erase_cancel erase_dead_letters erase_fence
+    empty_apart empty_events empty_expired enqueue ensure_event_partitions ensure_partitions erase_cancel erase_dead_letters erase_fence
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
-    erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring fence_handles forget_audit forget_deliveries
-    forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new listen
+    erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
+    forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new linking_lock listen
     quiet_callback recheck_watched recipients relay_advance relay_begin relay_lag relay_lock relay_page
-    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_messages replay_erasure replay_handles
+    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles
     replay_outcomes replays_published reseal_hour_keys reseal_pepper resting_accounts retention_finish retention_finished
     retention_lock retention_unlock revoke_api_key rotate_api_key sealed_secrets sending_counts set_lanes settle suppress
     sweep traces unanswered_counts unpartitioned wake_deliveries

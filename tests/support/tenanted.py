@@ -216,7 +216,9 @@ class Caller:
         }
         await store.set_account(client, "spare", **account, actor="test")  # type: ignore[arg-type]
         await store.set_account(client, "kept", **account, actor="test")  # type: ignore[arg-type]
-        await store.set_client(client, {"channels": [{"channel": "sms", "account": "kept"}]}, "test")
+        configured = {"channels": [{"channel": "sms", "account": "kept"}], "content": {"default": "keep"}}
+        await store.set_client(client, configured, "test")
+        assert await store.contents([client])
         row = await store.account(client, "kept")
         assert row and await store.client(client) and await store.client_versions(client, before=None, limit=5)
         assert await store.accounts(client) and await store.audit(client)

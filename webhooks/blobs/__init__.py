@@ -13,6 +13,9 @@ from typing import IO, Protocol
 
 #: A blob's name: 64 hexadecimal digits.
 NAME = re.compile(r"[0-9a-f]{64}")
+#: What stands in place of a body that was read, and is not to be kept: so that a repeat of its webhook is known as such. Not
+#: empty, since a range of an empty object cannot be asked for.
+WITHHELD = b"read, and not to be kept"
 
 
 class NoBlob(Exception):
@@ -59,6 +62,10 @@ class Blobs(Protocol):
     def renew(self, name: str) -> None:
         """Count the blob as stored now, so that it is kept as long as the raw webhook that refers to it. Raises NoBlob and
         StoreAway."""
+        ...
+
+    def withhold(self, name: str) -> None:
+        """Put `WITHHELD` in place of a blob. Raises StoreAway."""
         ...
 
     def sweep(self, older_than: float) -> int:

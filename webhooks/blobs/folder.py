@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from webhooks.blobs import NoBlob, StoreAway, StoreFull
+from webhooks.blobs import WITHHELD, NoBlob, StoreAway, StoreFull
 from webhooks.blobs.weight import Weight
 from webhooks.producer import reason
 from webhooks.segments import sync
@@ -86,6 +86,27 @@ class Folder:
                 os.utime(self._place(name))
         except OSError as error:
             raise self._absent(name, error) from error
+
+    def withhold(self, name: str) -> None:
+        """Put `WITHHELD` in place of a blob. Raises StoreAway."""
+        with self.marked() as file:
+            self.put(name, file, 0)
+
+    @contextlib.contextmanager
+    def marked(self) -> Iterator[Path]:
+        """Yield a synced file of `incoming/` that holds `WITHHELD`; delete it at the end, unless it was moved. Raises StoreAway."""
+        try:
+            handle, path = tempfile.mkstemp(dir=self.incoming)
+            with os.fdopen(handle, "wb") as file:
+                file.write(WITHHELD)
+                file.flush()
+                os.fsync(handle)
+        except OSError as error:
+            raise StoreAway(f"a blob cannot be withheld: {reason(error)}") from error
+        try:
+            yield Path(path)
+        finally:
+            Path(path).unlink(missing_ok=True)
 
     def temporary(self, small: int) -> IO[bytes]:
         """Return a nameless file for reading and writing, in memory up to `small` bytes, then in this folder. Raises OSError."""

@@ -7,11 +7,11 @@ every reader gets what it stored: https://docs.aws.amazon.com/AmazonS3/latest/us
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import IO
 
-from webhooks.blobs import NAME, NoBlob, StoreAway, StoreFull
+from webhooks.blobs import NAME, WITHHELD, NoBlob, StoreAway, StoreFull
 from webhooks.blobs.bucket import EMPTY, Answer, Bucket
 from webhooks.blobs.folder import Folder
 from webhooks.blobs.weight import Weight
@@ -84,6 +84,12 @@ class S3:
         # A copy may fail after the status was sent: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
         if answer.code or b"CopyObjectResult" not in answer.body:
             raise StoreAway(f"the bucket of blobs did not copy an object: {answer.code or 'no result'}")
+
+    def withhold(self, name: str) -> None:
+        """Put `WITHHELD` in place of the object, however full the bucket is. Raises StoreAway."""
+        headers = {"x-amz-content-sha256": sha256(WITHHELD).hexdigest()}
+        with self.folder.marked() as file:
+            self.bucket.send("PUT", self._key(name), headers, file, len(WITHHELD)).expect(200)
 
     def sweep(self, older_than: float) -> int:
         """Delete objects that are older by `FRESH`, and what killed processes left on disk; return how many. Raises StoreAway."""
