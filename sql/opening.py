@@ -12,7 +12,7 @@ from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
-from sql.personal.masking import mask_rows
+from sql.personal.masking import mask_row
 from sql.personal.opened import KeyOf, is_sealed, open_payload, open_value
 from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, TROUBLE
 from sql.sealing import NoKey, Tampered
@@ -34,7 +34,7 @@ class Opening(Naming):
         if opener.missing:
             opener.found = await self._keys_by_id(opener.missing, closed=closed)
             opened = [opens(row, opener) for row in rows]
-        return opened if shows() else mask_rows(opened, [_held(row) for row in rows])
+        return opened
 
     def _derive(self, rows: Sequence[Row]) -> None:
         """Derive the keys of those handles whose salts the rows have, so that a page of a timeline needs no look-up."""
@@ -98,18 +98,14 @@ def _row(row: Row, opener: _Opener) -> Row:
     # A handle whose kind is left and whose value is not was erased.
     if opener.erased or any(row.get(kind) is not None and row[value] is None for kind, value in PAIRS):
         made["erased"] = True
-    return made
+    return made if shows() else mask_row(made, [name for name in COLUMNS if _held(name, row.get(name))])
 
 
-def _held(stored: Row) -> list[str]:
-    """Return the columns of a row that are sealed: in some, what a query or the service itself wrote is not."""
-    return [
-        name
-        for name in COLUMNS
-        if (value := stored.get(name)) is not None
-        and (name not in ("cause", "trouble") or is_sealed(value))
-        and (name != "error" or is_sealed(value.get("text")))
-    ]
+def _held(column: str, stored: Any) -> bool:
+    """Return whether what is stored in a column is sealed: of some, what a query or the service itself wrote is not."""
+    if column == "error":
+        return stored is not None and is_sealed(stored.get("text"))
+    return is_sealed(stored) if column in ("cause", "trouble") else stored is not None
 
 
 def _or_closed(row: Row, opener: _Opener) -> Row:

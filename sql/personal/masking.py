@@ -6,15 +6,15 @@ letter of an address. Pure; it takes plain values, so what is sealed is opened f
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from schemas.personal import REQUEST
-from sql.personal.ids import DOTS, bare, mask_ids
 from sql.personal.payloads import plan_of, walk
 
+DOTS = "•••"
 #: Fewest digits of a national number of which the first three are shown.
 _LONG = 9
 #: Fewest characters of an id of which the last two are shown.
@@ -67,26 +67,10 @@ def mask_payload(type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     return walk(plan_of(type), payload, _mask, lambda name: (DOTS, name))
 
 
-def mask_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Iterable[str]]) -> list[dict[str, Any]]:
-    """Return opened rows of the store with what is in these columns of each masked, and ids of providers that have one of their addresses
-    in them."""
-    addresses = bare(address for row in rows for address in _known(row))
-    masked = [mask_row(row, names) for row, names in zip(rows, columns, strict=True)]
-    return [
-        {name: mask_ids(value, addresses) if name in _IDS else value for name, value in row.items()} for row in masked
-    ]
-
-
 def mask_row(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
     """Return an opened row of the store with what is in these columns masked (of COLUMNS; others stay, and null too)."""
     masked = {name: COLUMNS[name](row, row[name]) for name in columns if row.get(name) is not None}
     return {**row, **masked}
-
-
-def _known(row: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the addresses of an opened row."""
-    yield from (row[name] for name in ("address_value", "handle_value") if row.get(name) is not None)
-    yield from (each[1].partition("\x1f")[2] for each in row.get("handles") or ())
 
 
 def _mask(place: bytes, value: Any) -> Any:
@@ -138,8 +122,6 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "request": lambda _, request: mask_payload(REQUEST, request),
     "handles": _dialled,
 }
-#: The columns that have ids of providers.
-_IDS = frozenset({"provider_message_id", "source_event_id", "payload", "attempts"})
 #: The columns of an interaction.
 INTERACTION = ("address_value", "content", "error")
 

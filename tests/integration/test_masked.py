@@ -27,12 +27,10 @@ from tests.integration.test_permits import NEEDY, paths_of
 MAIL, USER = Handle("email", "anastasia.k@private.example"), Handle("user_id", "user-zebrafish-4711")
 SHARED = Handle("phone", "+15557654321")
 RECORD = b'{"to": "+15551234567", "said": "wombat"}'
-#: As WhatsApp makes its ids: the number is in it, in base64.
-WAMID = "wamid." + b64encode(f"\x1c\x18\x0b{ANA.value[1:]}\x15\x02".encode()).decode()
 #: Everything personal that is sent, as an answer would show it.
 DATA = (
     ANA.value, MAIL.value, USER.value, SHARED.value, "zebrafish", "quagga", "wombat", "okapi", "numbat", "axolotl", "kakapo",
-    "https://media.example/", b64encode(RECORD).decode(), WAMID, ANA.value[1:],
+    "https://media.example/", b64encode(RECORD).decode(),
 )  # fmt: skip
 PAYLOAD: dict[str, Any] = {
     "from": ANA.value,
@@ -113,8 +111,6 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
             event("MessageFailed", "SM1", 1, error=Error("30003", f"axolotl {ANA.value}", "unreachable")),
             event("InteractionCompleted", "SM1", 2, payload={"note": "a numbat", "agent": "okapi"}),
             event("MessageReceived", "SM2", handle=Handle("phone", "+15551234568")),
-            event("MessageReceived", WAMID, channel="whatsapp", payload={"inReplyTo": WAMID}),
-            event("MessageReceived", f"chat {ANA.value[1:]}:7", 3),
         )
         # One customer with three handles, one of which is split off and stated again: a conflict. And a number that many share.
         stated = event("MessageReceived", "SM3", payload={"handles": [{"kind": MAIL.kind, "value": MAIL.value}]})

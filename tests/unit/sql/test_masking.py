@@ -1,6 +1,5 @@
 """A mask shows what a value is, and too little of it to know it."""
 
-from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from schemas.events import HANDLE_KINDS
 from sql import opening
 from sql.personal import mask_handle, mask_payload, mask_row, masking
-from sql.personal.masking import mask_rows
 
 
 @pytest.mark.parametrize(
@@ -119,24 +117,3 @@ def test_a_row_is_masked_in_the_columns_that_are_named() -> None:
         "handles": [["sms", "phone\x1f+1 555 ••• ••67", "an id"]],
         "request": {"to": {"sms": "+1 555 ••• ••67"}, "reference": "r-1", "variables": {"•••": "1 keys"}},
     }
-
-
-def test_ids_with_an_address_in_them_are_masked() -> None:
-    """As it is or in base64, of any row of the same answer; other ids stay, and so do texts where the address is too short to be told."""
-    number = "+15551234567"
-    coded = b64encode(b"\x18\x0b" + number[1:].encode() + b"\x15").decode()
-    rows: list[dict[str, Any]] = [
-        {"address_kind": "phone", "address_value": number, "provider_message_id": "SM00000000000000000000000000000001"},
-        {"provider_message_id": f"x:{coded}", "source_event_id": "sent 15551234567:1", "message_id": "15551234567"},
-        {"provider_message_id": "wamid.HBgL", "attempts": [{"providerMessageId": f"{coded}", "number": 1}]},
-        {"handle_kind": "chat_id", "handle_value": "telegram:1234", "provider_message_id": "1234:7"},
-    ]
-    shown = mask_rows(rows, [("address_value",), (), (), ()])
-    assert [row["provider_message_id"] for row in shown] == [
-        "SM00000000000000000000000000000001",
-        f"•••{coded[-2:]}",
-        "•••gL",
-        "1234:7",
-    ]
-    assert shown[1]["source_event_id"] == "•••:1" and shown[1]["message_id"] == "15551234567"
-    assert shown[2]["attempts"] == [{"providerMessageId": f"•••{coded[-2:]}", "number": 1}]
