@@ -41,7 +41,7 @@ class Line:
 async def line(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Line]:
     """On a fresh database behind a real server."""
     async with serving(postgres_dsn.service, settings()) as served, listening(served) as http:
-        token = await served.key("messages:read", "messages:write")
+        token = await served.key("messages:read", "messages:write", "personal:read")
         yield Line(served, str(http.base_url), token, tmp_path)
 
 
@@ -180,3 +180,12 @@ async def test_a_message_is_followed(line: Line, postgres_dsn: Dsns) -> None:
     for action in ("show", "cancel"):
         none = await line("messages", action, "none/at all")
         assert (none.code, none.err) == (1, "No message of this client has this id.\n")
+
+
+async def test_what_a_command_shows_is_what_its_key_sees(line: Line) -> None:
+    """A mask without `personal:read`, and the address with it."""
+    id = (await line("send", "--channel", "sms", "--to", "+15551234567", "Hello")).out.strip()
+    key = await line.served.key("messages:read")
+    masked = await line("messages", "show", id, THREADLINE_API_KEY=key)
+    assert masked.code == 0 and "+1 555 ••• ••67" in masked.out and "+15551234567" not in masked.out
+    assert "+15551234567" in (await line("messages", "show", id)).out
