@@ -180,7 +180,7 @@ async def test_a_running_system_keeps_the_contracts(open_folder: Path) -> None:
     sources = traffic.SOURCES | {"twilio": traffic.SOURCES["twilio"] | SENDING}
     async with Stack(open_folder / "stack", sources) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
-        key = await stack.key("timeline:read", "messages:read")
+        key = await stack.key("timeline:read", "personal:read", "messages:read")
         headers = {"authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=stack.url, headers=headers, trust_env=False) as http:
             provider = Provider(stack, http)

@@ -87,7 +87,7 @@ async def test_the_whole_through_a_pooler_in_transaction_mode(servers_folder: Pa
         pooler(stack, servers_folder / "pooler") as dsn,
     ):
         pooled = {"THREADLINE_POSTGRES__DSN": dsn, "THREADLINE_POSTGRES__DIRECT_DSN": stack.dsn("service")}
-        token = await stack.key("timeline:read", "messages:read", "messages:write")
+        token = await stack.key("timeline:read", "personal:read", "messages:read", "messages:write")
         await asyncio.gather(stack.start("serve", **pooled), stack.start("work", **pooled))
         form = {"AccountSid": "AC1", "From": "+18005550199", "To": "+15557001234", "MessageSid": "SM" + "b" * 32}
         post = traffic.twilio({**form, "MessageStatus": "delivered"})

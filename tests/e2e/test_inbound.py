@@ -55,7 +55,7 @@ async def system(servers_folder: Path) -> AsyncIterator[System]:
     async with collecting() as collector:
         telemetry = {"sample": 1.0, "otlp_endpoint": collector.url}
         async with Stack(servers_folder / "inbound", telemetry=telemetry, door={"max_body": 200_000}) as stack:
-            token = await stack.key("timeline:read", "webhooks:write")
+            token = await stack.key("timeline:read", "personal:read", "webhooks:write")
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             running = System(stack, token, collector)
             yield running

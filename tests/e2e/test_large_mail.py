@@ -119,7 +119,7 @@ class System:
 async def system(servers_folder: Path) -> AsyncIterator[System]:
     """One system for the tests of this file; each uses senders of its own."""
     async with Stack(servers_folder / "large", sources=SOURCES) as stack:
-        tokens = [await stack.key("timeline:read", client=client) for client in ("default", "other")]
+        tokens = [await stack.key("timeline:read", "personal:read", client=client) for client in ("default", "other")]
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         running = System(stack, *tokens)
         yield running

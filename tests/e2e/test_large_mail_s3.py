@@ -27,7 +27,7 @@ async def test_a_mail_is_kept_in_the_bucket(servers_folder: Path) -> None:
             "secret_access_key": server.secret,
         }
         async with Stack(servers_folder / "s3", sources=SOURCES, blobs={"s3": s3}) as stack:
-            token = await stack.key("timeline:read")
+            token = await stack.key("timeline:read", "personal:read")
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             system = System(stack, token, token)
             body, headers = postmark("bucket@example.com", ("a.bin", "application/octet-stream", noise(3 * MB, 1)))

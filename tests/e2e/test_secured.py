@@ -56,7 +56,7 @@ async def secured(servers_folder: Path) -> AsyncIterator[Secured]:
     """One system for the tests of this file."""
     async with SecuredStack(servers_folder / "secured") as stack:
         token = await stack.key(
-            "timeline:read", "messages:write", "messages:read", "webhooks:write", "dead-letters:read"
+            "timeline:read", "personal:read", "messages:write", "messages:read", "webhooks:write", "dead-letters:read"
         )
         door = stack.as_part(USERS["door"], await stack.login("serving", "threadline_http"))
         worker = stack.as_part(USERS["worker"], await stack.login("working", "threadline_service"))
