@@ -23,13 +23,9 @@ async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[
         "customerId": side.customer_id,
         "handles": [assignment(row) for row in side.assignments],
         **await belongings(store, side.assignments),
+        "links": [link(row) for row in await store.applied_links(client, side.customer_id)],
         "linksNotApplied": [
-            {
-                "handle": {"kind": row["of_kind"], "value": row["of_value"]},
-                "other": {"kind": row["kind"], "value": row["value"]},
-                "otherCustomerId": row["other_customer_id"],
-                "refusedBy": row["refused_by"],
-            }
+            link(row) | {"otherCustomerId": row["other_customer_id"], "refusedBy": row["refused_by"]}
             for row in await store.unapplied_links(client, side.customer_id)
         ],
         "changes": [change(row) for row in changes],
@@ -90,6 +86,16 @@ def assignment(row: Mapping[str, Any]) -> dict[str, Any]:
         "value": row["value"],
         "validFrom": row["valid_from"],
         "validTo": row["valid_to"],
+    }
+
+
+def link(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a link of two handles, with what it rests on."""
+    return {
+        "handle": {"kind": row["of_kind"], "value": row["of_value"]},
+        "other": {"kind": row["kind"], "value": row["value"]},
+        "since": row["since"],
+        "evidence": [{"kind": kind} for kind in row["evidence"]],
     }
 
 

@@ -36,7 +36,7 @@ MINE, THEIRS = "mine", "theirs"
 #: records of all clients), the statements of sessions (which find out who calls).
 OWN = frozenset(
     """
-    accept account accounts add_secret append assign_customers audit audit_callback audit_page callback callback_lock
+    accept account accounts add_secret append applied_links assign_customers audit audit_callback audit_page callback callback_lock
     callback_secrets cancel cancel_messages clear client client_lock client_versions consents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter

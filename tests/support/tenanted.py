@@ -197,6 +197,7 @@ class Caller:
         store, client = self.store, self.client
         customer = (await store.customer_of(client, PHONE.kind, PHONE.value))[0]["customer_id"]
         assert await store.handles(client, customer) and await store.unapplied_links(client, customer)
+        await store.applied_links(client, customer)
         page = await store.timeline(client, customer)
         id = page[0]["id"]
         assert await store.interaction(client, id) and await store.history(client, id)
