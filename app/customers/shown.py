@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.clients.shown_recipients import consent
+from schemas.typed_handles import searched
 from sql import Decision, EventStore
 from sql.customers import Side
 
@@ -113,18 +114,26 @@ def change(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def handle_ids(side: Side, named: Iterable[UUID | tuple[str, str]]) -> list[UUID]:
-    """Return the ids of the customer's handles that are named by their ids, or by kind and value. Raises LookupError for one that
-    is not the customer's, without its value."""
+def handle_ids(side: Side, named: Iterable[str]) -> list[UUID]:
+    """Return the ids of the customer's handles that are named by their ids, or as they are typed. Raises ValueError for a text that
+    is neither, LookupError for one that is not the customer's, without its value."""
     known: dict[UUID | tuple[str, str], UUID] = {}
     for row in side.assignments:
         known[row["kind"], row["value"]] = known[row["handle_id"]] = row["handle_id"]
     found = []
-    for one in named:
+    for one in map(_named, named):
         if one not in known:
             raise LookupError("one of the handles is not this customer's")
         found.append(known[one])
     return found
+
+
+def _named(text: str) -> UUID | tuple[str, str]:
+    try:
+        return UUID(text)
+    except ValueError:
+        handle = searched(text)
+        return handle.kind, handle.value
 
 
 async def _part(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
