@@ -15,6 +15,7 @@ from agents.records.storable import Refused
 from app.implied import with_implied
 from schemas.events import Event
 from sql import Bad
+from webhooks.recognise import ENVELOPE
 from webhooks.record import Webhook, decode, is_large
 
 Jobs = Mapping[str, frozenset[str]]
@@ -120,10 +121,10 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
         raise Refused(str(error)) from error
     outcome.unmapped = ADAPTERS[webhook.adapter].unmapped
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
-    outcome.rows = [
-        (each, webhook.client, webhook.received_at, webhook.id)
-        for each in with_implied(of_account(event, accounts, jobs) for event in normalized.events)
-    ]
+    events = (of_account(event, accounts, jobs) for event in normalized.events)
+    # An envelope is what a client's own service says.
+    stated = with_implied(events, "client_api" if webhook.adapter == ENVELOPE else "provider_states_both")
+    outcome.rows = [(each, webhook.client, webhook.received_at, webhook.id) for each in stated]
 
 
 def _request(webhook: Webhook) -> Request:

@@ -35,7 +35,7 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> Non
         raise
     outcome.client = reported.client_id
     event = of_account(reported.event, accounts, jobs)
-    outcome.rows = [(each, reported.client_id, at, None) for each in with_implied([event])]
+    outcome.rows = [(each, reported.client_id, at, None) for each in with_implied([event], "client_api")]
 
 
 def _named_in(value: bytes) -> tuple[str | None, str | None]:

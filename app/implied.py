@@ -3,13 +3,13 @@ Pure."""
 
 from collections.abc import Iterable
 
-from app.linking import links_of
+from app.linking import Stated, links_of
 from app.sending.consent import learned
 from schemas.events import Event
 
 
-def with_implied(events: Iterable[Event]) -> list[Event]:
+def with_implied(events: Iterable[Event], by: Stated = "provider_states_both") -> list[Event]:
     """Return the events of one record, each followed by the consent that it implies, and the links of handles that they
-    state, each once."""
+    state, each once. `by`: the evidence of the links."""
     given = list(events)
-    return [each for event in given for each in (event, *learned(event))] + links_of(given)
+    return [each for event in given for each in (event, *learned(event))] + links_of(given, by)

@@ -5,24 +5,27 @@ The one place where `payload.handles` becomes `HandleLinked` events, for all ada
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from adapters.reading.facts import fact_id
 from app.placeholders import is_one_persons
+from schemas.event_data import OURS
 from schemas.events import Event, Handle
 from schemas.handles import handle_as
 from schemas.numbering import canonical
 
 LINKED = "HandleLinked"
-#: The evidence of a link: one event stated both handles. The event's webhook is that of the link.
-EVIDENCE = {"kind": "provider_states_both"}
+#: Who stated both handles of a link in one event: a provider, or a service (`client_api`). Its webhook, if any, is that of the link.
+Stated = Literal["provider_states_both", "client_api"]
+#: The evidence where a provider calls the address that we sent to by another spelling of it.
+SAME = "same_handle"
 #: Handles of one event that are linked, at most: a person has not more in one webhook.
 MOST = 16
 
 
-def linked(event: Event) -> list[Event]:
+def linked(event: Event, by: Stated = "provider_states_both") -> list[Event]:
     """Return the links that an event states: of its handle, or else of the first other one, with each of the others in
-    `payload.handles`.
+    `payload.handles`. `by`: their evidence.
 
     A link's id is made of the two handles, so that a second statement of it by the same source is a repetition, whichever
     event makes it. Nothing follows for handles that several people may have, nor for our own address (`to` of an inbound
@@ -40,12 +43,12 @@ def linked(event: Event) -> list[Event]:
             found.append(one)
     users = [one for one in found[1:] if one.kind == "whatsapp_user_id"]
     among = pairwise(users) if found and found[0].kind != "whatsapp_user_id" else ()
-    return [_link(event, found[0], other) for other in found[1:]] + [_link(event, *pair) for pair in among]
+    return [_link(event, found[0], other, by) for other in found[1:]] + [_link(event, *pair, by) for pair in among]
 
 
-def links_of(events: Iterable[Event]) -> list[Event]:
-    """Return the links that the events of one record state, each once."""
-    return list({link.source_event_id: link for event in events for link in linked(event)}.values())
+def links_of(events: Iterable[Event], by: Stated = "provider_states_both") -> list[Event]:
+    """Return the links that the events of one record state, each once. `by`: their evidence."""
+    return list({link.source_event_id: link for event in events for link in linked(event, by)}.values())
 
 
 def _handles(stated: Iterable[Any]) -> Iterable[Handle]:
@@ -61,8 +64,10 @@ def _handles(stated: Iterable[Any]) -> Iterable[Handle]:
                 continue
 
 
-def _link(event: Event, one: Handle, other: Handle) -> Event:
+def _link(event: Event, one: Handle, other: Handle, by: Stated) -> Event:
     """Return the event of a link. It has no time of its own: only that way a repetition is the same."""
+    # Our own event has handles from a provider's answer to a send.
+    evidence = SAME if event.source == OURS and one.kind == other.kind else by
     first, second = sorted((one, other), key=lambda handle: (handle.kind, handle.value))
     return Event(
         LINKED,
@@ -71,6 +76,6 @@ def _link(event: Event, one: Handle, other: Handle) -> Event:
         handle=first,
         payload={
             "handles": [{"kind": handle.kind, "value": handle.value} for handle in (first, second)],
-            "evidence": EVIDENCE,
+            "evidence": {"kind": evidence},
         },
     )

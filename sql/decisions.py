@@ -73,13 +73,7 @@ class DecisionsStore(Appending):
                 raise Refused("too_many", f"A customer has at most {MOST} handles.")
             apart = {"client_id": client_id, "ones": moves.ids, "others": stays.ids}
             overrides = [row["event_id"] for row in await _all(connection, "splits_between", apart)]
-            payload = {
-                "customerId": stays.customer_id,
-                "customerIds": [moves.customer_id],
-                "moved": moves.ids,
-                "kept": stays.ids,
-                "overrides": overrides,
-            }
+            payload = _moving(stays, moves.customer_id, moves.ids, stays.ids) | {"overrides": overrides}
             made = Decision(moves, stays, stays.customer_id, None)
             return await self._made(connection, client_id, "CustomersMerged", payload, by, made, only_look)
 
@@ -100,12 +94,7 @@ class DecisionsStore(Appending):
             if not moves.assignments or not stays.assignments:
                 raise Refused("conflict", "A split leaves at least one handle on each side.")
             new = uuid4()
-            payload = {
-                "customerId": whole.customer_id,
-                "customerIds": [new],
-                "moved": moves.ids,
-                "kept": stays.ids,
-            }
+            payload = _moving(whole, new, moves.ids, stays.ids)
             return await self._made(
                 connection, client_id, "CustomersSplit", payload, by, Decision(moves, stays, new, None), only_look
             )
@@ -134,13 +123,7 @@ class DecisionsStore(Appending):
                     "conflict", f"The customer has the handle only since {ends[0]['valid_from'].isoformat()}."
                 )
             new, assignment = uuid4(), uuid4()
-            payload = {
-                "customerId": whole.customer_id,
-                "customerIds": [new],
-                "moved": [assignment],
-                "kept": [ends[0]["id"]],
-                "validFrom": valid_from.astimezone(UTC),
-            }
+            payload = _moving(whole, new, [assignment], [ends[0]["id"]]) | {"validFrom": valid_from.astimezone(UTC)}
             made = Decision(Side(whole.customer_id, ends), whole, new, None)
             return await self._made(connection, client_id, "HandleUnlinked", payload, by, made, only_look, ends[0])
 
@@ -214,6 +197,12 @@ class DecisionsStore(Appending):
         )
         id: UUID = found[0]["id"]
         return id
+
+
+def _moving(stays: Side, other: UUID, moved: list[UUID], kept: list[UUID]) -> dict[str, Any]:
+    """Return the members that a decision's payload has, whichever it is: the customer whose id stays, the other one's id, and the
+    assignments that move and that stay."""
+    return {"customerId": stays.customer_id, "customerIds": [other], "moved": moved, "kept": kept}
 
 
 async def _sides(connection: Connection, client_id: str, customers: list[UUID]) -> dict[UUID, Side]:

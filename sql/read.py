@@ -84,6 +84,11 @@ class Reading(Opening):
         parameters = {"client_id": client_id, "customer_id": customer_id, "limit": limit}
         return by_value(await self._opened(await self._rows("unapplied_links", parameters)))
 
+    async def applied_links(self, client_id: str, customer_id: UUID, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the links between a customer's own handles, each once, as `unapplied_links` does, with their `evidence`."""
+        parameters = {"client_id": client_id, "customer_id": customer_id, "limit": limit}
+        return by_value(await self._opened(await self._rows("applied_links", parameters)))
+
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
         """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
         found = await self._interactions(await self._rows("interaction", {"client_id": client_id, "id": id}))

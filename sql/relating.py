@@ -3,6 +3,7 @@
 It runs within the transaction that appended the range, or in a rebuild's.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,8 @@ from psycopg.rows import DictRow
 from sql.deciding import Change, Decided, Link, decide
 from sql.statements import statement
 
-#: The events that link handles or decide on customers.
-RELATING = frozenset({"HandleLinked", "HandleUnlinked", "CustomersMerged", "CustomersSplit", "CustomerChangeUndone"})
+#: The events that link handles or decide on customers, as the statements list them.
+RELATING = frozenset(re.findall(r"'(\w+)'", statement("relating_types").decode()))
 
 
 async def relate(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:

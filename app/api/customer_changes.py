@@ -121,19 +121,13 @@ async def _of_customer(request: Request, key: Key, named: list[str]) -> list[UUI
         raise Problem(404, "There is no customer with this id.")
     tries(request)
     try:
-        found = handle_ids(side, [_named(text) for text in named])
+        found = handle_ids(side, named)
+    except ValueError as error:
+        raise refusal("handle", f"handle: {error}.") from error
     except LookupError as error:
         raise Problem(409, f"{str(error).capitalize()}.") from error
     succeeds(request)
     return found
-
-
-def _named(text: str) -> UUID | tuple[str, str]:
-    try:
-        return UUID(text)
-    except ValueError:
-        handle = searched_handle(text)
-        return handle.kind, handle.value
 
 
 def _text(value: Any, name: str) -> str:

@@ -710,6 +710,17 @@ class Belongings(TypedDict):
     optedOut: dict[str, Any]
 
 
+class StatedLink(TypedDict):
+    """The document StatedLink."""
+
+    handle: HandleOf
+    other: HandleOf
+    since: str
+    evidence: list[dict[str, Any]]
+    otherCustomerId: NotRequired[str]
+    refusedBy: NotRequired[str | None]
+
+
 class CustomerChange(TypedDict):
     """The document CustomerChange."""
 
@@ -769,6 +780,13 @@ class Assigned(TypedDict):
     validTo: str | None
 
 
+class HandleOf(TypedDict):
+    """The document HandleOf."""
+
+    kind: str
+    value: str | None
+
+
 Channel: TypeAlias = "Literal['sms', 'email', 'push', 'voice', 'whatsapp', 'rcs', 'chat', 'iot']"
 
 Direction: TypeAlias = "Literal['inbound', 'outbound']"
@@ -798,7 +816,8 @@ class CustomerRecord(Belongings):
     """The document CustomerRecord."""
 
     customerId: CustomerIdOf
-    linksNotApplied: list[dict[str, Any]]
+    links: list[StatedLink]
+    linksNotApplied: list[StatedLink]
     changes: list[CustomerChange]
 
 

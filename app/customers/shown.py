@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.clients.shown_recipients import consent
+from schemas.typed_handles import searched
 from sql import Decision, EventStore
 from sql.customers import Side
 
@@ -23,13 +24,9 @@ async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[
         "customerId": side.customer_id,
         "handles": [assignment(row) for row in side.assignments],
         **await belongings(store, side.assignments),
+        "links": [link(row) for row in await store.applied_links(client, side.customer_id)],
         "linksNotApplied": [
-            {
-                "handle": {"kind": row["of_kind"], "value": row["of_value"]},
-                "other": {"kind": row["kind"], "value": row["value"]},
-                "otherCustomerId": row["other_customer_id"],
-                "refusedBy": row["refused_by"],
-            }
+            link(row) | {"otherCustomerId": row["other_customer_id"], "refusedBy": row["refused_by"]}
             for row in await store.unapplied_links(client, side.customer_id)
         ],
         "changes": [change(row) for row in changes],
@@ -93,6 +90,16 @@ def assignment(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def link(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a link of two handles, with what it rests on."""
+    return {
+        "handle": {"kind": row["of_kind"], "value": row["of_value"]},
+        "other": {"kind": row["kind"], "value": row["value"]},
+        "since": row["since"],
+        "evidence": [{"kind": kind} for kind in row["evidence"]],
+    }
+
+
 def change(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON of a decision on a customer."""
     return {
@@ -107,18 +114,26 @@ def change(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def handle_ids(side: Side, named: Iterable[UUID | tuple[str, str]]) -> list[UUID]:
-    """Return the ids of the customer's handles that are named by their ids, or by kind and value. Raises LookupError for one that
-    is not the customer's, without its value."""
+def handle_ids(side: Side, named: Iterable[str]) -> list[UUID]:
+    """Return the ids of the customer's handles that are named by their ids, or as they are typed. Raises ValueError for a text that
+    is neither, LookupError for one that is not the customer's, without its value."""
     known: dict[UUID | tuple[str, str], UUID] = {}
     for row in side.assignments:
         known[row["kind"], row["value"]] = known[row["handle_id"]] = row["handle_id"]
     found = []
-    for one in named:
+    for one in map(_named, named):
         if one not in known:
             raise LookupError("one of the handles is not this customer's")
         found.append(known[one])
     return found
+
+
+def _named(text: str) -> UUID | tuple[str, str]:
+    try:
+        return UUID(text)
+    except ValueError:
+        handle = searched(text)
+        return handle.kind, handle.value
 
 
 async def _part(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 -- several people share, or of too many handles for one person. `value` is the other handle's.
 SELECT
     h.kind AS of_kind, h.sealed AS of_value, o.kind, o.sealed AS value, theirs.customer_id AS other_customer_id, l.since,
-    l.refused_by
+    l.evidence, l.refused_by
 FROM assignments AS mine
 JOIN handles AS h ON h.id = mine.handle_id
 JOIN handle_links AS l ON l.handle_id = mine.handle_id AND l.since >= mine.valid_from AND l.since < mine.valid_to

@@ -283,7 +283,7 @@ async def test_interaction_has_its_history(served: Served) -> None:
     assert events[0]["position"] < events[1]["position"]
     assert events[0]["webhookId"] == webhook
     assert (events[0]["occurredAt"], events[0]["receivedAt"]) == ("2026-02-03T12:02:00Z", "2026-02-03T12:00:00Z")
-    assert events[1]["payload"] == {"content": {"text": "Hello"}}
+    assert events[1]["payload"] == {"content": {"text": "Hello"}, "providerMessageId": "SM1"}
     assert (events[1]["source"], events[1]["sourceEventId"]) == ("twilio", "UserMessageSent SM1")
 
 

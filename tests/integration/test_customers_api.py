@@ -1,13 +1,18 @@
 """/v1/customers and `threadline customers` on a real database: what they show, decide, refuse and redirect."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import orjson
 import pytest_asyncio
 
+from agents import reported
+from app.implied import with_implied
 from schemas.events import Handle
+from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 from tests.integration.serving import ANA, Served, event, serving
@@ -62,6 +67,40 @@ async def test_an_opt_out_is_shown(served: Served) -> None:
     assert shown["optedOut"] == {"handles": 1, "of": 1}
 
 
+async def test_a_record_shows_what_its_links_rest_on(served: Served, postgres_dsn: Dsns) -> None:
+    """A provider's statement, a service's, both of one pair, and of our number the provider's spelling; a rebuild gives the same."""
+    user, other = Handle("user_id", "u-1"), Handle("phone", "+15557654321")
+    both = [{"kind": one.kind, "value": one.value} for one in (ANA, user)]
+    stated = event("MessageReceived", "SM3", 2, handle=ANA, payload={"handles": both})
+    sent = replace(event("UserMessageSent", "SM4", 3, handle=ANA), source="threadline", message_id="m4")
+    sent.payload = {"handles": [{"kind": other.kind, "value": other.value}]}
+    await served.append(*with_implied([stated]), *with_implied([sent]))
+    report = {
+        "specversion": "1.0", "id": "r1", "source": "/crm", "type": "message.received", "data":
+        {"channel": "sms", "from": ANA.value, "messageId": "r1", "content": {"text": "x"}, "handles": [*both, {"kind": "email", "value": "ana@example.net"}]},
+    }  # fmt: skip
+    record = SimpleNamespace(
+        topic="events.reported", partition=0, offset=0, timestamp=1_795_000_000_000, headers=(), value=orjson.dumps(report)
+    )  # fmt: skip
+    await served.store.append(reported.prepare(record, 1 << 20).rows)
+
+    async def links() -> list[tuple[str, str, list[str]]]:
+        shown = (await served.http.get(f"/v1/customers/{await served.customer()}")).json()["links"]
+        assert all(one["since"] for one in shown)
+        return sorted(
+            (one["handle"]["kind"], one["other"]["kind"], [each["kind"] for each in one["evidence"]]) for one in shown
+        )
+
+    expected = [
+        ("email", "phone", ["client_api"]),
+        ("phone", "phone", ["same_handle"]),
+        ("phone", "user_id", ["client_api", "provider_states_both"]),
+    ]
+    assert await links() == expected
+    await rebuild(postgres_dsn.owner)
+    assert await links() == expected
+
+
 async def test_unlinking_and_what_is_refused(served: Served) -> None:
     """A number passes on from a time; what does not fit is refused with the reason, and nothing changes."""
     one = await served.customer()
@@ -103,6 +142,8 @@ async def test_the_command_line_decides_too(served: Served, postgres_dsn: Dsns, 
     assert looked.code == 0 and "moves: interactions sms 1" in looked.out
     assert await served.customer(BOB) == other
     made = await command("customers", "merge", ANA.value, BOB.value, "--yes", "--cause", "one", environment=environment)
+    (change,) = (await served.http.get(f"/v1/customers/{one}")).json()["changes"]
+    assert change["evidence"]["kind"] == "operator"
     assert made.code == 0 and made.out.strip().endswith(str(one)) and "threadline customers undo" in made.err
     shown = await command("customers", "show", str(other), environment=environment)
     assert "merged into" in shown.err and "bob@example.com" in shown.out and "opted out on 0 of 2 handles" in shown.out

@@ -37,7 +37,7 @@ MINE, THEIRS = "mine", "theirs"
 #: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
-    accept account accounts add_secret append ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
+    accept account accounts add_secret append applied_links ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
     callback_secrets cancel cancel_messages clear client client_lock client_versions consents contents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.erasing.needles import needles_of
 
 #: Shorter texts occur by chance, as a part of base64.
-LONG = 8
+LONG = 10
 _PHONE = re.compile(r"\+?\d{8,15}")
 
 

@@ -29,7 +29,8 @@ from tests.integration.sender import SOURCES
 from tests.support.relaying import relaying
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-#: An address whose customer is erased.
+#: An address that is linked with a user id, and one whose customer is erased.
+LINKED = Handle("phone", "+15556660001")
 GONE = Handle("phone", "+15550000900")
 PHONE, MAIL, USER = Handle("phone", "+15551234567"), Handle("email", "ana@example.com"), Handle("user_id", "ana")
 
@@ -84,9 +85,10 @@ async def filled(store: EventStore, client: str, many: int) -> None:
     )
     await store.append([event(client, "UserMessageSent", 100_000 + n, message_id=f"m{n}") for n in range(20)])
     # A phone number that more users state than one person has: links that do not apply.
-    for n in range(8):
+    for n in range(9):
         stated = {"handles": [{"kind": "user_id", "value": f"user {n}"}]}
-        row = event(client, "MessageReceived", 200_000 + n, payload=stated, direction="inbound")
+        whose = PHONE if n < 8 else LINKED
+        row = event(client, "MessageReceived", 200_000 + n, whose, payload=stated, direction="inbound")
         await store.append([row, *((link, client, row[2], None) for link in linked(row[0]))])
     letters = [
         DeadLetter(
@@ -197,6 +199,8 @@ class Caller:
         store, client = self.store, self.client
         customer = (await store.customer_of(client, PHONE.kind, PHONE.value))[0]["customer_id"]
         assert await store.handles(client, customer) and await store.unapplied_links(client, customer)
+        other = (await store.customer_of(client, LINKED.kind, LINKED.value))[0]["customer_id"]
+        assert await store.applied_links(client, other)
         page = await store.timeline(client, customer)
         id = page[0]["id"]
         assert await store.interaction(client, id) and await store.history(client, id)

@@ -79,14 +79,7 @@ async def handle_ids_of(store: EventStore, client: str, customer: UUID, named: l
     side = await store.customer_assignments(client, customer)
     if side is None:
         raise LookupError(f"client {client} has no customer with the id {customer}")
-    found: list[UUID | tuple[str, str]] = []
-    for text in named:
-        try:
-            found.append(UUID(text))
-        except ValueError:
-            handle = searched(text)
-            found.append((handle.kind, handle.value))
-    return handle_ids(side, found)
+    return handle_ids(side, named)
 
 
 def by(cause: str | None) -> Deciding:

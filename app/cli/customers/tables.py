@@ -18,6 +18,12 @@ def print_customer(found: dict[str, Any]) -> None:
     console.print(Text(f"interactions: {counts}; waiting to be sent: {found['waitingMessages']}"))
     console.print(Text(f"opted out on {out['handles']} of {out['of']} handles"))
     console.print(_handles(found["handles"]))
+    if found["links"]:
+        stated = table("handle", "linked with", "since", "evidence")
+        for one in found["links"]:
+            kinds = ", ".join(each["kind"] for each in one["evidence"])
+            add_row(stated, handle_words(one["handle"]), handle_words(one["other"]), minute(one["since"]), kinds)
+        console.print(stated)
     if found["linksNotApplied"]:
         links = table("link that does not apply", "of", "because")
         for one in found["linksNotApplied"]:

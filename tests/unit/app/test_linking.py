@@ -35,8 +35,20 @@ def test_a_link_names_both_and_its_evidence() -> None:
     }
     validate(link.type, link.payload)
     assert linked(told(NUMBER, handle=USER, id="2")) == [link]
+    (service,) = linked(told(USER, source="crm"), "client_api")
+    assert service.payload["evidence"] == {"kind": "client_api"}
+    validate(service.type, service.payload)
     assert links_of([told(USER), told(USER, id="2")]) == [link]
     assert linked(link) == []
+
+
+def test_another_spelling_in_the_answer_to_a_send_is_the_same_handle() -> None:
+    """A provider that names the number that we dialled otherwise states one handle; with an id of its own it states two."""
+    other = Handle("phone", "+15557654321")
+    links = linked(told(other, USER, source="threadline"))
+    assert [link.payload["evidence"]["kind"] for link in links] == ["same_handle", "provider_states_both"]
+    for link in links:
+        validate(link.type, link.payload)
 
 
 def test_spellings_are_one() -> None:
