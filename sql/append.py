@@ -13,12 +13,11 @@ from sql.errors import ERASED, REPEAT
 from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.parameters import events_of, json
-from sql.personal.withheld import Contents
 from sql.pool import Connection, become
 from sql.relating import RELATING, relate
+from sql.repeating import Repeating
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.sealed import Sealed
-from sql.sealed_messages import SealingMessages
 from sql.statements import statement
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
@@ -36,7 +35,7 @@ class Written(NamedTuple):
     largest: int
 
 
-class Appending(SealingMessages, HoursStore):
+class Appending(Repeating, HoursStore):
     """Writes the log."""
 
     async def append(
@@ -107,33 +106,6 @@ class Appending(SealingMessages, HoursStore):
         counts = await (await self.transact(work)).fetchone()
         assert counts is not None
         return int(counts["appended"])
-
-    async def _differing(self, rows: Sequence[Row], sealed: Sealed) -> list[dict[str, Any]]:
-        """Return which of these repeated events differ from the log, as `queries/differing.sql` does. One that says what the log has
-        does not, though its client has changed since what it wants stored: so each is compared in the form that it would have had
-        under every mode that its client ever had."""
-        differing = await self._rows("differing", {"events": json(events_of(sealed.records))})
-        if not differing:
-            return differing
-        contents = await self.contents({row[1] for row in rows})
-        for mode in {mode for each in contents.values() for mode in each.ever}:
-            # As it is now was compared above.
-            former = {
-                one["place"]
-                for one in differing
-                if (known := contents.get(rows[one["place"]][1])) is not None
-                and mode in known.ever
-                and mode != known.mode(rows[one["place"]][0].channel)
-            }
-            if not former:
-                continue
-            places = sorted(former)
-            forms = {client: Contents(mode) for client in contents}
-            again = await self._sealed([rows[place] for place in places], forms)
-            found = await self._rows("differing", {"events": json(events_of(again.records))})
-            new = {places[one["place"]] for one in found if not one["said"]}
-            differing = [one for one in differing if one["place"] not in former or one["place"] in new]
-        return differing
 
     async def note_replays(self, replays: Sequence[Replayed]) -> None:
         """Record what came of replayed records whose `events` are counted, and were appended before."""

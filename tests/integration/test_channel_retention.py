@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from agents.health import WorkerHealth
 from agents.process.expiry import Expiry
-from schemas.events import Error, Event, Handle
+from schemas.events import CHANNELS, Error, Event, Handle
 from sql import EventStore, Row
 from sql.rebuild import rebuild
 from sql.retention import STORES
@@ -306,6 +306,15 @@ async def test_only_the_current_configuration_counts(store: EventStore) -> None:
     assert await removed(store) == {}
     await keeps(store, email=7, default=9998)
     assert await removed(store) == {"interactions": 1, "events": 1}
+
+
+async def test_default_counts_for_every_channel_that_is_not_named(store: EventStore, postgres_dsn: Dsns) -> None:
+    """And for what has none; a number of days may be written as JSON likes."""
+    document = ROUTES | {"retention": {"default": 400.0, "sms": 30}}
+    await store.set_client("shop", document, "test")
+    query = "SELECT to_jsonb(r) FROM (SELECT channel, extract(day FROM age)::integer AS days FROM threadline.channel_retention) AS r"
+    found = {one["channel"]: one["days"] for one in await read(postgres_dsn.owner, query)}
+    assert found == dict.fromkeys(["", *CHANNELS], 400) | {"sms": 30}
 
 
 async def test_the_function_empties_nothing_that_stands_in_a_timeline(store: EventStore, postgres_dsn: Dsns) -> None:

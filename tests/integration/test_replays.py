@@ -116,6 +116,26 @@ async def test_a_record_that_differs_from_the_log_makes_events(store: EventStore
     assert (await outcome(store, record))[:2] == ("events", 1)
 
 
+@pytest.mark.parametrize("content", [None, {"default": "keep"}, {"chat": "drop", "email": "keep"}])
+async def test_the_record_goes_once_it_was_replayed_if_contents_are_not_wanted(store: EventStore, content: Any) -> None:
+    """Whether it made events, was a duplicate, or is dead again: then the new dead letter has it. Read again after a crash it is the
+    same."""
+    document = {"channels": [{"channel": "sms", "account": "a"}]} | ({} if content is None else {"content": content})
+    await store.set_client("default", document, "test")
+    values = (cloud_event(), cloud_event(), cloud_event(type="unheard.of"))
+    kept = content is None or "drop" not in content.values()
+    for offset, (value, word) in enumerate(zip(values, ("events", "duplicate", "dead"), strict=True)):
+        record = await replayed(store, dead(value, offset))
+        for _ in range(2):
+            await reporting(store)([record])
+            assert (await outcome(store, record))[0] == word
+        row = await store.dead_letter(UUID(record.headers[0][1].decode().partition("/")[0]))
+        assert row is not None and row["record_removed"] is not kept
+        assert (row["value"], row["reason"]) == (value if kept else None, "not known yet")
+    new = await store.dead_letter((await outcome(store, record))[2])
+    assert new is not None and new["value"] == values[2]
+
+
 async def test_dead_again_names_the_new_one(store: EventStore) -> None:
     """And the new one names the old one; replaying it once more leads on."""
     record = await replayed(store, dead(cloud_event(type="unheard.of")))

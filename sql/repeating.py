@@ -1,0 +1,39 @@
+"""Finds which repeated events say something that the log does not have."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sql.parameters import events_of, json
+from sql.personal.withheld import MODES, Contents, Mode
+from sql.rows import Row
+from sql.sealed import Sealed
+from sql.sealed_messages import SealingMessages
+
+
+class Repeating(SealingMessages):
+    """The part of the store that compares."""
+
+    async def _differing(self, rows: Sequence[Row], sealed: Sealed) -> list[dict[str, Any]]:
+        """Return which of these repeated events differ from the log, as `queries/differing.sql` does. One that says what the log has
+        does not, though its client has changed since what it wants stored: so each is compared in the form that it would have had
+        under every mode that its client ever had."""
+        differing = await self._rows("differing", {"events": json(events_of(sealed.records))})
+        if not differing:
+            return differing
+        contents = await self.contents({row[1] for row in rows})
+        for mode in MODES:
+            places = [one["place"] for one in differing if _had(rows[one["place"]], mode, contents)]
+            if not places:
+                continue
+            former = {client: Contents(mode) for client in contents}
+            again = await self._sealed([rows[place] for place in places], former)
+            found = await self._rows("differing", {"events": json(events_of(again.records))})
+            known = set(places).difference(places[one["place"]] for one in found if not one["said"])
+            differing = [one for one in differing if one["place"] not in known]
+        return differing
+
+
+def _had(row: Row, mode: Mode, contents: Mapping[str, Contents]) -> bool:
+    """Return whether the client of an event ever had a mode, and has another now, in which the event was compared already."""
+    wanted = contents.get(row[1])
+    return wanted is not None and mode in wanted.ever and mode != wanted.mode(row[0].channel)
