@@ -166,7 +166,7 @@ def main() -> int:
     """Run the process. Returns only if it does not begin to work: 2 where the settings or their keys cannot be used, with the
     reasons on standard error, and 0 after a signal."""
     try:
-        reloading = Reloading.started()
+        reloading = Reloading.started(login="worker")
     except SettingsRefused as error:
         print(f"threadline work: {error}", file=sys.stderr)
         return 2

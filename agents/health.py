@@ -28,7 +28,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "relay": ("relay", "relay lag"),
     "callbacks": ("deliveries",),
     "housekeeping": ("partitions", "gaps", "replays", "retention", "hour keys", "erasures"),
-    "audit": ("sealing", "anchor file", "anchor http", "anchor kafka"),
+    "audit": ("sealing", "anchor file", "anchor http", "anchor kafka", "anchor s3"),
     "watch": ("kafka",),
 }
 _PART_OF = {what: part for part, doing in PARTS.items() for what in doing}

@@ -4,8 +4,9 @@ import structlog
 
 from app import aws
 from app.settings import Settings
+from app.settings.sections import S3 as S3Settings
 from webhooks.blobs import Blobs, StoreAway, StoreMisconfigured
-from webhooks.blobs.bucket import Bucket
+from webhooks.blobs.bucket import BLOBS, Bucket, Purpose
 from webhooks.blobs.folder import Folder
 from webhooks.blobs.s3 import S3
 
@@ -13,8 +14,8 @@ log = structlog.get_logger(__name__)
 
 #: What is missing where a bucket is set and no credentials are.
 NO_CREDENTIALS = (
-    "blobs.s3.bucket is set without credentials: set THREADLINE_BLOBS__S3__ACCESS_KEY_ID and "
-    "THREADLINE_BLOBS__S3__SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    "{table}.bucket is set without credentials: set THREADLINE_{name}__ACCESS_KEY_ID and "
+    "THREADLINE_{name}__SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
 
 
@@ -53,13 +54,18 @@ def refusal(settings: Settings) -> str | None:
 
 def bucket_of(settings: Settings) -> Bucket | None:
     """Return the bucket, or None if none is set. Raises StoreMisconfigured for one without credentials."""
-    s3 = settings.blobs.s3
+    return made_of(settings.blobs.s3, BLOBS)
+
+
+def made_of(s3: S3Settings, of: Purpose) -> Bucket | None:
+    """Return the bucket of a table of the settings, or None if it names none. Raises StoreMisconfigured for one without
+    credentials."""
     if s3.bucket is None:
         return None
     credentials = aws.credentials("s3", s3.access_key_id, s3.secret_access_key, s3.region)
     if credentials is None:
-        raise StoreMisconfigured(NO_CREDENTIALS)
-    return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, credentials.region), s3.prefix, credentials)
+        raise StoreMisconfigured(NO_CREDENTIALS.format(table=of.table, name=of.table.replace(".", "__").upper()))
+    return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, credentials.region), s3.prefix, credentials, of=of)
 
 
 def _url(bucket: str, endpoint: str | None, region: str) -> str:

@@ -1,4 +1,4 @@
-"""Anchors the audit outside the database: in a file, at an endpoint, on a Kafka topic.
+"""Anchors the audit outside the database: in a file, at an endpoint, on a Kafka topic, in a bucket.
 
 Of several workers one at a time anchors, so that each sink gets one anchor each time. A sink that fails is tried again, and holds
 up neither the others nor the sealing.
@@ -18,9 +18,10 @@ from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.transport import Transport
 from app.auditing.anchors import Anchor, line_of, private_key
+from app.auditing.bucket import put, writing
 from app.erasing.kept import append_line
 from app.kafka.producers import producer
-from app.settings import Settings
+from app.settings import Audit, Settings
 from sql import EventStore
 from sql.audit import Head
 
@@ -49,6 +50,7 @@ class Anchoring:
             "file": partial(append, audit.anchor_file) if audit.anchor_file else None,
             "http": partial(self._post, audit.anchor_url) if audit.anchor_url else None,
             "kafka": partial(self._publish, audit.anchor_topic) if audit.anchor_topic else None,
+            "s3": partial(_store, settings.audit) if audit.s3.bucket else None,
         }
         self._sinks = {name: sink for name, sink in sinks.items() if sink is not None}
 
@@ -104,6 +106,16 @@ class Anchoring:
             await publisher.send_and_wait(topic, line, key=str(anchor.batch).encode())
         finally:
             await publisher.stop()
+
+
+async def _store(audit: Audit, anchor: Anchor, line: bytes) -> None:
+    """Store an anchor in the bucket. Raises StoreAway."""
+    bucket = writing(audit)
+    assert bucket is not None  # it is set
+    try:
+        await asyncio.to_thread(put, bucket, audit.s3, anchor, line)
+    finally:
+        bucket.close()
 
 
 async def append(file: Path, _: Anchor, line: bytes) -> None:

@@ -10,7 +10,7 @@ from app.telemetry import configure
 
 def serve() -> int:
     """Run the HTTP process: the webhook endpoint and the API."""
-    reloading = Reloading.started()
+    reloading = Reloading.started(login="door")
     configure(reloading.settings.telemetry, service="http")
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics
         return 2

@@ -20,6 +20,9 @@ from app.settings import Kafka, Settings
 #: The order in which the parts start; they stop in reverse.
 ORDER = ("PostgreSQL", "Kafka", "Worker", "Door and API")
 
+#: The logins of the worker and of the HTTP process.
+LOGINS = ("worker", "door")
+
 READY_WITHIN = 60.0  # seconds
 STOP_WITHIN = 30.0
 
@@ -103,24 +106,28 @@ class Program:
         raise self.child.failure(f"it ended, {self.child.how_it_ended()}")
 
 
-def programs(settings: Settings) -> tuple[Program, Program]:
-    """Return the worker and the HTTP process. `settings` must have an absolute data folder, a DSN and a bootstrap."""
+def programs(settings: Settings, dsns: Mapping[str, str]) -> tuple[Program, Program]:
+    """Return the worker and the HTTP process. `settings` must have an absolute data folder, a DSN and a bootstrap; `dsns` are
+    those of `LOGINS`, where the processes have logins of their own."""
     logs, dsn = settings.data / "logs", settings.postgres.dsn
+    shared = dsn.get_secret_value() if dsn else ""
+    worker_dsn, door_dsn = ({"THREADLINE_POSTGRES__DSN": dsns.get(login, shared)} for login in LOGINS)
     given = {
         "THREADLINE_DATA": str(settings.data),
-        "THREADLINE_POSTGRES__DSN": dsn.get_secret_value() if dsn else "",
         **_kafka(settings.kafka),
         "THREADLINE_DOOR__PORT": str(settings.door.port),
         "THREADLINE_WORKER__PORT": str(settings.worker.port),
         "PYTHONUNBUFFERED": "1",
     }
-    worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
+    worker = Program(
+        "Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given | worker_dsn
+    )
     door = Program(
         "Door and API",
         ("-m", "app", "serve"),
         addresses.url(settings.door),
         logs / "http.log",
-        given,
+        given | door_dsn,
         addresses.trust(settings.door),
     )
     return worker, door

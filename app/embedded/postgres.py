@@ -5,6 +5,7 @@ import json
 import secrets
 import signal
 import time
+from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,12 +22,14 @@ HERE = Path(__file__).parent
 DATABASE = "threadline"
 READY_WITHIN = 300.0  # seconds; recovery after a crash rereads up to max_wal_size
 STOP_WITHIN = 60.0
+#: What has a password: the superuser, the owner of the schema, the command line, `threadline serve` and `threadline work`.
+ROLES = ("superuser", "owner", "service", "door", "worker")
 
 __all__ = ["DATABASE", "SMALL", "Postgres", "Tuning"]
 
 
 class Postgres:
-    """One server with the database `threadline` and its two login roles.
+    """One server with the database `threadline` and its login roles.
 
     `folder` holds the cluster (`cluster/`, or a link to where its account reaches it), `postgres.json` (passwords and
     port, 0600) and, while it runs, a server process that ends with this process. Root runs it as an unprivileged account.
@@ -58,7 +61,8 @@ class Postgres:
         return self._child
 
     def dsn(self, role: str, database: str = DATABASE) -> str:
-        """Return a connection URI for `owner`, `service` or `superuser`. It contains the password."""
+        """Return a connection URI for one of `ROLES`. It contains the password. `door` and `worker` can log in after
+        `make_logins`."""
         user = SUPERUSER if role == "superuser" else f"threadline_{role}"
         password = quote(str(self._kept[role]), safe="")
         return f"postgresql://{user}:{password}@{ports.LOOPBACK}:{self.port}/{database}"
@@ -75,7 +79,7 @@ class Postgres:
         place = reachable_data(self.folder / "cluster", account)
         self.remembered()
         if not (place / "PG_VERSION").exists():
-            self._kept |= {role: secrets.token_urlsafe(24) for role in ("superuser", "owner", "service")}
+            self._kept |= _passwords(ROLES)
             self._remember()
             password, sync = str(self._kept["superuser"]), self.tuning.fsync
             await cluster.create(place, binaries, account, password=password, log=self.log, sync=sync)
@@ -84,12 +88,19 @@ class Postgres:
                 f"{self.folder} has a database, but {self.folder / 'postgres.json'} with its passwords is missing: restore it, "
                 f"or start with another THREADLINE_DATA"
             )
+        elif lacking := [role for role in ROLES if role not in self._kept]:  # made by a version that had fewer
+            self._kept |= _passwords(lacking)
+            self._remember()
         return account, binaries, place
 
     async def start(self) -> None:
         """Run the server and create roles and database. Raises as `run` does."""
         await self.run()
         await self.execute("roles", owner=self._kept["owner"], service=self._kept["service"], database=DATABASE)
+
+    async def make_logins(self) -> None:
+        """Make the logins `door` and `worker` of the migrated database's roles. Raises psycopg.Error."""
+        await self.execute("logins", door=self._kept["door"], worker=self._kept["worker"])
 
     async def run(self) -> None:
         """Prepare, clean up after a killed server, run, and wait until it answers.
@@ -153,6 +164,10 @@ class Postgres:
             else:
                 await connection.close()
                 return
+
+
+def _passwords(roles: Iterable[str]) -> dict[str, str]:
+    return {role: secrets.token_urlsafe(24) for role in roles}
 
 
 def _binaries() -> Path:

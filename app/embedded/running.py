@@ -99,8 +99,9 @@ def state(data: Path) -> dict[str, Any]:
     return found
 
 
-def resolve(settings: Settings) -> Settings:
-    """Return the settings completed with the addresses of the embedded system that runs from their data folder.
+def resolve(settings: Settings, login: str = "service") -> Settings:
+    """Return the settings completed with the addresses of the embedded system that runs from their data folder; `login`: one of
+    the database's, of which `door` and `worker` are those of the processes.
 
     If PostgreSQL and Kafka are both configured, the settings are returned unchanged. Raises NotRunning.
     """
@@ -111,7 +112,7 @@ def resolve(settings: Settings) -> Settings:
     if not postgres.dsn:
         server = postgres_of(settings.data)
         server.remembered()
-        dsns = {"dsn": SecretStr(server.dsn("service")), "owner_dsn": SecretStr(server.dsn("owner"))}
+        dsns = {"dsn": SecretStr(server.dsn(login)), "owner_dsn": SecretStr(server.dsn("owner"))}
         postgres = postgres.model_copy(update=dsns)
     if not kafka.bootstrap:
         broker = kafka_of(settings.data)

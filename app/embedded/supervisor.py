@@ -14,7 +14,8 @@ from app.embedded import addresses, ports, running, sample
 from app.embedded.display import Display
 from app.embedded.jars import FetchFailed
 from app.embedded.kafka import Kafka
-from app.embedded.parts import ORDER, Part, Program, programs
+from app.embedded.parts import LOGINS, ORDER, Part, Program, programs
+from app.embedded.postgres import Postgres
 from app.embedded.process import StartFailed
 from app.kafka import ensure_topics
 from app.settings import Settings
@@ -34,6 +35,7 @@ class Supervisor:
         self.settings = settings.model_copy(update={"data": settings.data.absolute()})
         self.display = display
         self._parts: list[Part] = []
+        self._server: Postgres | None = None
         self._ready = self._stopping = False
 
     @property
@@ -66,7 +68,7 @@ class Supervisor:
         await self._migrate()
         await self._make_topics()
         await sample.ensure_key(_secret(self.settings.postgres.dsn), self.data, self.settings.api.keys)
-        ours = programs(self.settings)
+        ours = programs(self.settings, {role: self._server.dsn(role) for role in LOGINS} if self._server else {})
         await _together(*(self._begin(program) for program in ours))
         await _together(*(program.ready() for program in ours))
         self._ready = True
@@ -91,7 +93,7 @@ class Supervisor:
 
     async def _postgres(self) -> None:
         if not self.settings.postgres.dsn:
-            server = running.postgres_of(self.data)
+            self._server = server = running.postgres_of(self.data)
             await self._begin(server)
             dsns = {"dsn": SecretStr(server.dsn("service")), "owner_dsn": SecretStr(server.dsn("owner"))}
             self._set("postgres", dsns)
@@ -132,6 +134,8 @@ class Supervisor:
         self.display.begin("Database", "migrating")
         if postgres.owner_dsn:
             applied = await migrate(_secret(postgres.owner_dsn))
+            if self._server:
+                await self._server.make_logins()
             self.display.end("Database", f"{len(applied)} migrations applied" if applied else "up to date")
         elif missing := await pending(_secret(postgres.dsn)):
             raise StartFailed(

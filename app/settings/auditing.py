@@ -3,11 +3,39 @@
 import base64
 import binascii
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from app.settings.sections import Section
+from app.settings.sections import BUCKET_NAME, S3, Section
+
+
+class AuditS3(S3):
+    """The bucket to which anchors are written. Endpoint and credentials without a bucket are for `threadline audit verify`."""
+
+    bucket: str | None = Field(
+        default=None,
+        pattern=BUCKET_NAME,
+        description="bucket of an S3-compatible store to which anchors are written, an object each",
+    )
+    lock_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="days for which the bucket's object lock keeps each anchor from being altered or removed; the bucket must have it "
+        "enabled",
+    )
+    lock_mode: Literal["compliance", "governance"] = Field(
+        default="compliance",
+        description="`compliance`: nobody can shorten the lock; `governance`: who has s3:BypassGovernanceRetention can",
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        """Refuse what only writing needs without a bucket to write to."""
+        if self.bucket is None and (self.prefix or self.lock_days):
+            raise ValueError("bucket is not set")
+        return self
 
 
 class Audit(Section):
@@ -40,6 +68,7 @@ class Audit(Section):
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
         description="Kafka topic to which anchors are written; create it with a retention of your own",
     )
+    s3: AuditS3 = AuditS3()
 
     @field_validator("key")
     @classmethod
@@ -57,6 +86,6 @@ class Audit(Section):
     @model_validator(mode="after")
     def _signed(self) -> "Audit":
         """Refuse anchors that nothing signs."""
-        if self.key is None and (self.anchor_file or self.anchor_url or self.anchor_topic):
+        if self.key is None and (self.anchor_file or self.anchor_url or self.anchor_topic or self.s3.bucket):
             raise ValueError("anchors are signed: set key as well; make one with: threadline audit key")
         return self

@@ -55,14 +55,14 @@ class Reloading:
         self._wake: Callable[[], Any] = lambda: None
 
     @classmethod
-    def started(cls) -> "Reloading":
-        """Load the settings of a process that starts, and add the providers of definition files to the registry. Raises
-        SettingsRefused and NotRunning.
+    def started(cls, login: str = "service") -> "Reloading":
+        """Load the settings of a process that starts, and add the providers of definition files to the registry; `login` as
+        in `resolve`. Raises SettingsRefused and NotRunning.
 
         From here on SIGHUP does not end the process, if this is its main thread."""
         file = stamp_of_file()  # before it is read, so that a change in between is noticed
         loaded = load()
-        made = cls(stamp_of(loaded, file), loaded, resolve(loaded))
+        made = cls(stamp_of(loaded, file), loaded, resolve(loaded, login))
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGHUP, made.hang_up)
         return made

@@ -3,7 +3,7 @@
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
@@ -152,15 +152,15 @@ class Door(Section):
     spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
 
 
-class BlobsS3(Section):
-    """A bucket of Amazon S3, or of a store with its protocol, instead of the folder. A key that is not set is taken from the
+#: The name of a bucket: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+
+
+class S3(Section):
+    """A bucket of Amazon S3, or of a store with its protocol. A key that is not set is taken from the
     variables of AWS: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_DEFAULT_REGION."""
 
-    bucket: str | None = Field(
-        default=None,
-        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        description="bucket of an S3-compatible store that keeps the blobs; if not set, they are in `blobs.folder`",
-    )
+    bucket: str | None = Field(default=None, pattern=BUCKET_NAME, description="bucket of an S3-compatible store")
     endpoint: str | None = Field(
         default=None,
         pattern=r"^https?://[A-Za-z0-9.\[\]:-]+/?$",
@@ -181,6 +181,23 @@ class BlobsS3(Section):
         default=None, description="access key id; if not set, `AWS_ACCESS_KEY_ID` and the other variables of AWS"
     )
     secret_access_key: SecretStr | None = Field(default=None, description="its secret access key")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse half of the credentials."""
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together: set both, or neither")
+        return self
+
+
+class BlobsS3(S3):
+    """The bucket that keeps blobs instead of the folder."""
+
+    bucket: str | None = Field(
+        default=None,
+        pattern=BUCKET_NAME,
+        description="bucket of an S3-compatible store that keeps the blobs; if not set, they are in `blobs.folder`",
+    )
     sweep: bool = Field(
         default=True,
         description="the worker deletes expired blobs; false: a lifecycle rule of the bucket does, after two days more than "
@@ -188,10 +205,8 @@ class BlobsS3(Section):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> "BlobsS3":
-        """Refuse half of the credentials, and settings of a bucket that has no name."""
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key belong together: set both, or neither")
+    def _named(self) -> Self:
+        """Refuse settings of a bucket that has no name."""
         if self.bucket is None and (self.endpoint or self.prefix or self.access_key_id):
             raise ValueError("bucket is not set")
         return self

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -164,6 +165,10 @@ def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
 
     before = up.state["pids"]
     assert before.keys() == {"PostgreSQL", "Kafka", "Worker", "Door and API"}
+    given = {name: psutil.Process(before[name]).environ() for name in ("Worker", "Door and API")}
+    assert urlsplit(given["Worker"]["THREADLINE_POSTGRES__DSN"]).username == "threadline_worker"
+    assert urlsplit(given["Door and API"]["THREADLINE_POSTGRES__DSN"]).username == "threadline_door"
+    assert not [value for variables in given.values() for value in variables.values() if "threadline_owner" in value]
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: all(alive(pid) and pid != before[name] for name, pid in up.state["pids"].items()))

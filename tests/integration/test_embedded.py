@@ -26,6 +26,7 @@ from app.kafka.fitting import misfits
 from app.kafka.topics import TOPICS, max_record
 from app.settings import Blobs, Settings
 from app.settings import Kafka as KafkaSettings
+from sql.migrate import migrate, pending
 from tests.conftest import Dsns
 
 #: What an earlier version kept of its broker.
@@ -74,6 +75,25 @@ async def test_postgres_keeps_data_address_and_passwords(server: Postgres) -> No
     try:
         assert again.dsn("owner") == dsn
         assert await recall(dsn) == [(42,)]
+    finally:
+        await again.stop()
+
+
+async def test_a_folder_of_a_version_with_fewer_logins_gets_the_rest(server: Postgres) -> None:
+    """It keeps the passwords that it has."""
+    owner = server.dsn("owner")
+    await server.stop()
+    file = server.folder / "postgres.json"
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({name: kept[name] for name in kept if name not in ("door", "worker")}))
+
+    again = Postgres(server.folder, server.log, tuning=SMALL)
+    await again.start()
+    try:
+        assert again.dsn("owner") == owner
+        await migrate(owner)
+        await again.make_logins()
+        assert await pending(again.dsn("door")) == await pending(again.dsn("worker")) == []
     finally:
         await again.stop()
 

@@ -37,15 +37,27 @@ _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
 #: Error codes that no retry resolves, and what to check.
 _HINTS = {
-    "NoSuchBucket": "blobs.s3.bucket",
-    "InvalidBucketName": "blobs.s3.bucket",
-    "InvalidAccessKeyId": "blobs.s3.access_key_id",
-    "SignatureDoesNotMatch": "blobs.s3.secret_access_key",
-    "AuthorizationHeaderMalformed": "blobs.s3.region",
-    "PermanentRedirect": "blobs.s3.region and blobs.s3.endpoint",
+    "NoSuchBucket": "{of.table}.bucket",
+    "InvalidBucketName": "{of.table}.bucket",
+    "InvalidAccessKeyId": "{of.table}.access_key_id",
+    "SignatureDoesNotMatch": "{of.table}.secret_access_key",
+    "AuthorizationHeaderMalformed": "{of.table}.region",
+    "PermanentRedirect": "{of.table}.region and {of.table}.endpoint",
     "RequestTimeTooSkewed": "this machine's clock",
-    "AccessDenied": "the permissions s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject",
+    "AccessDenied": "the permissions {of.permissions}",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a bucket is for, as messages say it: what it keeps, the table of its settings, the permissions that it needs."""
+
+    what: str
+    table: str
+    permissions: str
+
+
+BLOBS = Purpose("blobs", "blobs.s3", "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
+    of: Purpose
     body: bytes = b""
 
     @property
@@ -66,9 +79,9 @@ class Answer:
         """Return if the status is one of these. Raises StoreAway; StoreMisconfigured if the settings are at fault."""
         if self.status in statuses:
             return
-        what = f"the bucket of blobs answers {self.status} {self.code}".rstrip()
-        if hint := _HINTS.get(self.code) or ("blobs.s3" if self.status in (301, 307, 401, 403, 404) else ""):
-            raise StoreMisconfigured(f"{what}: check {hint}")
+        what = f"the bucket of {self.of.what} answers {self.status} {self.code}".rstrip()
+        if hint := _HINTS.get(self.code) or ("{of.table}" if self.status in (301, 307, 401, 403, 404) else ""):
+            raise StoreMisconfigured(f"{what}: check {hint.format(of=self.of)}")
         raise StoreAway(what)
 
 
@@ -84,9 +97,16 @@ class Bucket:
     """A bucket at a URL, below the prefix. The connections of `http` are shared by all threads."""
 
     def __init__(
-        self, name: str, url: str, prefix: str, credentials: Credentials, http: httpx.Client | None = None
+        self,
+        name: str,
+        url: str,
+        prefix: str,
+        credentials: Credentials,
+        http: httpx.Client | None = None,
+        of: Purpose = BLOBS,
     ) -> None:
         self.name = name
+        self.of = of
         self.prefix = prefix
         self._url = url
         self._credentials = credentials
@@ -101,13 +121,13 @@ class Bucket:
         method: str,
         key: str,
         headers: Mapping[str, str] | None = None,
-        file: Path | None = None,
+        file: Path | bytes | None = None,
         size: int = 0,
         into: IO[bytes] | None = None,
         query: Mapping[str, str] | None = None,
         tries: int = TRIES,
     ) -> Answer:
-        """Send a request, with the content of a file of `size` bytes, and return its answer; the body of a 200 is written to
+        """Send a request, with the content of a file of `size` bytes or these bytes, and return its answer; the body of a 200 is written to
         `into`. Raises StoreAway after `tries` tries, and OSError of the files."""
         began, failures = time.monotonic(), 0
         while True:
@@ -120,7 +140,7 @@ class Bucket:
                 why = reason(error)
             failures += 1
             if failures >= tries or time.monotonic() - began > PATIENCE:
-                raise StoreAway(f"the bucket of blobs cannot be used now: {why}")
+                raise StoreAway(f"the bucket of {self.of.what} cannot be used now: {why}")
             time.sleep(random.uniform(0, exponential(FIRST_PAUSE, LAST_PAUSE, failures - 1)))  # noqa: S311  # jitter, no secret
 
     def listed(self, *, after: str = "", most: int = 1000, tries: int = TRIES) -> Page:
@@ -141,7 +161,7 @@ class Bucket:
                 for one in found.iterfind("{*}Contents")
             ]
         except (ElementTree.ParseError, ValueError) as error:
-            raise StoreAway("the bucket of blobs answers with something other than a listing") from error
+            raise StoreAway(f"the bucket of {self.of.what} answers with something other than a listing") from error
         return Page(objects, found.findtext("{*}NextContinuationToken", ""))
 
     def _once(
@@ -149,7 +169,7 @@ class Bucket:
         method: str,
         key: str,
         headers: dict[str, str],
-        file: Path | None,
+        file: Path | bytes | None,
         size: int,
         into: IO[bytes] | None,
         query: Mapping[str, str],
@@ -162,22 +182,22 @@ class Bucket:
         made = signed(method, url, headers, b"", self._credentials, datetime.now(UTC))
         made["accept-encoding"] = "identity"
         with self._http.stream(
-            method, url, headers=made, content=_pieces(file) if file is not None else None
+            method, url, headers=made, content=_pieces(file) if isinstance(file, Path) else file
         ) as response:
             if into is not None and response.status_code == 200:
                 into.seek(0)
                 into.truncate()
                 for piece in response.iter_bytes(PIECE):
                     into.write(piece)
-                return Answer(200, response.headers)
+                return Answer(200, response.headers, self.of)
             if "range" in headers and response.status_code == 200:  # a store that sends all of it, which is not needed
-                return Answer(200, response.headers)
+                return Answer(200, response.headers, self.of)
             body = bytearray()
             for piece in response.iter_bytes(PIECE):
                 body += piece
                 if len(body) > MOST_ANSWER:
-                    raise StoreAway("the bucket of blobs answers with too many bytes")
-            return Answer(response.status_code, response.headers, bytes(body))
+                    raise StoreAway(f"the bucket of {self.of.what} answers with too many bytes")
+            return Answer(response.status_code, response.headers, self.of, bytes(body))
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

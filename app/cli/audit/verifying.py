@@ -1,6 +1,6 @@
 """`threadline audit verify|key`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.auditing.anchors import Anchor, anchor_of, new_key, private_key, public_key, public_text
+from app.auditing.bucket import SCHEME, lines, reading
 from app.auditing.verify import Report
 from app.auditing.verify import verify as verified
 from app.cli.support.json_output import AsJson, print_json
@@ -17,6 +18,7 @@ from app.cli.support.store import in_store
 from app.cli.support.terminal import FAILED, MISUSED, minute, print_error, print_note
 from app.settings.loading import load
 from sql import EventStore
+from webhooks.blobs import StoreAway
 
 
 class _Unusable(Exception):
@@ -25,7 +27,11 @@ class _Unusable(Exception):
 
 def verify(
     anchor: Annotated[
-        list[Path] | None, typer.Option(help="File of anchors, a line each, as the worker wrote them; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="File of anchors, a line each, as the worker wrote them, or s3://bucket/prefix/, at the endpoint and with the "
+            "credentials of the settings; repeatable."
+        ),
     ] = None,
     public_keys: Annotated[
         list[str] | None,
@@ -86,23 +92,42 @@ def _keys(given: Sequence[str], *, needed: bool) -> list[Ed25519PublicKey]:
     return [private_key(own.get_secret_value()).public_key()]
 
 
-def _anchors(files: Sequence[Path], keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
-    """Return the anchors of files: of each batch the first and, if another differs, that one too. Raises _Unusable."""
+def _anchors(places: Sequence[str], keys: Sequence[Ed25519PublicKey]) -> list[Anchor]:
+    """Return the anchors of files and buckets: of each batch the first and, if another differs, that one too. Raises _Unusable."""
     found: dict[tuple[int, bytes, int], Anchor] = {}
-    for file in files:
-        number = 0
+    for place in places:
         try:
-            with file.open("rb") as lines:
-                for line in lines:
-                    number += 1
-                    if line.strip():
-                        one = anchor_of(line, keys)
-                        found.setdefault((one.batch, one.head, one.entries), one)
+            for where, line in _in_bucket(place) if place.startswith(f"{SCHEME}://") else _in_file(Path(place)):
+                one = _anchor(place, where, line, keys)
+                found.setdefault((one.batch, one.head, one.entries), one)
+        except StoreAway as error:
+            raise _Unusable(f"--anchor {place}: {error}.") from error
         except OSError as error:
-            raise _Unusable(f"--anchor {file}: {error.strerror}.") from error
-        except ValueError as error:
-            raise _Unusable(f"--anchor {file}, line {number}: {error}.") from error
+            raise _Unusable(f"--anchor {place}: {error.strerror}.") from error
     return list(found.values())
+
+
+def _anchor(place: str, where: str, line: bytes, keys: Sequence[Ed25519PublicKey]) -> Anchor:
+    """Return the anchor of a line. Raises _Unusable, which says where it is."""
+    try:
+        return anchor_of(line, keys)
+    except ValueError as error:
+        raise _Unusable(f"--anchor {place}, {where}: {error}.") from error
+
+
+def _in_file(file: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines of a file that are not empty, each with its place. Raises OSError."""
+    with file.open("rb") as lines:
+        yield from ((f"line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _in_bucket(url: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the anchors of a bucket, each with its key. Raises StoreAway."""
+    bucket = reading(load().audit, url)
+    try:
+        yield from lines(bucket)
+    finally:
+        bucket.close()
 
 
 def _print(report: Report) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.doctor import blobs, clients, dead_letters, exposure, keys, log, servers, sources, standby
+from app.cli.doctor import anchors, blobs, clients, dead_letters, exposure, keys, log, servers, sources, standby
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.json_output import AsJson, print_json
@@ -32,6 +32,7 @@ ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     exposure.exposure,
     servers.machine,
     blobs.bucket,
+    anchors.bucket,
 )
 
 MARKS = {"ok": ("✓", "green"), "note": ("i", "blue"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
