@@ -67,6 +67,7 @@ async def paths_of(served: Served) -> dict[str, str]:
         "/api/customers": str(customer),
         "/v1/customers": str(customer),
         "/v1/customer-changes": str(uuid4()),
+        "/v1/sessions": str(uuid4()),
         "/api/interactions": interaction,
         "/v1/messages": message,
     }
