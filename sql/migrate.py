@@ -15,8 +15,8 @@ class MigrationError(Exception):
     """The database cannot be migrated; the message says why, and what to do."""
 
 
-#: The oldest release of PostgreSQL that has what the migrations use (`GRANT … WITH INHERIT, SET`).
-OLDEST = 16
+#: The oldest release of PostgreSQL that has what the migrations use (`ALTER COLUMN … SET EXPRESSION`, of 0016).
+OLDEST = 17
 
 
 async def migrate(owner_dsn: str) -> list[str]:
@@ -24,7 +24,7 @@ async def migrate(owner_dsn: str) -> list[str]:
 
     `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Concurrent calls
     wait for one another. Raises MigrationError if a released migration was edited, the database is newer than this
-    code, the server is older than `OLDEST`, or the role lacks a privilege; psycopg.OperationalError if the server is
+    code, the server is older than `OLDEST`, the role lacks a privilege, or a migration refuses what the database has; psycopg.OperationalError if the server is
     away.
     """
     async with await AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
@@ -42,6 +42,7 @@ async def migrate(owner_dsn: str) -> list[str]:
 async def pending(dsn: str) -> list[str]:
     """Return the names of the missing migrations; any of our roles may call it. Raises as `migrate` does."""
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        _check_release(connection)
         applied = await _applied(connection)
     known = migrations()
     _compare(applied, known)
@@ -82,7 +83,7 @@ async def _apply(connection: AsyncConnection, name: str, text: bytes, *, as_owne
             await connection.execute(text)
             recorded = {"name": name, "checksum": _checksum(text)}
             await connection.execute(statement("migrations_record"), recorded)
-    except psycopg.errors.InsufficientPrivilege as error:
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.RaiseException) as error:
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
         raise MigrationError(f"{name}: {error.diag.message_primary}{hint}") from error
     except psycopg.ProgrammingError as error:

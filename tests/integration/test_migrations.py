@@ -2,22 +2,28 @@
 
 import asyncio
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from app.cli.doctor.servers import postgres as doctor
 from app.embedded.postgres import Postgres
+from app.settings import Settings
 from schemas.events import Event
 from sql import DeadLetter, EventStore
 from sql.handles import CONTEXT, ROOT
 from sql.keyed_ids import IdKey
-from sql.migrate import MigrationError, migrate, pending
+from sql.migrate import OLDEST, MigrationError, migrate, pending
 from sql.statements import migrations
 from tests.conftest import Dsns
+from tests.integration.command_line import command
 from tests.support.keys import SEAL
 from tests.support.letters import whole_letters
 
@@ -209,3 +215,67 @@ async def test_keys_that_exist_go_on_to_see_personal_data(postgres: Postgres, mo
         assert found == {"bff": ["timeline:read", "personal:read"], "operator": ["personal:read"]}
     finally:
         await postgres.execute("drop_database", name="upgraded")
+
+
+async def test_an_old_server_is_named_to_who_asks_what_is_missing(
+    postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `threadline doctor` says it, and not that a migration is missing that cannot be applied."""
+    monkeypatch.setattr("sql.migrate.OLDEST", 99)
+    with pytest.raises(MigrationError, match="is release 18; Threadline needs 99"):
+        await pending(postgres_dsn.service)
+    found = [one async for one in doctor(Settings.model_validate({"postgres": {"dsn": postgres_dsn.service}}))]
+    assert "Threadline needs 99 or newer" in found[-1].found and found[-1].state == "wrong"
+
+
+def test_the_pages_name_the_oldest_server() -> None:
+    """Wherever one is named."""
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *root.glob("docs/*.md"), *root.glob("deploy/**/*.md")]
+    named = {page.name: re.findall(r"PostgreSQL \(?(\d+) or newer", page.read_text("utf-8")) for page in pages}
+    assert {release for found in named.values() for release in found} == {str(OLDEST)}
+    assert len([name for name, found in named.items() if found]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "says"),
+    [
+        (
+            "0028",
+            "INSERT INTO threadline.events (id, client_id, type, channel, direction, provider, received_at, payload) "
+            "VALUES (gen_random_uuid(), 'shop', 'MessageReceived', 'sms', 'inbound', 'twilio', now(), '{}')",
+            "0028_handles: this database has events of an unreleased version",
+        ),
+        (
+            "0032",
+            "INSERT INTO threadline.handles (client_id, kind, digest, value) VALUES ('shop', 'phone', '', '+1')",
+            "0032_sealing: this database has data of an unreleased version",
+        ),
+    ],
+)
+async def test_data_that_cannot_be_carried_over_is_refused(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, before: str, row: LiteralString, says: str
+) -> None:
+    """`threadline migrate` says in two sentences why and what to do, and leaves the database as it was; an empty database of the
+    same version is migrated."""
+    older = {name: text for name, text in migrations().items() if name < before}
+    await postgres.execute("copy_database", name="older", template="template1")
+    owner = postgres.dsn("owner", "older")
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("sql.migrate.migrations", lambda: older)
+            await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            await db.execute(row)
+        ran = await command("migrate", environment={"THREADLINE_POSTGRES__OWNER_DSN": owner})
+        kept = await pending(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            await db.execute("TRUNCATE threadline.events, threadline.handles CASCADE")
+        await migrate(owner)
+        left = await pending(owner)
+    finally:
+        await postgres.execute("drop_database", name="older")
+    assert ran.code == 1 and ran.err.startswith(f"Not migrated: {says}")
+    assert "Begin with an empty database. For threadline up: move the data folder (.threadline) away" in ran.err
+    assert "CONTEXT" not in ran.err and len(ran.err.splitlines()) == 1
+    assert kept[0].startswith(before) and left == []
