@@ -67,6 +67,7 @@ WITHOUT_END = {
     "audit_anchors": "four rows an hour and kind of anchor",
     "erasures": "one row an erasure: the proof that it was done",
     "erased_references": "late reports on what was removed must be known as such",
+    "erased_intervals": "whose an address was must stay forgotten",
     "suppressions": "an opt-out must outlive everything",
     "customer_holds": "one row a customer under a legal hold",
     "migrations": "one row a migration",

@@ -24,9 +24,10 @@ from app.erasing.ledger import Line, line_of
 from app.erasing.needles import found_in, needles_of
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
-from sql import EventStore, Filter
+from sql import Deciding, EventStore, Filter
 from sql.erasures import Erasure, Held
 from sql.handles import Owned
+from sql.holdings import Holding
 from sql.origin import origin
 
 #: How long messages that are just being sent are waited for; seconds between two looks at something that is not ready.
@@ -87,28 +88,34 @@ class Eraser:
         return await self._store.fence_erasure(erasure)
 
     async def _search(self, erasure: Erasure) -> bool:
-        """Note the erasure in the ledger, and remove dead letters in which an address of it stands."""
-        values = await self._store.erased_values(erasure)
-        if (file := self._settings.erasure.ledger) is not None and values and erasure["repeats"] is None:
+        """Note the erasure in the ledger, give addresses whose keys stay to whoever has them next, and remove dead letters in which
+        an address of it stands."""
+        values, holdings = await self._store.erased_values(erasure), await self._store.holdings(erasure)
+        if (file := self._settings.erasure.ledger) is not None and (values or holdings) and erasure["repeats"] is None:
             known = Line(
                 erasure["id"],
                 erasure["client_id"],
                 erasure["customer_id"],
                 tuple(erasure["handles"]),
                 tuple(digest for _, digest in values),
+                tuple(holdings),
             )
             await asyncio.to_thread(append_line, file, line_of(known, self._key))
-        await self._remove_letters(erasure, [owned for owned, _ in values])
+        for row in await self._store.holdings_to_end(erasure["id"]):
+            by = Deciding("operator", f"erasure {erasure['id']}")
+            await self._store.unlink_handle(row["client_id"], row["customer_id"], row["handle_id"], row["valid_to"], by)
+        await self._remove_letters(erasure, [owned for owned, _ in values], holdings)
         return await self._store.searched_erasure(erasure["id"])
 
-    async def _remove_letters(self, erasure: Erasure, values: list[Owned]) -> None:
-        forms = {form: name for owned in values for form, name in needles_of(owned.value).items()}
+    async def _remove_letters(self, erasure: Erasure, values: list[Owned], holdings: list[Holding]) -> None:
+        whole = {form: name for owned in values for form, name in needles_of(owned.value).items()}
+        had = [(needles_of(each.owned.value), each) for each in holdings if each.owned is not None]
         which, after = Filter(client=erasure["client_id"]), None
-        while forms and (page := await self._store.dead_letters(which, after, LETTERS)):
+        while (whole or had) and (page := await self._store.dead_letters(which, after, LETTERS)):
             after = (page[-1]["recorded_at"], page[-1]["id"])
             # One by one, since each may have megabytes.
-            whole = [await self._store.dead_letter(row["id"]) for row in page]
-            named = await asyncio.to_thread(_naming, [row for row in whole if row is not None], forms)
+            letters = [await self._store.dead_letter(row["id"]) for row in page]
+            named = await asyncio.to_thread(_naming, [row for row in letters if row is not None], whole, had)
             if named:
                 await self._store.erase_dead_letters(erasure["id"], named)
 
@@ -122,14 +129,25 @@ class Eraser:
         return removed == 0 and await self._store.purged_erasure(erasure["id"])
 
     async def _complete(self, erasure: Erasure) -> bool:
-        after = await self._store.erased_rows(erasure["id"])
-        receipt = receipt_of(erasure, after, self._settings, datetime.now(UTC), self._key)
+        after, holdings = await self._store.erased_rows(erasure["id"]), await self._store.holdings(erasure)
+        receipt = receipt_of(erasure, after, holdings, self._settings, datetime.now(UTC), self._key)
         return await self._store.complete_erasure(erasure, receipt, digest_of(receipt), origin().actor)
 
 
-def _naming(letters: list[dict[str, Any]], forms: dict[bytes, str]) -> list[UUID]:
-    """Return the dead letters in which one of the forms stands."""
-    return [row["id"] for row in letters if found_in(_text(row), forms)]
+def _naming(
+    letters: list[dict[str, Any]], whole: dict[bytes, str], had: list[tuple[dict[bytes, str], Holding]]
+) -> list[UUID]:
+    """Return the dead letters in which one of the forms stands; those of `had` in their time only."""
+    named = []
+    for row in letters:
+        then = [
+            forms
+            for forms, each in had
+            if (each.since is None or each.since <= row["recorded_at"]) and row["recorded_at"] < each.until
+        ]
+        if any(found_in(_text(row), forms) for forms in (whole, *then)):
+            named.append(row["id"])
+    return named
 
 
 def _text(row: dict[str, Any]) -> bytes:

@@ -57,12 +57,14 @@ def replay(
 async def _repeat(store: EventStore, line: Line) -> tuple[int, bool]:
     """Repeat one; return how many handles were there, and whether a legal hold keeps it waiting."""
     handles = await store.handles_of_ledger(line.client, frozenset(line.handles), frozenset(line.digests))
-    id = await store.replay_erasure(line.erasure, line.client, line.customer, handles)
-    if not handles:
+    emptied = await store.holdings_of_ledger(line.client, line.emptied)
+    id = await store.replay_erasure(line.erasure, line.client, line.customer, handles, emptied)
+    count = len({*handles, *(each.handle for each in emptied)})
+    if not count:
         return 0, False
     try:
         await Eraser(store, resolve(load())).run(id)
     except Held as held:
         print_note(f"Erasure {line.erasure} is kept waiting: {held}")
-        return len(handles), True
-    return len(handles), False
+        return count, True
+    return count, False

@@ -130,7 +130,10 @@ def _print(done: Erasure, file: Path | None) -> int:
     removed = [f"{store} {rows['before']}" for store, rows in receipt["rows"].items() if rows["before"] > rows["after"]]
     print(entry("Removed or unreadable", ", ".join(removed) or "nothing"))
     if receipt["handlesKept"]:
-        print(entry("Not erased", f"{len(receipt['handlesKept'])} addresses that another customer has or had too"))
+        words = (
+            "addresses stay, which another customer has or had too; what they say of this customer's time was removed"
+        )
+        print(entry("Keys kept", f"{len(receipt['handlesKept'])} {words}"))
     if receipt["suppressions"]:
         print(entry("Opt-outs that live on, by another digest", str(receipt["suppressions"])))
     times = [each for each in receipt["unreadableBy"].values() if each is not None]

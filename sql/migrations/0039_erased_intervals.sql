@@ -1,0 +1,99 @@
+-- Erasure where an address is another customer's too, or was: a recycled number, a handle that several people share. Its key opens
+-- what the others said, so that it stays; what the erased customer said, and was told, while he had it is removed, and emptied in
+-- the log. The same for events that belong to no interaction.
+
+-- When an erased customer had an address whose key stays.
+CREATE TABLE erased_intervals (
+    valid_from timestamptz NOT NULL,
+    valid_to timestamptz NOT NULL,
+    erasure_id uuid NOT NULL,
+    handle_id uuid NOT NULL,
+    client_id text COLLATE "C" NOT NULL,
+    CONSTRAINT erased_intervals_pkey PRIMARY KEY (erasure_id, handle_id, valid_from)
+);
+
+CREATE INDEX erased_intervals_handle ON erased_intervals (handle_id);
+
+COMMENT ON TABLE erased_intervals IS 'When an erased customer had an address that another customer has or had: what it says of that time is emptied.';
+COMMENT ON COLUMN erased_intervals.valid_to IS 'Exclusive; at most the time of the fence.';
+COMMENT ON COLUMN erasures.kept IS 'Handles of the customer that another customer has had too: their keys stay, and what they say of his time is emptied.';
+
+SELECT separate_clients('erased_intervals', 'threadline_service, threadline_reader');
+GRANT SELECT, INSERT ON erased_intervals TO threadline_service;
+GRANT SELECT ON erased_intervals TO threadline_tenant, threadline_reader;
+
+-- Events of a person that belong to no interaction: opt-outs without a message, and what no type fits.
+CREATE INDEX events_alone ON events (handle_id) WHERE reference IS NULL AND handle_id IS NOT NULL;
+
+COMMENT ON COLUMN event_ids.content IS 'A hash of what the event says, by which a repeat is compared once the event is archived; 0: it was emptied, and whatever is told under its id again is a repeat.';
+
+-- Whether events of a type name random ids, and nothing else: links of handles, and decisions on customers, which a rebuild needs.
+CREATE FUNCTION says_ids_alone(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN type IN ('HandleLinked', 'HandleUnlinked', 'CustomersMerged', 'CustomersSplit', 'CustomerChangeUndone');
+
+-- The events of an erasure that belong to no interaction, with their places: those of its handles, and those of its intervals.
+CREATE FUNCTION erased_alone(
+    erasure uuid, OUT id uuid, OUT recorded_at timestamptz, OUT xid bigint, OUT "position" bigint, OUT emptied boolean
+) RETURNS SETOF record
+LANGUAGE sql STABLE
+AS $$
+    SELECT o.id, o.recorded_at, o.xid, o.position, o.source_event_id = 'erased ' || o.id
+    FROM erasures AS e
+    CROSS JOIN LATERAL unnest(e.handles) AS h (id)
+    JOIN events AS o ON o.handle_id = h.id AND o.reference IS NULL AND o.client_id = e.client_id
+    WHERE e.id = erasure AND NOT says_ids_alone(o.type)
+    UNION ALL
+    SELECT o.id, o.recorded_at, o.xid, o.position, o.source_event_id = 'erased ' || o.id
+    FROM erased_intervals AS v
+    JOIN events AS o ON o.handle_id = v.handle_id AND o.reference IS NULL AND o.client_id = v.client_id
+    CROSS JOIN LATERAL (SELECT least(coalesce(o.occurred_at, o.received_at), o.received_at) AS at) AS said
+    WHERE v.erasure_id = erasure AND NOT says_ids_alone(o.type) AND said.at >= v.valid_from AND said.at < v.valid_to
+$$;
+
+-- As in 0036, and the events that belong to no interaction. An event under a key that stays loses its handle too, since that one
+-- leads to the address; but an opt-out or opt-in, which is the address's, keeps it with its basis, from which consents are made.
+CREATE OR REPLACE FUNCTION empty_events(erasure uuid, most integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH chosen AS MATERIALIZED (
+        SELECT o.id, o.recorded_at, o.xid, o.position
+        FROM erasures AS e
+        JOIN erased_references AS r ON r.erasure_id = e.id
+        JOIN events AS o ON o.reference = r.reference AND o.client_id = r.client_id
+        WHERE e.id = erasure AND e.state = 'destroyed' AND o.source_event_id <> 'erased ' || o.id
+        UNION
+        SELECT a.id, a.recorded_at, a.xid, a.position
+        FROM erasures AS e
+        CROSS JOIN LATERAL erased_alone(e.id) AS a
+        WHERE e.id = erasure AND e.state = 'destroyed' AND NOT a.emptied
+        LIMIT most
+    ),
+    read AS MATERIALIZED (
+        SELECT c.*, erased, NOT erased AND starts_with(o.type, 'Recipient') AS consent
+        FROM chosen AS c
+        JOIN events AS o ON o.recorded_at = c.recorded_at AND o.xid = c.xid AND o.position = c.position
+        CROSS JOIN LATERAL (
+            SELECT (SELECT h.erased_at IS NOT NULL FROM handles AS h WHERE h.id = o.handle_id) IS NOT FALSE AS erased
+        ) AS own
+    ),
+    emptied AS (
+        UPDATE events AS v SET
+            source_event_id = 'erased ' || v.id, provider_message_id = NULL, message_id = NULL, webhook_id = NULL,
+            webhook_block = NULL,
+            payload = CASE WHEN r.consent AND v.payload ? 'basis' THEN jsonb_build_object('basis', v.payload -> 'basis') ELSE '{}' END,
+            handle_id = CASE WHEN r.consent OR r.erased THEN v.handle_id END,
+            handle_kind = CASE WHEN r.consent OR r.erased THEN v.handle_kind END,
+            error = CASE WHEN v.error IS NOT NULL THEN jsonb_build_object('reason', v.error -> 'reason') END
+        FROM read AS r
+        WHERE v.recorded_at = r.recorded_at AND v.xid = r.xid AND v.position = r.position
+        RETURNING v.id
+    ),
+    noted AS (
+        UPDATE event_ids AS n SET content = 0 FROM emptied AS m WHERE n.id = m.id
+    )
+    SELECT count(*) FROM emptied
+$$;
+
+REVOKE ALL ON FUNCTION says_ids_alone(text), erased_alone(uuid) FROM public;
+GRANT EXECUTE ON FUNCTION says_ids_alone(text), erased_alone(uuid) TO threadline_service;
