@@ -134,11 +134,15 @@ class ErasingStore(Appending, Suppressing):
         assert row is not None
         return dict(row["rows"])
 
+    async def rewritten_erasure(self, id: UUID) -> bool:
+        """Note that no file of the archive has anything of the customer."""
+        return await self._step(id, "purged", "rewritten")
+
     async def complete_erasure(self, erasure: Erasure, receipt: dict[str, Any], digest: str, actor: str) -> bool:
         """Keep the receipt, and append CustomerErased with its digest."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(statement("writing"))
-            if not await _taken(connection, erasure["id"], "purged"):
+            if not await _taken(connection, erasure["id"], "rewritten"):
                 return False
             await self._note(connection, "CustomerErased", erasure, receiptSha256=digest)
             given = {"id": erasure["id"], "receipt": Jsonb(receipt), "digest": digest, "actor": actor}

@@ -67,6 +67,8 @@ WITHOUT_END = {
     "audit_anchors": "four rows an hour and kind of anchor",
     "erasures": "one row an erasure: the proof that it was done",
     "erased_references": "late reports on what was removed must be known as such",
+    "erased_files": "a row a file of the archive and erasure: how far it is, and what the receipt counts",
+    "archive_removals": "what is listed is removed by the next erasure",
     "erased_intervals": "whose an address was must stay forgotten",
     "suppressions": "an opt-out must outlive everything",
     "customer_holds": "one row a customer under a legal hold",

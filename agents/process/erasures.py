@@ -10,7 +10,7 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from agents.health import WorkerHealth, worded
-from app.erasing.steps import Eraser, Held
+from app.erasing.steps import Eraser, Held, Waits
 from app.settings import Settings
 from sql import EventStore
 
@@ -44,6 +44,8 @@ class Erasures:
                 await self._eraser.run(id, partial(_log, id))
             except Held as held:
                 log.info("erasure_held", erasure=str(id), until=held.until.isoformat())
+            except Waits as why:
+                log.warning("erasure_waits", erasure=str(id), reason=str(why))
             except Exception as error:
                 log.warning("erasure_failed", erasure=str(id), error=worded(error))
                 failed = error

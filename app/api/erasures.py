@@ -83,6 +83,7 @@ def erasure_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "erasureId": row["id"],
         "customerId": row["customer_id"],
         "state": row["state"],
+        "waits": row["waits"],
         "requestedAt": row["requested_at"],
         "fencedAt": row["fenced_at"],
         "destroyedAt": row["destroyed_at"],

@@ -5,7 +5,8 @@ leaves the rest to the next: each step is committed in the database, and doing i
     fenced      nobody finds the handles any more, their opt-outs are suppressions, ErasureRequested is in the log
     searched    dead letters that name an address are gone, the ledger has the erasure
     destroyed   salts and values are gone: what was sealed under these handles cannot be read again
-    purged      what was projected from their events is gone
+    purged      what was projected from their events is gone, and the events are emptied
+    rewritten   they are emptied in the files of the archive too
     completed   the receipt is there, CustomerErased is in the log
 """
 
@@ -19,13 +20,14 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.auditing.anchors import private_key
+from app.erasing.archived import empty_archive
 from app.erasing.kept import append_line
 from app.erasing.ledger import Line, line_of
 from app.erasing.needles import found_in, needles_of
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
 from sql import Deciding, EventStore, Filter
-from sql.erasures import Erasure, Held
+from sql.erasures import Erasure, Held, Waits
 from sql.handles import Owned
 from sql.holdings import Holding
 from sql.origin import origin
@@ -52,13 +54,14 @@ class Eraser:
             "fenced": self._search,
             "searched": self._destroy,
             "destroyed": self._purge,
-            "purged": self._complete,
+            "purged": self._rewrite,
+            "rewritten": self._complete,
         }
         self.steps: Counter[str] = Counter()
 
     async def run(self, id: UUID, reached: Callable[[str], None] = lambda _: None) -> Erasure:
-        """Do all steps that an erasure still needs; `reached` gets each state that it reaches. Raises Held, LookupError for an unknown
-        one, and what the store and the ledger's file raise."""
+        """Do all steps that an erasure still needs; `reached` gets each state that it reaches. Raises Held, Waits where it
+        cannot go on now, LookupError for an unknown one, and what the store and the ledger's file raise."""
         while True:
             erasure = await self.advance(id)
             reached(erasure["state"])
@@ -69,8 +72,12 @@ class Eraser:
         """Do one step of an erasure, waiting until it can be done; return the erasure then. Raises as `run` does."""
         began = await self._read(id)
         while (now := await self._read(id))["state"] == began["state"] != "completed":
-            if not await self._steps[now["state"]](now):
-                await asyncio.sleep(LOOK)
+            try:
+                if not await self._steps[now["state"]](now):
+                    await asyncio.sleep(LOOK)
+            except Waits as why:
+                await self._store.note_waiting(id, str(why))
+                raise
         self.steps[now["state"]] += 1
         return now
 
@@ -128,6 +135,14 @@ class Eraser:
             await asyncio.sleep(PAUSE)
         return removed == 0 and await self._store.purged_erasure(erasure["id"])
 
+    async def _rewrite(self, erasure: Erasure) -> bool:
+        await empty_archive(self._store, self._settings, erasure, self._emptied)
+        return await self._store.rewritten_erasure(erasure["id"])
+
+    def _emptied(self, events: int) -> None:
+        self.steps["files of the archive"] += 1
+        self.steps["archived events emptied"] += events
+
     async def _complete(self, erasure: Erasure) -> bool:
         after, holdings = await self._store.erased_rows(erasure["id"]), await self._store.holdings(erasure)
         receipt = receipt_of(erasure, after, holdings, self._settings, datetime.now(UTC), self._key)
@@ -155,4 +170,4 @@ def _text(row: dict[str, Any]) -> bytes:
     return b"\n".join((value, repr((row["detail"], row["items"], row["reason"])).encode("utf-8", "replace")))
 
 
-__all__ = ["Eraser", "Held"]
+__all__ = ["Eraser", "Held", "Waits"]

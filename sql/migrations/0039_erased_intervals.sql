@@ -95,5 +95,71 @@ AS $$
     SELECT count(*) FROM emptied
 $$;
 
-REVOKE ALL ON FUNCTION says_ids_alone(text), erased_alone(uuid) FROM public;
-GRANT EXECUTE ON FUNCTION says_ids_alone(text), erased_alone(uuid) TO threadline_service;
+-- An erasure reaches the archive: files of the months concerned are written anew, without what it empties.
+ALTER TABLE erasures ADD COLUMN waits text;
+ALTER TABLE erasures DROP CONSTRAINT erasures_state, ADD CONSTRAINT erasures_state CHECK (
+    state IN ('requested', 'fenced', 'searched', 'destroyed', 'purged', 'rewritten', 'completed')
+);
+
+COMMENT ON COLUMN erasures.waits IS 'Why it could not go on when it was last tried; NULL: nothing keeps it.';
+
+-- The files that an erasure has been through.
+CREATE TABLE erased_files (
+    erasure_id uuid NOT NULL,
+    month date NOT NULL,
+    part integer NOT NULL,
+    events integer NOT NULL,
+    CONSTRAINT erased_files_pkey PRIMARY KEY (erasure_id, month, part)
+);
+
+COMMENT ON COLUMN erased_files.events IS 'Events that were emptied in it; 0: the file stays as it is.';
+
+-- Files that were written anew, and whose former versions are still to be removed.
+CREATE TABLE archive_removals (
+    file text COLLATE "C" NOT NULL,
+    CONSTRAINT archive_removals_pkey PRIMARY KEY (file)
+);
+
+-- Puts a file that was written anew in the place of the one with this digest; the events in it that were emptied are `emptied`. One
+-- without any is only noted. Returns whether it was that file.
+CREATE FUNCTION swap_archive_file(
+    erasure uuid, of_month date, of_part integer, former bytea, new_file text, new_digest bytea, new_checksum bytea, emptied uuid[]
+) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH old AS MATERIALIZED (
+        SELECT f.month, f.part, f.file
+        FROM erasures AS e
+        JOIN archive_files AS f ON f.month = of_month AND f.part = of_part AND f.digest = former
+        WHERE e.id = erasure AND e.state = 'purged'
+        FOR UPDATE OF f
+    ),
+    swapped AS (
+        UPDATE archive_files AS f SET file = new_file, digest = new_digest, checksum = new_checksum
+        FROM old AS o
+        WHERE f.month = o.month AND f.part = o.part AND cardinality(emptied) > 0
+    ),
+    listed AS (
+        INSERT INTO archive_removals (file)
+        SELECT o.file FROM old AS o WHERE cardinality(emptied) > 0 AND o.file <> new_file
+        ON CONFLICT (file) DO NOTHING
+    ),
+    noted AS (
+        INSERT INTO erased_files (erasure_id, month, part, events)
+        SELECT erasure, o.month, o.part, cardinality(emptied) FROM old AS o
+        ON CONFLICT (erasure_id, month, part) DO NOTHING
+    ),
+    marked AS (
+        UPDATE event_ids AS n SET content = 0 WHERE n.id = ANY (emptied) AND EXISTS (SELECT FROM old)
+    )
+    SELECT EXISTS (SELECT FROM old)
+$$;
+
+REVOKE ALL ON FUNCTION
+    says_ids_alone(text), erased_alone(uuid), swap_archive_file(uuid, date, integer, bytea, text, bytea, bytea, uuid[])
+FROM public;
+GRANT EXECUTE ON FUNCTION
+    says_ids_alone(text), erased_alone(uuid), swap_archive_file(uuid, date, integer, bytea, text, bytea, bytea, uuid[])
+TO threadline_service;
+GRANT SELECT ON erased_files TO threadline_service, threadline_reader, threadline_tenant;
+GRANT SELECT, DELETE ON archive_removals TO threadline_service;

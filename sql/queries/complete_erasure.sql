@@ -1,7 +1,7 @@
 -- Ends an erasure with its receipt, and notes it in the audit.
 WITH ended AS (
-    UPDATE erasures SET state = 'completed', completed_at = now(), changed_at = now(), receipt = %(receipt)s
-    WHERE id = %(id)s AND state = 'purged'
+    UPDATE erasures SET state = 'completed', completed_at = now(), changed_at = now(), waits = NULL, receipt = %(receipt)s
+    WHERE id = %(id)s AND state = 'rewritten'
     RETURNING id, client_id, customer_id
 )
 INSERT INTO audit (actor, client_id, action, subject, detail)

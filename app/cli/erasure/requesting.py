@@ -17,13 +17,14 @@ from app.embedded.running import resolve
 from app.erasing.steps import Eraser
 from app.settings.loading import load
 from sql import EventStore
-from sql.erasures import Erasure, Held
+from sql.erasures import Erasure, Held, Waits
 
 _WORDS = {
     "fenced": "fence set: nobody finds the customer's addresses any more",
     "searched": "dead letters searched",
     "destroyed": "keys and addresses destroyed",
     "purged": "timeline, messages and consents removed",
+    "rewritten": "files of the archive gone through",
     "completed": "receipt made",
 }
 
@@ -58,6 +59,8 @@ def erase(
             done = await Eraser(store, resolve(load())).run(erasure, lambda state: _told(state, as_json))
         except (NoCustomer, Held) as error:
             return print_error(f"Not erased: {error}" if isinstance(error, Held) else str(error))
+        except Waits as why:
+            return print_error(f"Erasure {erasure} is not complete yet, and a worker goes on with it: {why}")
         if receipt is not None:
             receipt.write_bytes(orjson.dumps(done["receipt"], option=orjson.OPT_INDENT_2) + b"\n")
         return print_json(erasure_json(done)) if as_json else _print(done, receipt)

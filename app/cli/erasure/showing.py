@@ -27,9 +27,9 @@ def list_(
             return print_json(rows)
         if not rows:
             return print_note("There was no erasure.")
-        made = table("erasure", "client", "state", "requested")
+        made = table("erasure", "client", "state", "requested", "waits")
         for row in rows:
-            add_row(made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]))
+            add_row(made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]), row["waits"] or "")
         Console().print(made)
         return 0
 
@@ -70,6 +70,10 @@ def show(
             entry(f"{row['id']}  {row['state']}", f"customer {row['customer_id']} of client {row['client_id']}", times)
         )
         print(entry("asked for by", row["actor"], row["reason"]))
+        if row["waits"]:
+            print(entry("waits", row["waits"]))
+        if row["archive"]["files"]:
+            print(entry("files of the archive", "{files} read, {rewritten} written anew".format(**row["archive"])))
         return 0
 
     return in_store(work)
