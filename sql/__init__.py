@@ -9,6 +9,7 @@ from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
 from sql.erased_files import ErasedFilesStore
 from sql.erasing import ErasingStore
+from sql.erasure_requests import ErasureRequestsStore
 from sql.erasures import ErasuresStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
@@ -65,6 +66,7 @@ class EventStore(
     ReplayingStore,
     HoldingsStore,
     ErasedFilesStore,
+    ErasureRequestsStore,
     Keeping,
     DeadLettersStore,
     HoursStore,
@@ -76,7 +78,7 @@ class EventStore(
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.holdings`, `sql.erased_files`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.erasing`, `sql.holdings`, `sql.erased_files`, `sql.erasure_requests`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

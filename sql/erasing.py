@@ -87,13 +87,13 @@ class ErasingStore(Appending, Suppressing):
         (row,) = await self._run("erase_dead_letters", {"id": id, "ids": list(letters)})
         return int(row["letters"])
 
-    async def searched_erasure(self, id: UUID) -> bool:
-        """Note that the dead letters were searched, and the ledger has the erasure."""
-        return await self._step(id, "fenced", "searched")
+    async def end_step(self, id: UUID, state: str, next: str) -> bool:
+        """Note that a step is done of which nothing else is to be written."""
+        return await self._step(id, state, next)
 
     async def destroy_erasure(self, erasure: Erasure) -> bool:
         """Destroy the keys and values of the handles."""
-        done = await self._step(erasure["id"], "searched", "destroyed", "destroy_handles")
+        done = await self._step(erasure["id"], "asked", "destroyed", "destroy_handles")
         self.forget_handles(erasure["handles"])
         return done
 
@@ -133,10 +133,6 @@ class ErasingStore(Appending, Suppressing):
         row = await self._row("erase_rows", {"id": id})
         assert row is not None
         return dict(row["rows"])
-
-    async def rewritten_erasure(self, id: UUID) -> bool:
-        """Note that no file of the archive has anything of the customer."""
-        return await self._step(id, "purged", "rewritten")
 
     async def complete_erasure(self, erasure: Erasure, receipt: dict[str, Any], digest: str, actor: str) -> bool:
         """Keep the receipt, and append CustomerErased with its digest."""

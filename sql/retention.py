@@ -67,6 +67,7 @@ WITHOUT_END = {
     "audit_anchors": "four rows an hour and kind of anchor",
     "erasures": "one row an erasure: the proof that it was done",
     "erased_references": "late reports on what was removed must be known as such",
+    "erasure_requests": "removed when the receipt of their erasure is made",
     "erased_files": "a row a file of the archive and erasure: how far it is, and what the receipt counts",
     "archive_removals": "what is listed is removed by the next erasure",
     "erased_intervals": "whose an address was must stay forgotten",

@@ -84,6 +84,7 @@ def erasure_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "customerId": row["customer_id"],
         "state": row["state"],
         "waits": row["waits"],
+        "asked": row["asked"],
         "requestedAt": row["requested_at"],
         "fencedAt": row["fenced_at"],
         "destroyedAt": row["destroyed_at"],

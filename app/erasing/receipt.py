@@ -52,7 +52,7 @@ def receipt_of(
         "unreadableBy": unreadable_by(
             settings, erasure["fenced_at"], erasure["destroyed_at"], now if holdings else None
         ),
-        "providers": to_ask(erasure["providers"], adapters),
+        "providers": to_ask(erasure["providers"], adapters, erasure["asked"]),
     }
     return signed(_LABEL, document, key)
 

@@ -4,6 +4,7 @@ leaves the rest to the next: each step is committed in the database, and doing i
     requested   messages that wait are cancelled, those that are leaving are waited for
     fenced      nobody finds the handles any more, their opt-outs are suppressions, ErasureRequested is in the log
     searched    dead letters that name an address are gone, the ledger has the erasure
+    asked       the providers were asked to erase what they keep, where the client wants it
     destroyed   salts and values are gone: what was sealed under these handles cannot be read again
     purged      what was projected from their events is gone, and the events are emptied
     rewritten   they are emptied in the files of the archive too
@@ -20,10 +21,12 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.auditing.anchors import private_key
+from app.clients.configured import Clients
 from app.erasing.archived import empty_archive
 from app.erasing.kept import append_line
 from app.erasing.ledger import Line, line_of
 from app.erasing.needles import found_in, needles_of
+from app.erasing.propagating import Carry, propagate
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
 from sql import Deciding, EventStore, Filter
@@ -42,17 +45,21 @@ Step = Callable[[Erasure], Awaitable[bool]]
 
 
 class Eraser:
-    """Does erasures with one store. `steps` counts those that this process did, by the state that they led to."""
+    """Does erasures with one store; `carry` makes the calls to providers (None: another process has to). `steps` counts those that this process did, by the state that they led to."""
 
-    def __init__(self, store: EventStore, settings: Settings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(
+        self, store: EventStore, settings: Settings, clients: Clients | None = None, carry: Carry | None = None
+    ) -> None:
+        self._store, self._settings, self._carry = store, settings, carry
+        self._clients = clients or Clients(store, settings)
         self._key: Ed25519PrivateKey | None = (
             private_key(settings.audit.key.get_secret_value()) if settings.audit.key else None
         )
         self._steps: dict[str, Step] = {
             "requested": self._fence,
             "fenced": self._search,
-            "searched": self._destroy,
+            "searched": self._ask,
+            "asked": self._destroy,
             "destroyed": self._purge,
             "purged": self._rewrite,
             "rewritten": self._complete,
@@ -112,7 +119,7 @@ class Eraser:
             by = Deciding("operator", f"erasure {erasure['id']}")
             await self._store.unlink_handle(row["client_id"], row["customer_id"], row["handle_id"], row["valid_to"], by)
         await self._remove_letters(erasure, [owned for owned, _ in values], holdings)
-        return await self._store.searched_erasure(erasure["id"])
+        return await self._store.end_step(erasure["id"], "fenced", "searched")
 
     async def _remove_letters(self, erasure: Erasure, values: list[Owned], holdings: list[Holding]) -> None:
         whole = {form: name for owned in values for form, name in needles_of(owned.value).items()}
@@ -126,6 +133,10 @@ class Eraser:
             if named:
                 await self._store.erase_dead_letters(erasure["id"], named)
 
+    async def _ask(self, erasure: Erasure) -> bool:
+        await propagate(self._store, self._clients, self._settings, erasure, self._carry)
+        return await self._store.end_step(erasure["id"], "searched", "asked")
+
     async def _destroy(self, erasure: Erasure) -> bool:
         return await self._store.destroy_erasure(erasure)
 
@@ -137,7 +148,7 @@ class Eraser:
 
     async def _rewrite(self, erasure: Erasure) -> bool:
         await empty_archive(self._store, self._settings, erasure, self._emptied)
-        return await self._store.rewritten_erasure(erasure["id"])
+        return await self._store.end_step(erasure["id"], "purged", "rewritten")
 
     def _emptied(self, events: int) -> None:
         self.steps["files of the archive"] += 1

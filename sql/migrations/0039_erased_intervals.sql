@@ -98,7 +98,7 @@ $$;
 -- An erasure reaches the archive: files of the months concerned are written anew, without what it empties.
 ALTER TABLE erasures ADD COLUMN waits text;
 ALTER TABLE erasures DROP CONSTRAINT erasures_state, ADD CONSTRAINT erasures_state CHECK (
-    state IN ('requested', 'fenced', 'searched', 'destroyed', 'purged', 'rewritten', 'completed')
+    state IN ('requested', 'fenced', 'searched', 'asked', 'destroyed', 'purged', 'rewritten', 'completed')
 );
 
 COMMENT ON COLUMN erasures.waits IS 'Why it could not go on when it was last tried; NULL: nothing keeps it.';
@@ -109,10 +109,13 @@ CREATE TABLE erased_files (
     month date NOT NULL,
     part integer NOT NULL,
     events integer NOT NULL,
+    client_id text COLLATE "C" NOT NULL,
     CONSTRAINT erased_files_pkey PRIMARY KEY (erasure_id, month, part)
 );
 
 COMMENT ON COLUMN erased_files.events IS 'Events that were emptied in it; 0: the file stays as it is.';
+
+SELECT separate_clients('erased_files', 'threadline_service, threadline_reader');
 
 -- Files that were written anew, and whose former versions are still to be removed.
 CREATE TABLE archive_removals (
@@ -128,7 +131,7 @@ CREATE FUNCTION swap_archive_file(
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
 AS $$
     WITH old AS MATERIALIZED (
-        SELECT f.month, f.part, f.file
+        SELECT f.month, f.part, f.file, e.client_id
         FROM erasures AS e
         JOIN archive_files AS f ON f.month = of_month AND f.part = of_part AND f.digest = former
         WHERE e.id = erasure AND e.state = 'purged'
@@ -145,8 +148,8 @@ AS $$
         ON CONFLICT (file) DO NOTHING
     ),
     noted AS (
-        INSERT INTO erased_files (erasure_id, month, part, events)
-        SELECT erasure, o.month, o.part, cardinality(emptied) FROM old AS o
+        INSERT INTO erased_files (erasure_id, client_id, month, part, events)
+        SELECT erasure, o.client_id, o.month, o.part, cardinality(emptied) FROM old AS o
         ON CONFLICT (erasure_id, month, part) DO NOTHING
     ),
     marked AS (
@@ -154,6 +157,29 @@ AS $$
     )
     SELECT EXISTS (SELECT FROM old)
 $$;
+
+-- What the providers are asked to erase, before the addresses and the ids of messages go here. Removed when the receipt is made, which
+-- has the counts.
+CREATE TABLE erasure_requests (
+    due_at timestamptz NOT NULL DEFAULT now(),
+    erasure_id uuid NOT NULL,
+    tries integer NOT NULL DEFAULT 0,
+    state text COLLATE "C" NOT NULL DEFAULT 'due',
+    client_id text COLLATE "C" NOT NULL,
+    account text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    target text COLLATE "C" NOT NULL,
+    answer text COLLATE "C",
+    CONSTRAINT erasure_requests_pkey PRIMARY KEY (erasure_id, source, target),
+    CONSTRAINT erasure_requests_state CHECK (state IN ('due', 'done', 'refused'))
+);
+
+COMMENT ON COLUMN erasure_requests.target IS 'The provider''s id of a message; empty: the addresses of the customer.';
+COMMENT ON COLUMN erasure_requests.answer IS 'The last answer: its code and reason, without its text.';
+
+SELECT separate_clients('erasure_requests', 'threadline_service, threadline_reader');
+GRANT SELECT, INSERT, UPDATE, DELETE ON erasure_requests TO threadline_service;
+GRANT SELECT ON erasure_requests TO threadline_reader, threadline_tenant;
 
 REVOKE ALL ON FUNCTION
     says_ids_alone(text), erased_alone(uuid), swap_archive_file(uuid, date, integer, bytea, text, bytea, bytea, uuid[])

@@ -7,6 +7,18 @@ SELECT
             'files', count(*), 'rewritten', count(*) FILTER (WHERE d.events > 0), 'events', coalesce(sum(d.events), 0)
         )
         FROM erased_files AS d WHERE d.erasure_id = erasures.id
-    ) AS archive
+    ) AS archive,
+    -- What the providers were asked; after the receipt it is there alone.
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.source), '[]')
+        FROM (
+            SELECT
+                r.source, count(*) FILTER (WHERE r.state = 'due') AS due, count(*) FILTER (WHERE r.state = 'done') AS done,
+                count(*) FILTER (WHERE r.state = 'refused') AS refused, max(r.answer) FILTER (WHERE r.state <> 'done') AS answer
+            FROM erasure_requests AS r
+            WHERE r.erasure_id = erasures.id
+            GROUP BY r.source
+        ) AS a
+    ) AS asked
 FROM erasures
 WHERE id = %(id)s AND (%(client_id)s::text IS NULL OR client_id = %(client_id)s)

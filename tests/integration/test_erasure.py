@@ -79,7 +79,7 @@ async def test_nothing_of_the_customer_is_left_and_all_of_others(
     }
 
 
-STATES = ("requested", "fenced", "searched", "destroyed", "purged", "rewritten")
+STATES = ("requested", "fenced", "searched", "asked", "destroyed", "purged", "rewritten")
 #: A process that erases, and is killed as soon as a state is reached; of the last but one also amid the removals.
 _CHILD = """
 import asyncio, os, signal, sys

@@ -21,9 +21,9 @@ from sql.archive.months import Archive
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.integration.erasures import settings
-from tests.integration.test_archive import APRIL, MARCH, MOVED, RELAYED, START, execute, log_of, read
+from tests.integration.test_archive import APRIL, MARCH, MOVED, RELAYED, START, execute, log_of
 from tests.integration.test_erasure_shared import BY
-from tests.integration.test_rebuild import tables
+from tests.integration.test_rebuild import read, tables
 from tests.support.keys import SEAL
 from tests.support.s3 import BUCKET, InMemory
 from webhooks.blobs.bucket import Bucket
@@ -48,14 +48,14 @@ def alone(type: str, handle: Handle) -> Row:
     return (event, "default", START, None)
 
 
-async def archived(store: EventStore, dsns: Dsns, files: InFolder | InBucket) -> tuple[UUID, UUID]:
+async def archived(store: EventStore, dsns: Dsns, files: InFolder | InBucket, who: Handle = WHOSE) -> tuple[UUID, UUID]:
     """Archive two old months with three customers; return one of them and the only handle of that one."""
-    await store.append([alone("RecipientUnsubscribed", WHOSE), alone("ProviderEventReceived", WHOSE)])
-    await store.append([*log_of(0, 60), alone("ProviderEventReceived", Handle("phone", "+15550000002"))])
+    await store.append([alone("RecipientUnsubscribed", who), alone("ProviderEventReceived", who)])
+    await store.append([*log_of(0, 60), alone("ProviderEventReceived", Handle("phone", "+15550000003"))])
     await execute(dsns.owner, MOVED)
     await store.append(log_of(60, 70))
     await execute(dsns.owner, RELAYED)
-    (found,) = await store.customer_of("default", WHOSE.kind, WHOSE.value)
+    (found,) = await store.customer_of("default", who.kind, who.value)
 
     def work() -> None:
         with Archive.open(dsns.owner, files) as archive:
@@ -112,8 +112,8 @@ async def test_the_files_are_written_anew(postgres_dsn: Dsns, tmp_path: Path) ->
         before, names = rows_of(folder), {file.name for file in folder.rglob("*")}
         done = await Eraser(store, settings(tmp_path)).run(await asked(store, whose))
         emptied = check(before, rows_of(folder), handle)
-        assert emptied > 80 and done["receipt"]["archive"] == {"files": 5, "rewritten": 5, "events": emptied}
-        assert len({file.name for file in folder.rglob("*.parquet")}) == 5 and not names & {
+        assert emptied > 80 and done["receipt"]["archive"] == {"files": 6, "rewritten": 6, "events": emptied}
+        assert len({file.name for file in folder.rglob("*.parquet")}) == 6 and not names & {
             file.name for file in folder.rglob("*.parquet")
         }
         for _ in range(2):
@@ -140,7 +140,7 @@ async def test_who_had_the_number_before(postgres_dsn: Dsns, tmp_path: Path) -> 
     keeps it with its basis."""
     folder = tmp_path / "archive"
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
-        whose, handle = await archived(store, postgres_dsn, InFolder(folder))
+        whose, handle = await archived(store, postgres_dsn, InFolder(folder), Handle("phone", "+15550000002"))
         await store.unlink_handle("default", whose, handle, START + timedelta(seconds=31), BY)
         gone = {each["id"] for each in await store.timeline("default", whose, limit=200)}
         before = rows_of(folder)
@@ -180,7 +180,7 @@ async def test_a_bucket(postgres_dsn: Dsns, tmp_path: Path, bucket: InBucket, mo
         old = await read(postgres_dsn.owner, "SELECT file FROM threadline.archive_files ORDER BY month, part")
         await Eraser(store, settings(tmp_path)).run(await asked(store, whose))
     new = await read(postgres_dsn.owner, "SELECT file FROM threadline.archive_files ORDER BY month, part")
-    assert len(new) == 5 and not set(new) & set(old)
+    assert len(new) == 6 and not set(new) & set(old)
     for number, name in enumerate(new):
         (tmp_path / "2025-03").mkdir(exist_ok=True)
         bucket.get(name, tmp_path / "2025-03" / f"{number}.parquet")
@@ -247,7 +247,7 @@ def counted(original):
         return original(*arguments, **named)
     return call
 
-for owner, names in ((InFolder, ("put", "get", "remove")), (EventStore, ("swap_file", "removed_file", "rewritten_erasure"))):
+for owner, names in ((InFolder, ("put", "get", "remove")), (EventStore, ("swap_file", "removed_file", "end_step"))):
     for name in names:
         setattr(owner, name, counted(getattr(owner, name)))
 
@@ -281,4 +281,4 @@ async def test_killed_between_every_two_steps(postgres_dsn: Dsns, tmp_path: Path
                 break
         assert (out, err, step > 4) == (b"done\n", b"", True)
         check(before, rows_of(folder), handle)
-        assert len(list(folder.rglob("*.parquet"))) == 5 and await store.files_to_remove() == []
+        assert len(list(folder.rglob("*.parquet"))) == 6 and await store.files_to_remove() == []

@@ -57,7 +57,7 @@ WORKERS = frozenset(
     audit_state audit_unsealed begin bury callback_outcome callbacks claim claim_deliveries clients complete_erasure counts
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
-    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_cancel erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_holdings
+    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_cancel erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_holdings
     erase_references erase_removals erase_removed erase_swap erase_waits
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasures erasures_due erasures_known expiring fence_handles forget_audit forget_deliveries

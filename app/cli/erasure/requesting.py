@@ -22,6 +22,7 @@ from sql.erasures import Erasure, Held, Waits
 _WORDS = {
     "fenced": "fence set: nobody finds the customer's addresses any more",
     "searched": "dead letters searched",
+    "asked": "providers asked, where the client wants it",
     "destroyed": "keys and addresses destroyed",
     "purged": "timeline, messages and consents removed",
     "rewritten": "files of the archive gone through",
@@ -144,7 +145,11 @@ def _print(done: Erasure, file: Path | None) -> int:
         print(entry("Kept for ever by the settings", ", ".join(never)))
     print(entry("Copies elsewhere are unreadable by", f"{max(times)[:10]} (the receipt has each)"))
     for each in receipt["providers"]:
-        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or ""))
+        told = each["asked"]
+        if told and not told["refused"]:
+            print(entry(f"Asked {each['source']}", f"{told['done']} requests were taken"))
+            continue
+        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", told["answer"] if told else ""))
     if receipt["signature"] is None:
         print_note("The receipt is not signed: set audit.key (threadline audit key) before the next erasure.")
     where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']}"

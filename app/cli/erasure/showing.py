@@ -70,6 +70,9 @@ def show(
             entry(f"{row['id']}  {row['state']}", f"customer {row['customer_id']} of client {row['client_id']}", times)
         )
         print(entry("asked for by", row["actor"], row["reason"]))
+        for each in row["asked"]:
+            counts = "{done} done, {refused} refused, {due} to come".format(**each)
+            print(entry(f"{each['source']} was asked", counts, each["answer"] or ""))
         if row["waits"]:
             print(entry("waits", row["waits"]))
         if row["archive"]["files"]:
