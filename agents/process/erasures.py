@@ -55,7 +55,7 @@ class Erasures:
             except Held as held:
                 log.info("erasure_held", erasure=str(id), until=held.until.isoformat())
             except Waits as why:
-                log.warning("erasure_waits", erasure=str(id), reason=str(why))
+                log.info("erasure_waits", erasure=str(id), reason=str(why))
             except Exception as error:
                 log.warning("erasure_failed", erasure=str(id), error=worded(error))
                 failed = error
