@@ -39,7 +39,9 @@ class Erasure(TypedDict):
 
     erasureId: str
     customerId: str
-    state: Literal["requested", "fenced", "searched", "destroyed", "purged", "completed"]
+    state: Literal["requested", "fenced", "searched", "asked", "destroyed", "purged", "rewritten", "completed"]
+    waits: str | None
+    asked: list[dict[str, Any]]
     requestedAt: str
     fencedAt: str | None
     destroyedAt: str | None
@@ -387,6 +389,7 @@ class Configuration(TypedDict):
     unanswered: NotRequired[Literal["hold", "resend"]]
     exempt: NotRequired[list[str]]
     expiresAfter: NotRequired[float]
+    erasure: NotRequired[dict[str, Any]]
     callback: NotRequired[dict[str, Any]]
 
 
