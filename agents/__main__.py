@@ -20,7 +20,7 @@ from agents.consumer import BatchTransport, member_of
 from agents.failures import keep_on
 from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
-from agents.process.erasures import Erasures
+from agents.process.erasures import erase
 from agents.process.expiry import Expiry
 from agents.process.gaps import Gaps
 from agents.process.hour_keys import HourKeeping
@@ -112,7 +112,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
             ("replays", partial(keep_on, "replays", Replayer(store, partial(producer, settings), health).run, health)),
             ("retention", partial(keep_on, "retention", Expiry(store, settings.retention.ages, health).run, health)),
             ("hour keys", partial(keep_on, "hour keys", HourKeeping(store, settings, health).run, health)),
-            ("erasures", partial(keep_on, "erasures", Erasures(store, settings, health).run, health)),
+            ("erasures", partial(keep_on, "erasures", partial(erase, store, clients, health, settings), health)),
             ("audit", partial(keep_audit, store, health, settings)),
             ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),

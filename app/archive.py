@@ -41,6 +41,15 @@ class InFolder:
         except OSError as error:
             raise ArchiveError(f"{self._folder / name} cannot be read: {error.strerror}") from error
 
+    def remove(self, name: str) -> None:
+        """Remove a file. See `Files.remove`."""
+        path = self._folder / name
+        try:
+            path.unlink(missing_ok=True)
+            _sync(path.parent)
+        except OSError as error:
+            raise ArchiveError(f"{path} cannot be removed: {error.strerror}") from error
+
 
 class InBucket:
     """Files in a bucket, below `archive/`. A PUT is atomic, of at most 5 GiB, which a file does not reach."""
@@ -65,6 +74,13 @@ class InBucket:
                 self._bucket.send("GET", self._key(name), into=file).expect(200)
         except StoreAway as error:
             raise ArchiveError(f"{name} cannot be fetched: {error}") from error
+
+    def remove(self, name: str) -> None:
+        """Delete an object. See `Files.remove`."""
+        try:
+            self._bucket.send("DELETE", self._key(name)).expect(200, 204, 404)
+        except StoreAway as error:
+            raise ArchiveError(f"{name} cannot be removed: {error}") from error
 
     def _key(self, name: str) -> str:
         return f"{self._bucket.prefix}archive/{name}"

@@ -8,12 +8,15 @@ from sql.customers import CustomersStore
 from sql.dead_letters import DeadLettersStore, Filter
 from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
+from sql.erased_files import ErasedFilesStore
 from sql.erasing import ErasingStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
+from sql.holdings import HoldingsStore
 from sql.hours import HoursStore
 from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
+from sql.provider_erasures import ProviderErasuresStore
 from sql.read import Reading
 from sql.relay import RelayStore
 from sql.replaying import ReplayingStore
@@ -62,6 +65,9 @@ class EventStore(
     Consenting,
     ApprovalsStore,
     ReplayingStore,
+    HoldingsStore,
+    ErasedFilesStore,
+    ProviderErasuresStore,
     Keeping,
     DeadLettersStore,
     HoursStore,
@@ -72,7 +78,8 @@ class EventStore(
 ):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
-    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.approvals`, `sql.erasing`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.approvals`, `sql.erasing`, `sql.holdings`,
+    `sql.erased_files`, `sql.provider_erasures`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

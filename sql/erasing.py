@@ -87,13 +87,13 @@ class ErasingStore(Appending, Suppressing):
         (row,) = await self._run("erase_dead_letters", {"id": id, "ids": list(letters)})
         return int(row["letters"])
 
-    async def searched_erasure(self, id: UUID) -> bool:
-        """Note that the dead letters were searched, and the ledger has the erasure."""
-        return await self._step(id, "fenced", "searched")
+    async def end_step(self, id: UUID, state: str, next: str) -> bool:
+        """Note that a step is done of which nothing else is to be written."""
+        return await self._step(id, state, next)
 
     async def destroy_erasure(self, erasure: Erasure) -> bool:
         """Destroy the keys and values of the handles."""
-        done = await self._step(erasure["id"], "searched", "destroyed", "destroy_handles")
+        done = await self._step(erasure["id"], "asked", "destroyed", "destroy_handles")
         self.forget_handles(erasure["handles"])
         return done
 
@@ -138,7 +138,7 @@ class ErasingStore(Appending, Suppressing):
         """Keep the receipt, and append CustomerErased with its digest."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(statement("writing"))
-            if not await _taken(connection, erasure["id"], "purged"):
+            if not await _taken(connection, erasure["id"], "rewritten"):
                 return False
             await self._note(connection, "CustomerErased", erasure, receiptSha256=digest)
             given = {"id": erasure["id"], "receipt": Jsonb(receipt), "digest": digest, "actor": actor}

@@ -20,6 +20,10 @@ class Held(Exception):
         self.reason, self.until = reason, until
 
 
+class Waits(Exception):
+    """An erasure cannot go on now; the message says why, and it is tried again."""
+
+
 class ErasuresStore(Naming):
     """The statements about erasures as a whole, and about legal holds."""
 

@@ -1,10 +1,10 @@
 """Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
-from sql.naming import Naming
+from sql.holdings import Holding, HoldingsStore, columns
 from sql.origin import noted
 from sql.suppressing import address_of, ledgered
 
@@ -13,7 +13,7 @@ PAGE = 1000
 _FIRST = UUID(int=0)
 
 
-class ReplayingStore(Naming):
+class ReplayingStore(HoldingsStore):
     """The statements that repeat erasures."""
 
     async def handles_of_ledger(self, client_id: str, ids: Collection[UUID], digests: Collection[bytes]) -> list[UUID]:
@@ -33,17 +33,28 @@ class ReplayingStore(Naming):
             rows = await self._page(client_id, after)
         return found
 
-    async def replay_erasure(self, id: UUID, client_id: str, customer_id: UUID, handles: list[UUID]) -> UUID:
-        """Request an erasure of the ledger once more, of these handles; without any it is only noted as known. Return the id under
-        which it is: its own, or another if it is known and handles came back since."""
-        given = {
+    async def holdings_of_ledger(self, client_id: str, emptied: Iterable[Holding]) -> list[Holding]:
+        """Return the intervals of an erasure of the ledger in which there is something, by the handles as they are now. Reads all
+        handles of the client for each address."""
+        made = []
+        for handle, digest in {(each.handle, each.digest) for each in emptied if each.digest is not None}:
+            for found in await self.handles_of_ledger(client_id, {handle}, {digest}):
+                made += [each._replace(handle=found) for each in emptied if each.digest == digest]
+        return await self.holdings_left(client_id, made)
+
+    async def replay_erasure(
+        self, id: UUID, client_id: str, customer_id: UUID, handles: list[UUID], emptied: Iterable[Holding] = ()
+    ) -> UUID:
+        """Request an erasure of the ledger once more, of these handles and intervals; without any it is only noted as known. Return
+        the id under which it is: its own, or another if it is known and something came back since."""
+        given = columns(emptied) | {
             "client_id": client_id,
             "customer_id": customer_id,
             "reason": f"repeats erasure {id} after a restore",
             "handles": handles,
             "repeats": id,
         }
-        if not await self._run("replay_erasure", given | {"id": id} | noted()) and handles:
+        if not await self._run("replay_erasure", given | {"id": id} | noted()) and (handles or given["emptied"]):
             again = uuid4()
             await self._run("replay_erasure", given | {"id": again} | noted())
             return again

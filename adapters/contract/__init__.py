@@ -3,6 +3,7 @@
 from adapters.contract.adapter import (
     Adapter,
     Batch,
+    Erase,
     LookUp,
     Send,
     Token,
@@ -62,6 +63,7 @@ __all__ = [
     "Answer",
     "Batch",
     "Bounded",
+    "Erase",
     "Found",
     "HttpCall",
     "InvalidSignature",

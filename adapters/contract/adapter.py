@@ -75,6 +75,23 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erase:
+    """The capability to have erased what the provider keeps of a person. Raises ValueError for fields that contradict each other."""
+
+    #: What is named in a request: the person's addresses of these kinds; empty: the provider's ids of the person's messages.
+    kinds: frozenset[str] = frozenset()
+    #: Most names of one request.
+    most: int = 1
+    #: Builds the request. Raises Unsendable.
+    build: Callable[[Sequence[str], Values], HttpCall]
+    #: Reads the response: accepted, or why not. What is erased already counts as accepted. Never raises.
+    read: Callable[[Response], Outcome]
+
+    def __post_init__(self) -> None:
+        _require(self.most >= 1, "a request names at least one address or message")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
     """The capability to send. Raises ValueError for fields that contradict each other."""
 
@@ -139,6 +156,8 @@ class Adapter:
     unmapped: frozenset[str] = frozenset()
     #: How it sends; None if it only receives.
     send: Send | None = None
+    #: How it is asked to erase; None if it has no way to be asked.
+    erase: Erase | None = None
 
     def __post_init__(self) -> None:
         _require(self.name.isidentifier(), f"{self.name!r} cannot name a package")

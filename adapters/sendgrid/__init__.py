@@ -19,6 +19,7 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import json_of
 from adapters.sendgrid import parse
+from adapters.sendgrid.erase import ERASE
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, build_request, read_response
 from adapters.signing.keys import ec_key, signs_ecdsa
@@ -115,4 +116,5 @@ ADAPTER = Adapter(
         build_request=build_request,
         read_response=read_response,
     ),
+    erase=ERASE,
 )

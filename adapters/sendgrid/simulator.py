@@ -143,6 +143,20 @@ def reply(sent: list[Sent]) -> Reply:
     return Reply(202, b"", {"x-message-id": sent[0].id})
 
 
+def erase(call: Call, settings: Settings) -> Reply | None:
+    """Take the addresses of recipients to be erased: …/recipients-data-erasure. Raises Refused."""
+    if call.path != "/v3/recipients/erasejob":
+        return None
+    if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
+        raise Refused("unauthorized")
+    addresses = orjson.loads(call.body).get("email_addresses", ())
+    if call.method != "POST" or not 1 <= len(addresses) <= 5000 or len(call.body) > 256 << 10:
+        raise Refused("invalid", "email_addresses has 1 to 5,000 addresses.")
+    if any("@" not in address for address in addresses):
+        raise Refused("invalid", "Does not contain a valid address.")
+    return Reply(202, orjson.dumps({"job_id": "f3a1c2"}))
+
+
 def refuse(why: Refusal) -> Reply:
     """Return an error response: …/how-to-use-the-sendgrid-v3-api/errors."""
     status, text, field = _REFUSALS[why]
@@ -157,5 +171,5 @@ SIMULATOR = Simulator(
         sign=sign,
         keys=keys,
     ),
-    api=Api(accept=accept, reply=reply, refuse=refuse),
+    api=Api(accept=accept, reply=reply, refuse=refuse, erase=erase),
 )

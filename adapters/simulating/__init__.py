@@ -150,6 +150,8 @@ class Api:
     look_up: Callable[[Call, Settings, Sequence[Sent]], Reply | None] | None = None
     #: Answers a request for an access token; None for any other call.
     grant: Callable[[Call, Settings], Reply | None] | None = None
+    #: Answers a request to erase what is kept of a person; None for any other call. Raises Refused.
+    erase: Callable[[Call, Settings], Reply | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

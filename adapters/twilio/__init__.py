@@ -27,6 +27,7 @@ from adapters.reading.facts import identifier, unknown
 from adapters.reading.own_ids import own_id_in_url
 from adapters.signing.signatures import header, hex_sha256, same, signs
 from adapters.twilio import calls, conversations, messages, streams
+from adapters.twilio.erase import ERASE
 from adapters.twilio.send import API, build_request, read_response
 from schemas.events import Event
 
@@ -202,4 +203,5 @@ ADAPTER = Adapter(
         build_request=build_request,
         read_response=read_response,
     ),
+    erase=ERASE,
 )

@@ -47,8 +47,6 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """Build a POST of a form to Messages or Calls, with an API key or the auth token in basic auth. Raises
     Unsendable."""
     account = required(values, "account_sid")
-    key = optional(values, "api_key", "")
-    user, password = (key, required(values, "api_secret")) if key else (account, required(values, "auth_token"))
     voice = message.channel == "voice"
     fields = [("To", _address(message.to.value, message.channel))]
     sender = sender_of(message, values)
@@ -63,11 +61,22 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         "POST",
         f"{api_of(values, API)}/2010-04-01/Accounts/{quote(account, safe='')}/{'Calls' if voice else 'Messages'}.json",
         {
-            "authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode(),
+            "authorization": authorization(values),
             "content-type": "application/x-www-form-urlencoded",
         },
         urlencode(fields).encode(),
     )
+
+
+def authorization(values: Values) -> str:
+    """Return basic auth with an API key or the auth token. Raises Unsendable where they are missing."""
+    key = optional(values, "api_key", "")
+    user, password = (
+        (key, required(values, "api_secret"))
+        if key
+        else (required(values, "account_sid"), required(values, "auth_token"))
+    )
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
 def read_response(response: Response) -> Outcome:

@@ -7,6 +7,7 @@ https://www.twilio.com/docs/messaging/api/message-resource, …/messaging/guides
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
@@ -128,6 +129,21 @@ def reply(sent: list[Sent]) -> Reply:
     return Reply(201, orjson.dumps(document))
 
 
+def erase(call: Call, settings: Settings) -> Reply | None:
+    """Delete a message or a call: …/api/message-resource#delete-a-message-resource. Raises Refused."""
+    if call.method != "DELETE":
+        return None
+    account = settings.get("account_sid", ACCOUNT)
+    credentials = f"{account}:{settings['auth_token']}"
+    if call.headers.get("authorization") != "Basic " + base64.b64encode(credentials.encode()).decode():
+        raise Refused("unauthorized")
+    found = re.fullmatch(r"/2010-04-01/Accounts/([^/]+)/(Messages/(?:SM|MM)|Calls/CA)[^/]+\.json", call.path)
+    if found is None or found[1] != account:
+        body = {"code": 20404, "message": "The requested resource was not found", "status": 404}
+        return Reply(404, orjson.dumps(body))
+    return Reply(204)
+
+
 def refuse(why: Refusal) -> Reply:
     """Return an error response: https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions."""
     status, code, text = _REFUSALS[why]
@@ -149,5 +165,5 @@ SIMULATOR = Simulator(
         inbound=inbound,
         sign=sign,
     ),
-    api=Api(accept=accept, reply=reply, refuse=refuse),
+    api=Api(accept=accept, reply=reply, refuse=refuse, erase=erase),
 )

@@ -9,8 +9,11 @@ from uuid import UUID
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from adapters.contract import HttpCall, Response
 from agents.health import WorkerHealth, worded
-from app.erasing.steps import Eraser, Held
+from agents.transport import NoAnswer, Transport
+from app.clients.configured import Account, Clients
+from app.erasing.steps import Eraser, Held, Waits
 from app.settings import Settings
 from sql import EventStore
 
@@ -23,9 +26,16 @@ EVERY = 5.0
 class Erasures:
     """The erasures of this process."""
 
-    def __init__(self, store: EventStore, settings: Settings, health: WorkerHealth) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        settings: Settings,
+        health: WorkerHealth,
+        clients: Clients | None = None,
+        transport: Transport | None = None,
+    ) -> None:
         self._store, self._health = store, health
-        self._eraser = Eraser(store, settings)
+        self._eraser = Eraser(store, settings, clients, None if transport is None else partial(_carry, transport))
         #: Erasures, and the age of the oldest in seconds, by state, at the last look.
         self.counts: dict[str, tuple[int, float]] = {}
         health.more.append(self.collect)
@@ -44,6 +54,8 @@ class Erasures:
                 await self._eraser.run(id, partial(_log, id))
             except Held as held:
                 log.info("erasure_held", erasure=str(id), until=held.until.isoformat())
+            except Waits as why:
+                log.info("erasure_waits", erasure=str(id), reason=str(why))
             except Exception as error:
                 log.warning("erasure_failed", erasure=str(id), error=worded(error))
                 failed = error
@@ -70,6 +82,25 @@ class Erasures:
             "How long ago the oldest erasure that is under way, and not held, was requested.",
             max((age for state, (_, age) in open_ones.items() if state != "held"), default=0.0),
         )
+
+
+async def erase(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
+    """Do erasures until cancelled."""
+    sending = settings.sending
+    transport = Transport(timeout=sending.timeout, allowed=sending.allowed_networks)
+    try:
+        await Erasures(store, settings, health, clients, transport).run()
+    finally:
+        await transport.close()
+
+
+async def _carry(transport: Transport, call: HttpCall, account: Account) -> Response | None:
+    """Make a call to a provider; return its response, None where none came."""
+    try:
+        return await transport.carry(call, account.values, trusted=account.trusted)
+    except NoAnswer as error:
+        log.warning("erasure_not_asked", account=account.name, kind=error.kind)
+        return None
 
 
 def _log(erasure: UUID, state: str) -> None:

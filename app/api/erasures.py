@@ -105,6 +105,8 @@ def erasure_json(row: Mapping[str, Any], asked: Mapping[str, Any] | None = None)
         "erasureId": row["id"],
         "customerId": row["customer_id"],
         "state": row["state"],
+        "waits": row.get("waits"),
+        "asked": row.get("asked", []),
         "requestedAt": row["requested_at"],
         "fencedAt": row.get("fenced_at"),
         "destroyedAt": row.get("destroyed_at"),

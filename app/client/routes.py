@@ -53,10 +53,14 @@ class Erasure(TypedDict):
         "requested",
         "fenced",
         "searched",
+        "asked",
         "destroyed",
         "purged",
+        "rewritten",
         "completed",
     ]
+    waits: str | None
+    asked: list[dict[str, Any]]
     requestedAt: str
     fencedAt: str | None
     destroyedAt: str | None
@@ -414,6 +418,7 @@ class Configuration(TypedDict):
     expiresAfter: NotRequired[float]
     content: NotRequired[dict[str, Any]]
     retention: NotRequired[dict[str, Any]]
+    erasure: NotRequired[dict[str, Any]]
     callback: NotRequired[dict[str, Any]]
 
 

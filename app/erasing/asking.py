@@ -1,6 +1,7 @@
 """What to ask the providers that reached a customer: they keep copies of their own, which Threadline does not change. Pure."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 #: The documented route of a provider's adapter, and its page.
 ROUTES: Mapping[str, tuple[str, str]] = {
@@ -17,11 +18,15 @@ ROUTES: Mapping[str, tuple[str, str]] = {
 _OTHERS = "no route is known here: ask the provider under your contract with it"
 
 
-def to_ask(sources: Iterable[str], adapters: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """Return for each source that reached the customer what to ask, in order. `adapters`: those of the sources' names."""
-    asked = []
+def to_ask(
+    sources: Iterable[str], adapters: Mapping[str, str], answers: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return for each source that reached the customer what to ask, in order, and what came of asking, if it was asked. `adapters`:
+    those of the sources' names; `answers`: `source`, and how many requests were `done` and `refused`, with the last `answer`."""
+    asked: list[dict[str, Any]] = []
+    told = {row["source"]: {name: row[name] for name in ("done", "refused", "answer")} for row in answers}
     for source in sorted(set(sources)):
         adapter = adapters.get(source, source)
         route, page = ROUTES.get(adapter, (_OTHERS, None))
-        asked.append({"source": source, "provider": adapter, "ask": route, "page": page})
+        asked.append({"source": source, "provider": adapter, "ask": route, "page": page, "asked": told.get(source)})
     return asked

@@ -12,10 +12,15 @@ from sql.personal.keys import LIFETIME
 SEGMENT_DAYS = 7
 
 
-def unreadable_by(settings: Settings, fenced: datetime, destroyed: datetime) -> dict[str, datetime | None]:
+def unreadable_by(
+    settings: Settings, fenced: datetime, destroyed: datetime, emptied: datetime | None
+) -> dict[str, datetime | None]:
     """Return for each place the time by which what it has of the customer is gone; None: never by itself. `fenced`: the time after
-    which nothing was added; `destroyed`: when the keys went."""
-    return dict(_times(settings, fenced, destroyed))
+    which nothing was added; `destroyed`: when the keys went; `emptied`: when all was emptied whose keys stay (None: no such)."""
+    times = dict(_times(settings, fenced, destroyed))
+    if emptied is not None:
+        times["backups, of what was emptied"] = emptied + timedelta(days=settings.erasure.backup_days)
+    return times
 
 
 def _times(settings: Settings, fenced: datetime, destroyed: datetime) -> Iterator[tuple[str, datetime | None]]:

@@ -4,6 +4,7 @@ random ids, and keyed digests of the addresses, by which they are found if webho
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from app.erasing.signed import check, signed
+from sql.holdings import Holding
 
 _LABEL = b"threadline erasure of the ledger 1"
 #: Most bytes of a line: a thousand handles have less.
@@ -26,17 +28,29 @@ class Line:
     customer: UUID
     handles: tuple[UUID, ...]
     digests: tuple[bytes, ...]
+    #: When the customer had addresses whose keys stayed.
+    emptied: tuple[Holding, ...] = ()
 
 
 def line_of(line: Line, key: Ed25519PrivateKey | None) -> bytes:
     """Return a line, without its end: JSON with `erasureId`, `clientId`, `customerId`, `handleIds`, `digests` (hexadecimal),
-    `publicKey` and `signature`."""
+    `emptied`, `publicKey` and `signature`."""
     document = {
         "erasureId": str(line.erasure),
         "clientId": line.client,
         "customerId": str(line.customer),
         "handleIds": [str(handle) for handle in line.handles],
         "digests": sorted(digest.hex() for digest in line.digests),
+        "emptied": [
+            {
+                "handleId": str(each.handle),
+                "digest": each.digest.hex(),
+                "from": each.since and each.since.isoformat(),
+                "to": each.until.isoformat(),
+            }
+            for each in line.emptied
+            if each.digest is not None
+        ],
     }
     return orjson.dumps(signed(_LABEL, document, key))
 
@@ -52,6 +66,7 @@ def read_line(text: bytes, keys: Sequence[Ed25519PublicKey] | None) -> Line:
             UUID(read["customerId"]),
             tuple(UUID(handle) for handle in read["handleIds"]),
             tuple(bytes.fromhex(digest) for digest in read["digests"]),
+            tuple(_holding(each) for each in read.get("emptied", ())),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError("it is no erasure: a line of the ledger is JSON as it was written") from error
@@ -74,3 +89,9 @@ def read_ledger(file: Path, keys: Sequence[Ed25519PublicKey] | None) -> Iterator
                 yield read_line(text, keys)
             except ValueError as error:
                 raise ValueError(f"line {number} of {file}: {error}") from error
+
+
+def _holding(read: dict[str, str]) -> Holding:
+    since = datetime.fromisoformat(read["from"]) if read["from"] else None
+    until, digest = datetime.fromisoformat(read["to"]), bytes.fromhex(read["digest"])
+    return Holding(UUID(read["handleId"]), since, until, digest=digest)

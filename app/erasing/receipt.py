@@ -15,6 +15,7 @@ from app.erasing.asking import to_ask
 from app.erasing.dates import unreadable_by
 from app.erasing.signed import Document, check, signed
 from app.settings import Settings
+from sql.holdings import Holding
 
 _LABEL = b"threadline receipt of an erasure 1"
 
@@ -22,11 +23,13 @@ _LABEL = b"threadline receipt of an erasure 1"
 def receipt_of(
     erasure: Mapping[str, Any],
     after: Mapping[str, int],
+    holdings: Sequence[Holding],
     settings: Settings,
     now: datetime,
     key: Ed25519PrivateKey | None,
 ) -> Document:
-    """Return the signed receipt of an erasure whose rows are gone. `after`: the rows of each store now."""
+    """Return the signed receipt of an erasure whose rows are gone. `after`: the rows of each store now; `holdings`:
+    when the customer had addresses whose keys stay."""
     before = erasure["before"] | {"deadLetters": erasure["letters"]}
     left = {**after, "deadLetters": 0}
     adapters = {name: source.adapter or name for name, source in settings.sources.items()}
@@ -42,10 +45,14 @@ def receipt_of(
         "fence": {"transaction": erasure["fence_xid"]},
         "keysDestroyed": erasure["handles"],
         "handlesKept": erasure["kept"],
+        "emptied": [{"handleId": each.handle, "from": each.since, "to": each.until} for each in holdings],
         "rows": {store: {"before": rows, "after": left.get(store, 0)} for store, rows in before.items()},
+        "archive": erasure["archive"],
         "suppressions": erasure["suppressed"],
-        "unreadableBy": unreadable_by(settings, erasure["fenced_at"], erasure["destroyed_at"]),
-        "providers": to_ask(erasure["providers"], adapters),
+        "unreadableBy": unreadable_by(
+            settings, erasure["fenced_at"], erasure["destroyed_at"], now if holdings else None
+        ),
+        "providers": to_ask(erasure["providers"], adapters, erasure["asked"]),
     }
     return signed(_LABEL, document, key)
 

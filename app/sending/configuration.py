@@ -75,6 +75,8 @@ class Client:
     exempt: frozenset[str] = frozenset()
     expires_after: float | None = None
     callback: Callback | None = None
+    #: Whether providers are asked to erase what they keep of a customer who is erased.
+    propagate: bool = False
 
     def route(self, channel: str) -> Route | None:
         """Return the route of a channel."""
@@ -109,6 +111,7 @@ def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts:
         exempt=frozenset(document.get("exempt", ())),
         expires_after=document.get("expiresAfter"),
         callback=_callback(document["callback"], http_hosts) if "callback" in document else None,
+        propagate=document.get("erasure", {}).get("propagate", False),
     )
 
 

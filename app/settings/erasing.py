@@ -22,6 +22,13 @@ class Erasure(Section):
     approval_days: int = Field(
         default=7, ge=1, le=365, description="days after which an erasure that nobody approved has to be asked for anew"
     )
+    ask_hours: int = Field(
+        default=72,
+        ge=1,
+        le=720,
+        description="hours for which a provider that gives no final answer is asked again to erase what it keeps, where a client's "
+        "configuration has `erasure.propagate`; the erasure goes on then, and the receipt says so",
+    )
     backup_days: int = Field(
         default=35, ge=0, description="days for which you keep backups; receipts state it, nothing is removed by it"
     )

@@ -61,11 +61,20 @@ class Server:
         api = self._simulator.api
         if api is None:
             reply = Reply(405, b'{"error": "the simulated provider has no API for sending"}')
-            looked_up = None
+            looked_up = erased = None
         else:
             looked_up = self._look_up(api, call)
-            reply = looked_up or self._send(api, call)
-        count = "look-ups" if looked_up else "sends taken" if reply.status < 300 else "sends refused"
+            erased = None if looked_up else self._erase(api, call)
+            reply = looked_up or erased or self._send(api, call)
+        count = (
+            "erasures asked"
+            if erased
+            else "look-ups"
+            if looked_up
+            else "sends taken"
+            if reply.status < 300
+            else "sends refused"
+        )
         self.tally.counts[count] += 1
         return Response(reply.body, reply.status, reply.headers)
 
@@ -75,6 +84,16 @@ class Server:
             return None
         try:
             reply = api.look_up(call, self._settings, self._accepted)
+        except Refused as refused:
+            return api.refuse(refused.why)
+        except KeyError:  # a setting that the source lacks, as for a send
+            return api.refuse("unauthorized")
+        return api.refuse(why) if reply is not None and (why := self._refusal()) else reply
+
+    def _erase(self, api: Api, call: Call) -> Reply | None:
+        """Return the response to a request to erase, or None if the call is none."""
+        try:
+            reply = api.erase(call, self._settings) if api.erase is not None else None
         except Refused as refused:
             return api.refuse(refused.why)
         except KeyError:  # a setting that the source lacks, as for a send

@@ -18,3 +18,7 @@ class Files(Protocol):
     def get(self, name: str, into: Path) -> None:
         """Write a file to this path. Raises ArchiveError, also where there is none."""
         ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file for good, if it is there. Raises ArchiveError."""
+        ...

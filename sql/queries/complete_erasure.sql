@@ -1,8 +1,11 @@
 -- Ends an erasure with its receipt, and notes it in the audit.
 WITH ended AS (
-    UPDATE erasures SET state = 'completed', completed_at = now(), changed_at = now(), receipt = %(receipt)s
-    WHERE id = %(id)s AND state = 'purged'
+    UPDATE erasures SET state = 'completed', completed_at = now(), changed_at = now(), waits = NULL, receipt = %(receipt)s
+    WHERE id = %(id)s AND state = 'rewritten'
     RETURNING id, client_id, customer_id
+),
+answered AS (
+    DELETE FROM provider_erasures AS r USING ended AS e WHERE r.erasure_id = e.id
 )
 INSERT INTO audit (actor, client_id, action, subject, detail)
 SELECT

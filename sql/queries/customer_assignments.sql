@@ -9,4 +9,9 @@ SELECT
 FROM asked
 JOIN assignments AS a ON a.customer_id = asked.now AND a.client_id = %(client_id)s
 JOIN handles AS h ON h.id = a.handle_id AND h.erased_at IS NULL
+-- Whose an address was is forgotten with the person.
+WHERE NOT EXISTS (
+    SELECT FROM erased_intervals AS gone
+    WHERE gone.handle_id = a.handle_id AND gone.valid_from <= a.valid_from AND a.valid_to <= gone.valid_to
+)
 ORDER BY a.id

@@ -27,7 +27,7 @@ repeated AS MATERIALIZED (
         SELECT i.content, f.*
         FROM event_ids AS i
         LEFT JOIN events AS f ON f.recorded_at = i.recorded_at AND f.xid = i.xid AND f.position = i.position
-        WHERE i.id = e.identity
+        WHERE i.id = e.identity AND i.content <> 0
             -- What is told again of somebody who was erased is not taken in again.
             AND (f.source_event_id <> 'late ' || f.id) IS NOT FALSE
             AND (SELECT h.erased_at IS NULL FROM handles AS h WHERE h.id = f.handle_id) IS NOT FALSE

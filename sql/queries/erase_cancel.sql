@@ -8,6 +8,14 @@ held AS MATERIALIZED (
     FROM theirs AS t
     JOIN interactions AS i ON i.handle_id = t.id AND i.client_id = %(client_id)s
     WHERE NOT t.shared
+    UNION
+    SELECT i.id
+    FROM theirs AS t
+    JOIN assignments AS a ON a.handle_id = t.id AND a.client_id = %(client_id)s AND a.customer_id =
+\ir customer_id.sql
+    JOIN interactions AS i ON i.handle_id = t.id AND i.client_id = a.client_id AND i."timestamp" >= a.valid_from
+        AND i."timestamp" < a.valid_to
+    WHERE t.shared
 ),
 cancelled AS (
     UPDATE messages AS m SET

@@ -1,13 +1,24 @@
--- Writes which handles an erasure is about, and what their customer has of each store. A later statement sets the fence.
+-- Writes which handles an erasure is about, and when its customer had those whose keys stay, until now at most. A later statement
+-- sets the fence.
 WITH theirs AS MATERIALIZED (
 \ir erased_handles.sql
 ),
 fenced AS (
     UPDATE erasures AS e SET
         handles = ARRAY(SELECT t.id FROM theirs AS t WHERE NOT t.shared AND t.erased_at IS NULL ORDER BY t.id),
-        kept = ARRAY(SELECT t.id FROM theirs AS t WHERE t.shared ORDER BY t.id),
+        kept = CASE WHEN e.repeats IS NULL THEN ARRAY(SELECT t.id FROM theirs AS t WHERE t.shared ORDER BY t.id) ELSE e.kept END,
         suppressed = %(suppressed)s, fence_xid = pg_current_xact_id()::text::bigint
     WHERE e.id = %(id)s AND e.state = 'requested'
-    RETURNING e.id, e.handles, e.client_id, e.customer_id
+    RETURNING e.id, e.handles, e.kept, e.repeats, e.client_id, e.customer_id
+),
+ended AS MATERIALIZED (SELECT clock_timestamp() AS at),
+emptied AS (
+    INSERT INTO erased_intervals (erasure_id, client_id, handle_id, valid_from, valid_to)
+    SELECT e.id, e.client_id, a.handle_id, a.valid_from, least(a.valid_to, ended.at)
+    FROM fenced AS e
+    CROSS JOIN ended
+    JOIN assignments AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id
+    WHERE e.repeats IS NULL AND a.valid_from < ended.at AND a.customer_id =
+\ir customer_id.sql
 )
 SELECT id, handles, client_id, customer_id FROM fenced

@@ -1,10 +1,16 @@
--- Removes some interactions of an erasure's handles, with the links, messages, attempts, keys, kept answers and deliveries that belong
+-- Removes some interactions of an erasure's handles and intervals, with the links, messages, attempts, keys, kept answers and deliveries that belong
 -- to them, and keeps by which references they were known. Returns how many interactions were removed.
 WITH one AS MATERIALIZED (SELECT id, client_id, handles FROM erasures WHERE id = %(id)s),
 chosen AS MATERIALIZED (
     SELECT i.id, i.client_id
     FROM one
     JOIN interactions AS i ON i.handle_id = ANY (one.handles) AND i.client_id = one.client_id
+    UNION ALL
+    SELECT i.id, i.client_id
+    FROM erased_intervals AS v
+    JOIN interactions AS i ON i.handle_id = v.handle_id AND i.client_id = v.client_id AND i."timestamp" >= v.valid_from
+        AND i."timestamp" < v.valid_to
+    WHERE v.erasure_id = %(id)s
     LIMIT %(limit)s
 ),
 named AS MATERIALIZED (

@@ -2,6 +2,12 @@
 WITH one AS MATERIALIZED (SELECT id, client_id, handles FROM erasures WHERE id = %(id)s),
 theirs AS MATERIALIZED (
     SELECT i.id, i.provider FROM one JOIN interactions AS i ON i.handle_id = ANY (one.handles) AND i.client_id = one.client_id
+    UNION ALL
+    SELECT i.id, i.provider
+    FROM erased_intervals AS v
+    JOIN interactions AS i ON i.handle_id = v.handle_id AND i.client_id = v.client_id AND i."timestamp" >= v.valid_from
+        AND i."timestamp" < v.valid_to
+    WHERE v.erasure_id = %(id)s
 ),
 named AS MATERIALIZED (
     SELECT id AS reference FROM theirs
@@ -24,6 +30,9 @@ SELECT
         'events', (SELECT count(*) FROM told),
         'eventsWithContent', (
             SELECT count(*) FROM told AS t WHERE t.source_event_id <> 'erased ' || t.id
+        ),
+        'eventsAlone', (
+            SELECT count(*) FROM erased_alone(%(id)s) AS a WHERE NOT a.emptied
         ),
         'messages', (SELECT count(*) FROM sent),
         'attempts', (SELECT count(*) FROM sent AS s JOIN attempts AS a ON a.id = s.id),

@@ -6,6 +6,11 @@ SELECT
         SELECT FROM assignments AS theirs
         WHERE theirs.handle_id = h.id AND theirs.customer_id <>
 \ir customer_id.sql
+            -- What another one said is gone, if that one was erased.
+            AND NOT EXISTS (
+                SELECT FROM erased_intervals AS gone
+                WHERE gone.handle_id = h.id AND gone.valid_from <= theirs.valid_from AND theirs.valid_to <= gone.valid_to
+            )
     ) AS shared
 FROM handles AS h
 WHERE h.client_id = %(client_id)s AND h.id IN (

@@ -30,13 +30,14 @@ START = datetime(2026, 11, 21, tzinfo=UTC)
 SIGNING = new_key()
 
 
-def settings(folder: Path) -> Settings:
+def settings(folder: Path, **more: Any) -> Settings:
     """Settings with a key that signs, and a ledger."""
     return Settings(
         data=folder,
         audit=Audit(key=SecretStr(SIGNING)),
         erasure=Erasure(ledger=folder / "ledger"),
         secrets={"keys": [KEY]},  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -65,7 +65,7 @@ async def test_nothing_of_the_customer_is_left_and_all_of_others(
     assert len(await store.timeline("other", other)) == 2
     rows = done["receipt"]["rows"]
     assert {name: each["before"] for name, each in rows.items()} == {
-        "handleKeys": 2, "handleDigests": 2, "interactions": 7, "events": 11, "eventsWithContent": 11, "messages": 1,
+        "handleKeys": 2, "handleDigests": 2, "interactions": 7, "events": 11, "eventsWithContent": 11, "eventsAlone": 1, "messages": 1,
         "attempts": 0, "messageKeys": 0, "idempotencyKeys": 0, "deliveries": 0, "consents": 1, "profiles": 0,
         "deadLetters": 1,
     }  # fmt: skip
@@ -80,7 +80,7 @@ async def test_nothing_of_the_customer_is_left_and_all_of_others(
     }
 
 
-STATES = ("requested", "fenced", "searched", "destroyed", "purged")
+STATES = ("requested", "fenced", "searched", "asked", "destroyed", "purged", "rewritten")
 #: A process that erases, and is killed as soon as a state is reached; of the last but one also amid the removals.
 _CHILD = """
 import asyncio, os, signal, sys

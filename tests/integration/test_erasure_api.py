@@ -58,7 +58,7 @@ async def test_a_customer_is_erased_by_the_api_and_the_worker(postgres_dsn: Dsns
         assert done["state"] == "completed" and done["receipt"]["signature"]
         assert ANA.value not in json.dumps(done)
         figures = {metric.name: [sample.value for sample in metric.samples] for metric in worker.collect()}
-        assert figures["threadline_erasures_open"] == [0.0] and sum(figures["threadline_erasure_steps"]) == 7 + 5
+        assert figures["threadline_erasures_open"] == [0.0] and sum(figures["threadline_erasure_steps"]) == 7 + 7
 
         refused(await served.http.get(f"/api/customers/{whose}/interactions"), 404)
         refused(await served.http.delete(path, params=REASON), 404)

@@ -20,7 +20,7 @@ async def simulated(name: str, plan: Plan) -> AsyncIterator[str]:
     """A provider with its fixtures' account, which posts by the plan; gives the URL of its API."""
     account, port = accounts(name), ports.free()
     server = Server(SIMULATED[name], account.settings | {"private_key": account.private_key}, plan)
-    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
+    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET", "DELETE"])])
     serving = uvicorn.Server(
         uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     )

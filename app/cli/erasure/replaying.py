@@ -11,7 +11,7 @@ from app.cli.support.store import in_store
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from app.embedded.running import resolve
 from app.erasing.ledger import Line, read_ledger
-from app.erasing.steps import Eraser, Held
+from app.erasing.steps import Eraser, Held, Waits
 from app.settings.loading import load
 from sql import EventStore
 
@@ -48,7 +48,7 @@ def replay(
         else:
             print(f"{len(done)} erasures in the ledger; {count} addresses that were there were erased again.")
         if held:
-            return print_error(f"{held} erasures wait for the end of a legal hold.", FAILED)
+            return print_error(f"{held} erasures are kept waiting, as by a legal hold.", FAILED)
         return 0
 
     return in_store(work)
@@ -57,12 +57,14 @@ def replay(
 async def _repeat(store: EventStore, line: Line) -> tuple[int, bool]:
     """Repeat one; return how many handles were there, and whether a legal hold keeps it waiting."""
     handles = await store.handles_of_ledger(line.client, frozenset(line.handles), frozenset(line.digests))
-    id = await store.replay_erasure(line.erasure, line.client, line.customer, handles)
-    if not handles:
+    emptied = await store.holdings_of_ledger(line.client, line.emptied)
+    id = await store.replay_erasure(line.erasure, line.client, line.customer, handles, emptied)
+    count = len({*handles, *(each.handle for each in emptied)})
+    if not count:
         return 0, False
     try:
         await Eraser(store, resolve(load())).run(id)
-    except Held as held:
-        print_note(f"Erasure {line.erasure} is kept waiting: {held}")
-        return len(handles), True
-    return len(handles), False
+    except (Held, Waits) as why:
+        print_note(f"Erasure {line.erasure} is kept waiting: {why}")
+        return count, True
+    return count, False

@@ -19,13 +19,15 @@ from app.erasing.steps import Eraser
 from app.settings import Settings
 from app.settings.loading import load
 from sql import EventStore
-from sql.erasures import Erasure, Held
+from sql.erasures import Erasure, Held, Waits
 
 _WORDS = {
     "fenced": "fence set: nobody finds the customer's addresses any more",
     "searched": "dead letters searched",
+    "asked": "providers asked, where the client wants it",
     "destroyed": "keys and addresses destroyed",
     "purged": "timeline, messages and consents removed",
+    "rewritten": "files of the archive gone through",
     "completed": "receipt made",
 }
 
@@ -74,7 +76,10 @@ def erase(
 
 async def erased(store: EventStore, settings: Settings, id: UUID, receipt: Path | None, as_json: bool) -> int:
     """Do an erasure, and print what it did; return the exit code. Raises Held."""
-    done = await Eraser(store, settings).run(id, lambda state: _told(state, as_json))
+    try:
+        done = await Eraser(store, settings).run(id, lambda state: _told(state, as_json))
+    except Waits as why:
+        return print_error(f"Erasure {id} is not complete yet, and a worker goes on with it: {why}")
     asked = await store.erasure_request(id)
     _keep(done, receipt)
     return print_json(erasure_json(done, asked)) if as_json else _print(done, receipt)
@@ -164,7 +169,10 @@ def _print(done: Erasure, file: Path | None) -> int:
     removed = [f"{store} {rows['before']}" for store, rows in receipt["rows"].items() if rows["before"] > rows["after"]]
     print(entry("Removed or unreadable", ", ".join(removed) or "nothing"))
     if receipt["handlesKept"]:
-        print(entry("Not erased", f"{len(receipt['handlesKept'])} addresses that another customer has or had too"))
+        words = (
+            "addresses stay, which another customer has or had too; what they say of this customer's time was removed"
+        )
+        print(entry("Keys kept", f"{len(receipt['handlesKept'])} {words}"))
     if receipt["suppressions"]:
         print(entry("Opt-outs that live on, by another digest", str(receipt["suppressions"])))
     times = [each for each in receipt["unreadableBy"].values() if each is not None]
@@ -172,7 +180,11 @@ def _print(done: Erasure, file: Path | None) -> int:
         print(entry("Kept for ever by the settings", ", ".join(never)))
     print(entry("Copies elsewhere are unreadable by", f"{max(times)[:10]} (the receipt has each)"))
     for each in receipt["providers"]:
-        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or ""))
+        told = each["asked"]
+        if told and not told["refused"]:
+            print(entry(f"Asked {each['source']}", f"{told['done']} requests were taken"))
+            continue
+        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", told["answer"] if told else ""))
     if receipt["signature"] is None:
         print_note("The receipt is not signed: set audit.key (threadline audit key) before the next erasure.")
     where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']}"

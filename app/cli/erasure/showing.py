@@ -28,9 +28,11 @@ def list_(
             return print_json(rows)
         if not rows:
             return print_note("There was no erasure.")
-        made = table("erasure", "client", "state", "requested")
+        made = table("erasure", "client", "state", "requested", "waits")
         for row in rows:
-            add_row(made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]))
+            add_row(
+                made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]), row.get("waits") or ""
+            )
         Console().print(made)
         return 0
 
@@ -77,6 +79,13 @@ def show(
             print(entry(f"{word} by", asked["decided_by"], asked["why"] or "", minute(asked["decided_at"])))
         elif asked is not None:
             print(entry("waits for a second person until", minute(asked["expires_at"])))
+        for each in row.get("asked", ()):
+            counts = "{done} done, {refused} refused, {due} to come".format(**each)
+            print(entry(f"{each['source']} was asked", counts, each["answer"] or ""))
+        if row.get("waits"):
+            print(entry("waits", row["waits"]))
+        if row.get("archive", {}).get("files"):
+            print(entry("files of the archive", "{files} read, {rewritten} written anew".format(**row["archive"])))
         return 0
 
     return in_store(work)

@@ -23,7 +23,7 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
     ORIGIN.set(Origin(actor()))
     store = await EventStore.open(
-        resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=1, direct=resolved.postgres.direct
+        resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=2, direct=resolved.postgres.direct
     )
     try:
         yield store

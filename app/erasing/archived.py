@@ -1,0 +1,97 @@
+"""Empties the events of an erasure in the files of the archive: each file that has some is written anew, durably, takes the place of
+the former one in the database, and then the former one is removed. Killed anywhere, it goes on with the file at which it was.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.archive import files_of
+from app.settings import Settings
+from sql import EventStore
+from sql.archive import ArchiveError, Files
+from sql.erasures import Erasure, Waits
+from webhooks.blobs import StoreMisconfigured
+
+#: What installs pyarrow.
+_EXTRA = "the archive has files, and this process has no pyarrow: pip install 'threadline[archive]'"
+
+
+async def empty_archive(
+    store: EventStore, settings: Settings, erasure: Erasure, done: Callable[[int], None] = lambda _: None
+) -> None:
+    """Go through all files of the archive; `done` gets the number of events that were emptied in each. Raises Waits where a file cannot
+    be read or written now, or where a rebuild or an archive is under way."""
+    async with store.archive_alone() as mine:
+        if not mine:
+            raise Waits("a rebuild or an archive of this database is under way")
+        if detached := await store.detached_months():
+            raise Waits(f"{detached[0]} was archived and not dropped: run threadline archive --run")
+        rows, left = await store.files_to_empty(erasure["id"]), await store.files_to_remove()
+        if not rows and not left:
+            return
+        try:
+            await _through(store, files_of(settings), erasure, rows, left, done)
+        except ImportError as error:
+            raise Waits(_EXTRA) from error
+        except (ArchiveError, StoreMisconfigured, OSError) as error:
+            raise Waits(f"the archive: {error}") from error
+
+
+async def _through(
+    store: EventStore,
+    files: Files,
+    erasure: Erasure,
+    rows: list[dict[str, Any]],
+    left: list[str],
+    done: Callable[[int], None],
+) -> None:
+    from sql.archive.emptying import Wanted
+
+    wanted = Wanted(
+        erasure["client_id"],
+        await store.erased_references(erasure["id"]),
+        erasure["handles"],
+        await store.holdings(erasure),
+    )
+    with TemporaryDirectory(prefix="threadline-erasing-") as folder:
+        await _remove(store, files, left)
+        for row in rows:
+            done(await _empty(store, files, erasure, row, wanted, Path(folder)))
+
+
+async def _empty(
+    store: EventStore, files: Files, erasure: Erasure, row: dict[str, Any], wanted: Any, folder: Path
+) -> int:
+    """Go through one file; return how many events were emptied in it."""
+    from sql.archive.emptying import find, rewrite
+    from sql.archive.parquet import checksum_of, digest_of
+
+    old, new, back = folder / "old", folder / "new", folder / "back"
+    await asyncio.to_thread(files.get, row["file"], old)
+    if await asyncio.to_thread(checksum_of, old) != bytes(row["checksum"]):
+        raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
+    found = await asyncio.to_thread(find, old, wanted)
+    if not found.ids:
+        await store.swap_file(erasure["id"], row, [])
+        return 0
+    await asyncio.to_thread(rewrite, old, new, wanted, await store.living(found.handles))
+    # A name of its own, so that the database always names a file that is there as it says.
+    name = f"{row['month']:%Y-%m}/{row['part']:05}-{erasure['id']}.parquet"
+    await asyncio.to_thread(files.put, name, new)
+    await asyncio.to_thread(files.get, name, back)
+    checksum, digest = await asyncio.to_thread(checksum_of, new), await asyncio.to_thread(digest_of, back)
+    if await asyncio.to_thread(checksum_of, back) != checksum:
+        raise ArchiveError(f"{name} is not what was written: its digest differs")
+    if not await store.swap_file(erasure["id"], row, found.ids, file=name, digest=digest, checksum=checksum):
+        raise ArchiveError(f"{row['file']} was changed meanwhile")
+    await _remove(store, files, [row["file"]])
+    return len(found.ids)
+
+
+async def _remove(store: EventStore, files: Files, names: list[str]) -> None:
+    for name in names:
+        await asyncio.to_thread(files.remove, name)
+        await store.removed_file(name)

@@ -1,0 +1,129 @@
+"""Empties events in files of the archive, as the function `empty_events` of the database does with those of the log. Pure but for
+the files."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.parquet import ParquetFile, ParquetWriter
+
+from sql.archive.parquet import READ
+from sql.holdings import Holding
+
+#: The types of which `says_ids_alone` of the database is true: a rebuild needs what they say.
+IDS_ALONE = ("HandleLinked", "HandleUnlinked", "CustomersMerged", "CustomersSplit", "CustomerChangeUndone")
+#: The columns by which events are found, and those that become NULL.
+_ASKED = ("id", "client_id", "reference", "type", "handle_id", "source_event_id", "occurred_at", "received_at")
+_NULLED = ("provider_message_id", "message_id", "webhook_id", "webhook_block")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an erasure empties: events of a client with these `references`, and those of these handles, or of a handle in an interval,
+    that belong to no interaction."""
+
+    client: str
+    references: Collection[UUID]
+    handles: Collection[UUID]
+    holdings: Sequence[Holding]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The events of a file that are wanted, and whose handles they have."""
+
+    ids: list[UUID]
+    handles: set[UUID]
+
+
+def find(file: Path, wanted: Wanted) -> Found:
+    """Return the events of a file that are to be emptied. Raises pyarrow.ArrowException and OSError for a damaged one."""
+    found = Found([], set())
+    chosen = _chooser(wanted)
+    with ParquetFile(file) as opened:
+        for batch in opened.iter_batches(READ, columns=list(_ASKED)):
+            some = pa.Table.from_batches([batch])
+            some = some.filter(chosen(some))
+            found.ids.extend(UUID(id) for id in some["id"].to_pylist())
+            found.handles.update(UUID(id) for id in some["handle_id"].to_pylist() if id is not None)
+    return found
+
+
+def rewrite(file: Path, into: Path, wanted: Wanted, living: Collection[UUID]) -> None:
+    """Write a file anew with the wanted events emptied. `living`: handles whose keys stay. Raises as `find` does."""
+    chosen, alive = _chooser(wanted), pa.array([str(id) for id in living], pa.string())
+    with ParquetFile(file) as opened, ParquetWriter(into, opened.schema_arrow, compression="zstd") as writer:
+        for batch in opened.iter_batches(READ):
+            rows = pa.Table.from_batches([batch])
+            mask = chosen(rows)
+            writer.write_table(_emptied(rows, mask, alive) if pc.any(mask).as_py() else rows)
+
+
+def _chooser(wanted: Wanted) -> Any:
+    """Return a function that gives for each row of a table whether it is wanted."""
+    references = pa.array([str(id) for id in wanted.references], pa.string())
+    handles = pa.array([str(id) for id in wanted.handles], pa.string())
+
+    def choose(rows: pa.Table) -> Any:
+        occurred, received = rows["occurred_at"], rows["received_at"]
+        at = pc.if_else(pc.fill_null(pc.less(occurred, received), False), occurred, received)
+        theirs = pc.is_in(rows["handle_id"], handles)
+        for each in wanted.holdings:
+            within = pc.and_(pc.equal(rows["handle_id"], str(each.handle)), pc.less(at, pa.scalar(each.until, at.type)))
+            if each.since is not None:
+                within = pc.and_(within, pc.greater_equal(at, pa.scalar(each.since, at.type)))
+            theirs = pc.or_(theirs, pc.fill_null(within, False))
+        alone = pc.and_(pc.is_null(rows["reference"]), pc.invert(pc.is_in(rows["type"], pa.array(IDS_ALONE))))
+        named = pc.or_(pc.is_in(rows["reference"], references), pc.and_(alone, theirs))
+        fresh = pc.not_equal(rows["source_event_id"], _marks(rows))
+        return pc.and_(pc.and_(pc.equal(rows["client_id"], wanted.client), named), fresh)
+
+    return choose
+
+
+def _marks(rows: pa.Table) -> Any:
+    return pc.binary_join_element_wise("erased", rows["id"], " ")
+
+
+def _emptied(rows: pa.Table, mask: Any, alive: Any) -> pa.Table:
+    """Return the rows with those of the mask emptied."""
+    living = pc.is_in(rows["handle_id"], alive)
+    # An opt-out or opt-in is the address's, which stays: consents are made from it.
+    consent = pc.and_(living, pc.starts_with(rows["type"], "Recipient"))
+    leaves = pc.and_(mask, pc.and_(living, pc.invert(consent)))
+    made: dict[str, Any] = {
+        "source_event_id": pc.if_else(mask, _marks(rows), rows["source_event_id"]),
+        "payload": _texts(rows["payload"], mask, consent, _payload),
+        "error": _texts(rows["error"], mask, consent, _error),
+    }
+    made |= {name: pc.if_else(mask, pa.scalar(None, rows[name].type), rows[name]) for name in _NULLED}
+    made |= {
+        name: pc.if_else(leaves, pa.scalar(None, rows[name].type), rows[name]) for name in ("handle_id", "handle_kind")
+    }
+    for name, column in made.items():
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, rows.schema.field(name), column)
+    return rows
+
+
+def _texts(column: Any, mask: Any, consent: Any, change: Any) -> Any:
+    """Return a column of JSON with the texts of the mask changed."""
+    texts = [
+        change(text, kept) if wanted else text
+        for text, wanted, kept in zip(column.to_pylist(), mask.to_pylist(), consent.to_pylist(), strict=True)
+    ]
+    return pa.chunked_array([pa.array(texts, column.type)])
+
+
+def _payload(text: str, consent: bool) -> str:
+    basis = json.loads(text).get("basis") if consent else None
+    return "{}" if basis is None else json.dumps({"basis": basis}, ensure_ascii=False)
+
+
+def _error(text: str | None, _: bool) -> str | None:
+    return None if text is None else json.dumps({"reason": json.loads(text).get("reason")}, ensure_ascii=False)

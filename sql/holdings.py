@@ -1,0 +1,62 @@
+"""Reads when erased customers had addresses whose keys stay, since another customer has or had them: recycled numbers, and handles
+that several people share. What is kept of such an interval is removed and emptied, as the key that seals it cannot be destroyed.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sql.erasures import Erasure
+from sql.handles import Owned
+from sql.naming import Naming
+from sql.suppressing import address_of, ledgered
+
+
+class Holding(NamedTuple):
+    """From when (None: always) to when (exclusive) an erased customer had a handle. `owned` is its address, and `digest` what the
+    ledger names it by; None where it was destroyed since."""
+
+    handle: UUID
+    since: datetime | None
+    until: datetime
+    owned: Owned | None = None
+    digest: bytes | None = None
+
+
+class HoldingsStore(Naming):
+    """The statements about such intervals."""
+
+    async def holdings(self, erasure: Erasure) -> list[Holding]:
+        """Return the intervals of an erasure that has its fence."""
+        rows = await self._rows("erase_holdings", {"id": erasure["id"]})
+        client = erasure["client_id"]
+        secrets = (await self._secrets_of({client}))[client] if rows else None
+        made = []
+        for row in rows:
+            holding = Holding(row["id"], row["valid_from"], row["valid_to"])
+            if row["sealed"] is not None and secrets is not None:
+                owned = address_of(client, row, secrets.root)
+                holding = holding._replace(owned=owned, digest=ledgered(owned, secrets.pepper))
+            made.append(holding)
+        return made
+
+    async def holdings_to_end(self, id: UUID) -> list[dict[str, Any]]:
+        """Return the addresses that are still the erased customer's: `client_id`, `customer_id`, `handle_id`, and `valid_to`, from
+        when on they are another one's."""
+        return await self._rows("erase_ended", {"id": id})
+
+    async def holdings_left(self, client_id: str, holdings: Sequence[Holding]) -> list[Holding]:
+        """Return those of some intervals in which there is something to be erased."""
+        given = columns(holdings) | {"client_id": client_id}
+        return [holdings[row["place"]] for row in await self._rows("replay_intervals", given)] if holdings else []
+
+
+def columns(holdings: Iterable[Holding]) -> dict[str, Any]:
+    """Return the parameters that say some intervals."""
+    every = list(holdings)
+    return {
+        "emptied": [each.handle for each in every],
+        "froms": [each.since for each in every],
+        "tos": [each.until for each in every],
+    }

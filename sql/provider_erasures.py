@@ -1,0 +1,64 @@
+"""Keeps what providers are asked to erase, and what they answered, so that nothing that is to be asked is lost."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sql.opening import Opening
+
+#: Requests that are made before their answers are noted.
+STEP = 20
+
+
+class Asked(NamedTuple):
+    """What is to be asked of an `account`: to erase a message, or all addresses if `target` is empty. `source`: by which the messages
+    are known; `target`: the provider's id of it as it is stored, sealed; `id`: the same as the provider knows it, for who asks."""
+
+    account: str
+    source: str
+    target: str
+    id: str = ""
+
+
+class Answered(NamedTuple):
+    """An answer: `state` is done, refused, or due if it is to be asked again after `pause` seconds."""
+
+    asked: Asked
+    state: str
+    answer: str | None
+    pause: float = 0.0
+
+
+class ProviderErasuresStore(Opening):
+    """The statements about such requests."""
+
+    async def reached(self, id: UUID) -> list[dict[str, Any]]:
+        """Return the messages by which providers know an erasure's customer: `source`, `target` (the provider's id as it is stored,
+        None without)."""
+        return await self._rows("erase_reached", {"id": id})
+
+    async def ask(self, id: UUID, requests: Sequence[Asked]) -> None:
+        """Note what is to be asked; what is noted stays as it is."""
+        given = {
+            "accounts": [each.account for each in requests],
+            "sources": [each.source for each in requests],
+            "targets": [each.target for each in requests],
+        }
+        await self._run_only("erase_ask", given | {"id": id})
+
+    async def asking(self, id: UUID) -> list[dict[str, Any]]:
+        """Return what is to be asked next, in the order of its time: the columns of `Asked`, `tries`, `due_at`, and whether it is `due`."""
+        rows = await self._rows("erase_asking", {"id": id, "limit": STEP})
+        opened = await self._opened([{"provider_message_id": row["target"] or None} for row in rows])
+        return [row | {"id": known["provider_message_id"] or ""} for row, known in zip(rows, opened, strict=True)]
+
+    async def answered(self, id: UUID, answers: Sequence[Answered]) -> None:
+        """Note answers."""
+        given = {
+            "sources": [each.asked.source for each in answers],
+            "targets": [each.asked.target for each in answers],
+            "states": [each.state for each in answers],
+            "answers": [each.answer for each in answers],
+            "pauses": [each.pause for each in answers],
+        }
+        await self._run_only("erase_answered", given | {"id": id})

@@ -1,0 +1,5 @@
+-- The files of the archive that an erasure has not been through, in order.
+SELECT f.month, f.part, f.file, f.digest, f.checksum
+FROM archive_files AS f
+WHERE NOT EXISTS (SELECT FROM erased_files AS d WHERE d.erasure_id = %(id)s AND d.month = f.month AND d.part = f.part)
+ORDER BY f.month, f.part
