@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import shutil
 import ssl
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -298,3 +299,39 @@ async def _metric(http: httpx.AsyncClient, name: str) -> float:
     page = (await http.get("/metrics")).text
     (line,) = [line for line in page.splitlines() if line.startswith(f"threadline_{name} ")]
     return float(line.split()[1])
+
+
+async def test_the_health_check_finds_out_that_the_door_speaks_tls(door: TlsDoor, tmp_path: Path) -> None:
+    """Of any name, and where callers need a certificate, which it has not; nothing on the port is not healthy."""
+    assert await healthy(door.process.port) == 1
+    door.write()
+    async with door.running():
+        assert await healthy(door.process.port) == 0
+    callers = Authority(tmp_path, "callers")
+    door.write(f'client_ca = "{callers.file}"')
+    async with door.running(*callers.issue("relay")):
+        assert await healthy(door.process.port) == 0
+
+
+async def test_the_health_check_asks_a_plain_process_too() -> None:
+    """One that answers 503 is not healthy."""
+    answers = {b"200 OK": 0, b"503 Service Unavailable": 1}
+    for status, code in answers.items():
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: bytes = status) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            assert await healthy(server.sockets[0].getsockname()[1]) == code
+
+
+async def healthy(port: int) -> int | None:
+    """Return the exit status of the image's health check."""
+    check = Path(__file__).parents[2] / "deploy" / "healthcheck.py"
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, str(check), str(port), stdout=asyncio.subprocess.DEVNULL
+    )
+    return await made.wait()

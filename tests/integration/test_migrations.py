@@ -241,12 +241,6 @@ def test_the_pages_name_the_oldest_server() -> None:
     ("before", "row", "says"),
     [
         (
-            "0028",
-            "INSERT INTO threadline.events (id, client_id, type, channel, direction, provider, received_at, payload) "
-            "VALUES (gen_random_uuid(), 'shop', 'MessageReceived', 'sms', 'inbound', 'twilio', now(), '{}')",
-            "0028_handles: this database has events of an unreleased version",
-        ),
-        (
             "0032",
             "INSERT INTO threadline.handles (client_id, kind, digest, value) VALUES ('shop', 'phone', '', '+1')",
             "0032_sealing: this database has data of an unreleased version",

@@ -93,6 +93,17 @@ def test_the_page_has_each_group_of_values() -> None:
     assert named == list(VALUES)
 
 
+def test_the_doors_probes_follow_its_tls() -> None:
+    """The variables are those of the settings, their files those of the Secret, and each probe asks by the scheme of its port."""
+    door = TEMPLATES["door.yaml"]
+    assert 'ternary "HTTPS" "HTTP" (ne .Values.door.tlsSecret "")' in door
+    for name, file in (("CERTIFICATE", "tls.crt"), ("KEY", "tls.key")):
+        assert f"THREADLINE_DOOR__TLS__{name}, value: /etc/threadline/door-tls/{file}" in door
+        assert name.lower() in type(Settings().door.tls).model_fields
+        assert f"key: {file}, path: {file}" in door
+    assert TEMPLATES["_pod.tpl"].count("port: {{ .port }}, scheme: {{ .scheme }}}") == 3
+
+
 def test_each_value_is_used() -> None:
     """A value that no template reads would do nothing."""
     text = "".join(TEMPLATES.values())

@@ -21,6 +21,9 @@
 {{- if and .Values.worker.keda.enabled .Values.worker.autoscaling.enabled -}}
 {{- fail "worker.keda and worker.autoscaling both scale the worker: enable one" -}}
 {{- end -}}
+{{- if and .Values.door.tlsSecret .Values.mqtt.enabled -}}
+{{- fail "door.tlsSecret and mqtt.enabled: the subscriber posts to the door's Service by plain HTTP, so run `threadline mqtt --to https://…` yourself" -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "ingress.host is not set" -}}
 {{- end -}}

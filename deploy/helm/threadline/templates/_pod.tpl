@@ -129,19 +129,19 @@ env:
 {{- with .values.volumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- end -}}
 
-{{/* The probes of a process: its pages at the named port. */}}
+{{/* The probes of a process: its pages at the named port. Takes (dict "port" … "scheme" …); the kubelet verifies no certificate. */}}
 {{- define "threadline.probes" -}}
 startupProbe:
-  httpGet: {path: /healthz, port: {{ . }}}
+  httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ .scheme }}}
   periodSeconds: 2
   failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /healthz, port: {{ . }}}
+  httpGet: {path: /healthz, port: {{ .port }}, scheme: {{ .scheme }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /readyz, port: {{ . }}}
+  httpGet: {path: /readyz, port: {{ .port }}, scheme: {{ .scheme }}}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
