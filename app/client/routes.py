@@ -387,6 +387,8 @@ class Configuration(TypedDict):
     unanswered: NotRequired[Literal["hold", "resend"]]
     exempt: NotRequired[list[str]]
     expiresAfter: NotRequired[float]
+    content: NotRequired[dict[str, Any]]
+    retention: NotRequired[dict[str, Any]]
     callback: NotRequired[dict[str, Any]]
 
 
