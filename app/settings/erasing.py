@@ -27,7 +27,7 @@ class Erasure(Section):
         ge=1,
         le=720,
         description="hours for which a provider that gives no final answer is asked again to erase what it keeps, where a client's "
-        "configuration has `erasure.propagate`; the erasure goes on then, and the receipt says so",
+        "configuration wants that; the erasure goes on then, and the receipt says so",
     )
     backup_days: int = Field(
         default=35, ge=0, description="days for which you keep backups; receipts state it, nothing is removed by it"
