@@ -1,10 +1,15 @@
 """Keeps what providers are asked to erase, and what they answered, so that nothing that is to be asked is lost."""
 
+from binascii import a2b_base64
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sql.opening import Opening
+from sql.personal.keys import HandleKey, handle_of
+from sql.personal.opened import open_value
+from sql.personal.payloads import PREFIX
+from sql.sealed import THEIR_ID
 
 #: Requests that are made before their answers are noted.
 STEP = 20
@@ -49,8 +54,19 @@ class ProviderErasuresStore(Opening):
     async def asking(self, id: UUID) -> list[dict[str, Any]]:
         """Return what is to be asked next, in the order of its time: the columns of `Asked`, `tries`, `due_at`, and whether it is `due`."""
         rows = await self._rows("erase_asking", {"id": id, "limit": STEP})
-        opened = await self._opened([{"provider_message_id": row["target"] or None} for row in rows])
-        return [row | {"id": known["provider_message_id"] or ""} for row, known in zip(rows, opened, strict=True)]
+        if not rows:
+            return []
+        keys = await self._keys_of(id, rows[0]["client_id"], [row["target"] for row in rows])
+        return [row | {"id": row["target"] and open_value(row["target"], THEIR_ID, keys.get)} for row in rows]
+
+    async def _keys_of(self, id: UUID, client: str, targets: Sequence[str]) -> dict[UUID, HandleKey | None]:
+        """Return the keys of the handles under which ids are sealed: of the erasure's own, which nobody else gets any more, and of
+        those that another customer has too."""
+        root = (await self._secrets_of({client}))[client].root
+        rows = await self._rows("erase_values", {"id": id})
+        own: dict[UUID, HandleKey | None] = {row["id"]: HandleKey(row["id"], row["salt"], root) for row in rows}
+        named = {handle_of(a2b_base64(target.removeprefix(PREFIX))) for target in targets if target}
+        return await self._keys_by_id(named - own.keys()) | own
 
     async def answered(self, id: UUID, answers: Sequence[Answered]) -> None:
         """Note answers."""
