@@ -15,7 +15,7 @@ from tests.support.stack import ROOT, Stack
 
 #: What is upgraded from while no release has a tag: a state of the tree after migration 0032, which cannot be reached from before it
 #: (docs/upgrade.md), whose migrations are those of today, and more have followed.
-BEFORE = "cae88169"
+BEFORE = "9cdcaae1"
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
