@@ -1,6 +1,6 @@
 """Reads customers: their assignments, what belongs to these, and the decisions on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -32,9 +32,15 @@ class CustomersStore(Opening):
         )
         return Side(rows[0]["customer_id"], rows) if rows else None
 
-    async def customer_interactions(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
-        """Return how many interactions some assignments have: `channel`, `interactions`, `waiting` (not sent yet)."""
-        return await self._rows("customer_interactions", {"ids": list(ids)})
+    async def customer_interactions(self, assignments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return how many interactions the handles of some assignments have in their intervals: `channel`, `interactions`, `waiting`
+        (not sent yet)."""
+        given = {
+            "handles": [row["handle_id"] for row in assignments],
+            "froms": [row["valid_from"] for row in assignments],
+            "tos": [row["valid_to"] for row in assignments],
+        }
+        return await self._rows("customer_interactions", given)
 
     async def customer_consents(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
         """Return the consents at some assignments' handles: `handle_id`, `channel`, `opted_out`, and time and basis of both
@@ -43,8 +49,9 @@ class CustomersStore(Opening):
 
     async def customer_changes_of(self, client_id: str, ids: Sequence[UUID], limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest decisions on some assignments: `event_id`, `kind`, `at`, `undone_by`, `one_id`, `other_id`,
-        `evidence`, `cause`."""
-        return await self._rows("customer_changes_of", {"client_id": client_id, "ids": list(ids), "limit": limit})
+        `evidence`, `decided_cause`."""
+        given = {"client_id": client_id, "ids": list(ids), "limit": limit}
+        return await self._opened(await self._rows("customer_changes_of", given))
 
     async def customer_conflicts(self, client_id: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return the links that contradict a split, newest first: `since`, `refused_by`, and for each side kind, value and

@@ -4,8 +4,8 @@ A decision is an event that names assignments of handles. It moves assignments, 
 by `sql.deciding`. Reading and appending are one transaction under the client's lock, so that two decisions cannot cross.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 from schemas.events import Event, Handle
 from sql.append import Appending, T
 from sql.customers import MOST, Side
+from sql.handles import NOBODY, UNDATED, Owned
 from sql.parameters import clean, record_of
+from sql.personal.payloads import seal_value
 from sql.pool import Connection
-from sql.sealed import Sealed
+from sql.sealed import DECIDED, Sealed
 from sql.statements import statement
 
 #: What makes decisions.
@@ -32,17 +34,19 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """Who decides: `kind` is `operator` or `client_api`, `actor` their name, `cause` the reason in words (None: none given)."""
+    """Who decides: `kind` is `operator` or `client_api`, `actor` their name, `cause` the reason in words (None: none given);
+    `erasing`: it is an erasure, which gives a handle to its next holder."""
 
     kind: str
     actor: str
     cause: str | None = None
+    erasing: bool = False
 
     @property
     def payload(self) -> dict[str, Any]:
         """The members of an event's payload."""
         named = {"evidence": {"kind": self.kind, "actor": clean(self.actor)[:256]}}
-        return named | ({"cause": clean(self.cause)[:1024]} if self.cause else {})
+        return named | ({"cause": self.cause} if self.cause else {})
 
 
 class Decision(NamedTuple):
@@ -63,6 +67,7 @@ class DecisionsStore(Appending):
     ) -> Decision:
         """Merge a customer into another, whose id stays. Splits between the two are set aside. Two that are one already are left
         as they are."""
+        by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> Decision:
             sides = await _sides(connection, client_id, [into, customer])
@@ -83,6 +88,7 @@ class DecisionsStore(Appending):
         self, client_id: str, customer: UUID, handles: Sequence[UUID], by: Deciding, *, only_look: bool = False
     ) -> Decision:
         """Make a new customer of some of a customer's handles. The others keep the id; no link joins the two again."""
+        by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> Decision:
             whole = (await _sides(connection, client_id, [customer]))[customer]
@@ -112,6 +118,7 @@ class DecisionsStore(Appending):
         only_look: bool = False,
     ) -> Decision:
         """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner."""
+        by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> Decision:
             whole = (await _sides(connection, client_id, [customer]))[customer]
@@ -124,13 +131,16 @@ class DecisionsStore(Appending):
                 )
             new, assignment = uuid4(), uuid4()
             payload = _moving(whole, new, [assignment], [ends[0]["id"]]) | {"validFrom": valid_from.astimezone(UTC)}
-            made = Decision(Side(whole.customer_id, ends), whole, new, None)
+            before = [row | {"valid_to": valid_from} if row is ends[0] else row for row in whole.assignments]
+            moves = Side(whole.customer_id, [ends[0] | {"valid_from": valid_from}])
+            made = Decision(moves, Side(whole.customer_id, before), new, None)
             return await self._made(connection, client_id, "HandleUnlinked", payload, by, made, only_look, ends[0])
 
         return await self._shown(await self._deciding(client_id, decide))
 
     async def undo_customer_change(self, client_id: str, event_id: UUID, by: Deciding) -> UUID:
         """Undo a merge, a split or an unlinking by its event, also after later ones; return the event of the undoing."""
+        by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> UUID:
             found = await _all(connection, "customer_change", {"client_id": client_id, "event_id": event_id})
@@ -139,10 +149,19 @@ class DecisionsStore(Appending):
             if found[0]["undone_by"] is not None:
                 raise Refused("conflict", "It was undone before.")
             ids = [id for id in (found[0]["other_id"], found[0]["one_id"]) if id is not None]
+            await _not_erasing(connection, client_id, by, ids)
             payload = {"undoes": event_id, "customerIds": ids}
             return await self._append_decision(connection, client_id, "CustomerChangeUndone", payload, by, None)
 
         return await self._deciding(client_id, decide)
+
+    async def _discreet(self, client_id: str, by: Deciding) -> Deciding:
+        """Return who decides, with the cause sealed, since people may name somebody in it: as what events without a handle say."""
+        if by.cause is None:
+            return by
+        owned = Owned(client_id, NOBODY, UNDATED)
+        key = await self._key(owned, (await self._handles({owned}))[owned])
+        return replace(by, cause=seal_value(clean(by.cause)[:1024], DECIDED, key))
 
     async def _deciding(self, client_id: str, decide: Callable[[Connection], Awaitable[T]]) -> T:
         async def work(connection: Connection) -> T:
@@ -172,6 +191,7 @@ class DecisionsStore(Appending):
     ) -> Decision:
         if only_look:
             return decision
+        await _not_erasing(connection, client_id, by, {decision.moves.customer_id, decision.stays.customer_id})
         return decision._replace(event_id=await self._append_decision(connection, client_id, type, payload, by, of))
 
     async def _append_decision(
@@ -183,7 +203,7 @@ class DecisionsStore(Appending):
         by: Deciding,
         of: Mapping[str, Any] | None,
     ) -> UUID:
-        # Nothing in it is personal, so that nothing has to be sealed. `of`: the assignment of the handle that it is about.
+        # Nothing else in it is personal. `of`: the assignment of the handle that it is about.
         handle = Handle(of["kind"], "") if of else None
         event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle)
         made = clean({**payload, **by.payload})
@@ -203,6 +223,13 @@ def _moving(stays: Side, other: UUID, moved: list[UUID], kept: list[UUID]) -> di
     """Return the members that a decision's payload has, whichever it is: the customer whose id stays, the other one's id, and the
     assignments that move and that stay."""
     return {"customerId": stays.customer_id, "customerIds": [other], "moved": moved, "kept": kept}
+
+
+async def _not_erasing(connection: Connection, client_id: str, by: Deciding, customers: Collection[UUID]) -> None:
+    """Raise Refused if one of the customers is to be erased: whoever asked for that, or approves it, meant the handles of then."""
+    given = {"client_id": client_id, "customers": list(customers)}
+    if not by.erasing and await _all(connection, "erasing", given):
+        raise Refused("conflict", "An erasure of this customer is under way, or waits for a second person.")
 
 
 async def _sides(connection: Connection, client_id: str, customers: list[UUID]) -> dict[UUID, Side]:

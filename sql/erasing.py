@@ -115,7 +115,7 @@ class ErasingStore(Appending, Suppressing):
             return None
 
     async def purged_erasure(self, id: UUID, step: int = EMPTIED) -> bool:
-        """Empty the events of the interactions that were removed, and forget consents and zones. Return whether it is done; False
+        """Empty the events of the interactions that were removed, and forget consents, zones, and the reasons of decisions. Return whether it is done; False
         where another process is at it."""
         while True:
             async with self._pool.connection() as connection, connection.transaction():
@@ -124,7 +124,8 @@ class ErasingStore(Appending, Suppressing):
                 row = await (await connection.execute(statement("empty_events"), {"id": id, "limit": step})).fetchone()
                 assert row is not None
                 if not row["events"]:
-                    await connection.execute(statement("erase_recipients"), {"id": id})
+                    for name in ("erase_recipients", "erase_causes"):
+                        await connection.execute(statement(name), {"id": id})
                     await _end(connection, id, "purged")
                     return True
 

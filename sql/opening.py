@@ -14,7 +14,7 @@ from sql.naming import Naming
 from sql.personal.keys import HandleKey, handle_of
 from sql.personal.masking import mask_row
 from sql.personal.opened import Memo, is_sealed, open_payload, open_value
-from sql.sealed import CAUSE, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
+from sql.sealed import CAUSE, DECIDED, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
 from sql.sealing import NoKey, Tampered
 from sql.showing import shows
 
@@ -187,6 +187,11 @@ def _cause(_: Row, cause: str, opener: _Opener) -> str | None:
     return open_value(cause, CAUSE, opener) if is_sealed(cause) else cause
 
 
+def _decided(_: Row, cause: str, opener: _Opener) -> str | None:
+    text: str | None = open_value(cause, DECIDED, opener, opener.memo)
+    return text
+
+
 def _trouble(_: Row, trouble: str, opener: _Opener) -> str | None:
     return open_value(trouble, TROUBLE, opener) if is_sealed(trouble) else trouble
 
@@ -219,6 +224,7 @@ COLUMNS: dict[str, Callable[[Row, Any, _Opener], Any]] = {
     "provider_message_id": _theirs,
     "providerMessageId": _theirs,
     "cause": _cause,
+    "decided_cause": _decided,
     "trouble": _trouble,
     "request": _request,
     "handles": _dialled,

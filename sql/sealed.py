@@ -26,6 +26,8 @@ from sql.rows import Row
 ERROR_TEXT = b"payload.error.text"
 #: The place of an address that is dialled, in messages.
 DIALLED = b"messages.handles"
+#: The place of why somebody decided on customers, in events and in what is projected of them.
+DECIDED = b"payload.cause"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
 #: The members of a payload that keep ids as they were given, and their places; the first in interactions, messages and attempts too.

@@ -2,8 +2,11 @@
 writes to the audit as that of `app.api.audited` says. What it does in the store it does for the caller's client (`sql.tenants`), and
 what it reads there is masked for a caller who may not see personal data (`sql.showing`)."""
 
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Any
+
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from app.api.audited import Answer, audited
@@ -33,7 +36,18 @@ def _admitted(need: Need, answer: Answer) -> Answer:
         await enter(request, need.scope)
         if need.also is not None:
             require(request, need.also)
-        with acting(clients_of(request, need.scope)), showing(sees(request)):
-            return await answer(request)
+        clients, personal = clients_of(request, need.scope), sees(request)
+        with acting(clients), showing(personal):
+            response = await answer(request)
+        if isinstance(response, StreamingResponse):
+            response.body_iterator = _pieces(response.body_iterator, clients, personal)
+        return response
 
     return entering
+
+
+async def _pieces(body: AsyncIterable[Any], clients: Iterable[str] | None, personal: bool) -> AsyncIterator[Any]:
+    """Make a body that is sent in pieces within the bounds of its request, which has been left by then."""
+    with acting(clients), showing(personal):
+        async for piece in body:
+            yield piece

@@ -37,7 +37,7 @@ async def belongings(store: EventStore, assignments: Sequence[Mapping[str, Any]]
     """Return what belongs to some assignments: interactions by channel, messages that wait, consents, and how many of the present
     handles are opted out of anything."""
     ids = [row["id"] for row in assignments]
-    counts = await store.customer_interactions(ids)
+    counts = await store.customer_interactions(assignments)
     consents = await store.customer_consents(ids)
     present = {row["handle_id"] for row in assignments if row["valid_to"] is None}
     out = {row["handle_id"] for row in consents if row["opted_out"]}
@@ -110,7 +110,7 @@ def change(row: Mapping[str, Any]) -> dict[str, Any]:
         "otherCustomerId": row["one_id"],
         "undoneBy": row["undone_by"],
         "evidence": row["evidence"],
-        "cause": row["cause"],
+        "cause": row["decided_cause"],
     }
 
 

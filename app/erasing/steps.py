@@ -116,7 +116,7 @@ class Eraser:
             )
             await asyncio.to_thread(append_line, file, line_of(known, self._key))
         for row in await self._store.holdings_to_end(erasure["id"]):
-            by = Deciding("operator", f"erasure {erasure['id']}")
+            by = Deciding("operator", f"erasure {erasure['id']}", erasing=True)
             await self._store.unlink_handle(row["client_id"], row["customer_id"], row["handle_id"], row["valid_to"], by)
         await self._remove_letters(erasure, [owned for owned, _ in values], holdings)
         return await self._store.end_step(erasure["id"], "fenced", "searched")

@@ -132,6 +132,7 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "provider_message_id": lambda _, id: mask_id(id),
     "providerMessageId": lambda _, id: mask_id(id),
     "cause": _whole,
+    "decided_cause": _whole,
     "trouble": _whole,
     "request": lambda _, request: mask_payload(REQUEST, request),
     "handles": _dialled,

@@ -245,7 +245,7 @@ async def test_a_decision_costs_its_handles_not_their_interactions(postgres_dsn:
         }  # fmt: skip
         whole = await store.customer_assignments("default", one)
         assert whole is not None
-        assert sum(row["interactions"] for row in await store.customer_interactions(whole.ids)) == 10_000
+        assert sum(row["interactions"] for row in await store.customer_interactions(whole.assignments)) == 10_000
     assert {table: rows for table, rows in written.items() if rows} == {
         "events": 1,
         "customer_changes": 1,

@@ -6,13 +6,16 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import orjson
+import pytest
 from jsonschema import Draft202012Validator
 
 from agents.health import WorkerHealth
 from agents.process.erasures import Erasures
+from app.embedded.postgres import Postgres
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store
@@ -223,3 +226,17 @@ async def test_the_commands(postgres_dsn: Dsns, tmp_path: Path) -> None:
         bo
         and (await run(postgres_dsn, tmp_path, "customers", "erase", str(uuid4()), "--reason", "x", "--yes")).code == 1
     )
+
+
+async def test_an_export_is_made_within_the_bounds_of_its_request(
+    postgres: Postgres, postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pieces are read after the route has returned: still as the caller's client, as the login of `threadline serve` has to."""
+    async with serving(postgres_dsn.service, scopes=ALL, client="shop") as served:
+        whose = await filled(served.store)
+        await postgres.make_logins()
+        login = urlsplit(postgres.dsn("door", urlsplit(postgres_dsn.service).path.strip("/")))
+        async with await EventStore.open(login.geturl(), SEAL, pool=2) as store:
+            monkeypatch.setattr(served.api, "store", store)
+            files = await exported(served, f"/v1/customers/{whose}")
+        assert orjson.loads(files["data.json"])["interactions"]

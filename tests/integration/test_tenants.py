@@ -42,7 +42,7 @@ OWN = frozenset(
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
-    discard_dead_letters enable_callback end_hold erase_held erasure erasure_request erasure_requests_of_client event_of
+    discard_dead_letters enable_callback end_hold erase_held erasing erasure erasure_request erasure_requests_of_client event_of
     expire_erasure_requests export_assignments export_messages
     find_handles forget_secrets handles hasten history interaction link link_lock make_handles make_peppers message
     messages_in_state messages_queued move name_keys peppers profile project recall record relate_handles release
@@ -60,7 +60,7 @@ WORKERS = frozenset(
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
-    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_cancel erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_holdings
+    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_holdings
     erase_references erase_removals erase_removed erase_swap erase_waits
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
