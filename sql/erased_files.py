@@ -36,6 +36,10 @@ class ErasedFilesStore(Naming):
         """Return by which references the interactions were known that an erasure removed."""
         return {row["reference"] for row in await self._rows("erase_references", {"id": id})}
 
+    async def erase_gone(self, id: UUID, references: Collection[UUID]) -> None:
+        """Note references of an erasure's customer whose interactions are gone, so that only the archive has them."""
+        await self._run_only("erase_gone", {"id": id, "references": list(references)})
+
     async def detached_months(self) -> list[str]:
         """Return the tables of months that are neither part of the log nor dropped."""
         return [row["name"] for row in await self._rows("erase_detached")]

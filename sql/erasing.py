@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from schemas.event_data import OURS
 from schemas.events import Event
 from sql.append import Appending
-from sql.erasures import Erasure, Held
+from sql.erasures import Erasure, Held, Waits
 from sql.errors import REPEAT
 from sql.handles import Owned
 from sql.pool import Connection
@@ -32,12 +32,16 @@ class ErasingStore(Appending, Suppressing):
 
     async def cancel_erased(self, erasure: Erasure) -> int:
         """Cancel the messages of a customer who is being erased; return how many are just being sent."""
-        (row,) = await self._run("erase_cancel", _asked(erasure))
+        try:
+            (row,) = await self._run("erase_cancel", _asked(erasure))
+        except _BUSY:  # a rebuild beside it: look again
+            return 1
         return int(row["leaving"])
 
     async def fence_erasure(self, erasure: Erasure) -> bool:
         """Set the fence: from then on nobody finds the customer's handles, and none of their events can be appended. Return whether it
-        is set; False where another process is at it, or appending took too long to wait for. Raises Held."""
+        is set; False where another process is at it, or appending took too long to wait for. Raises Held, and Waits where another
+        erasure of one of the handles is under way."""
         client = erasure["client_id"]
         secrets = (await self._secrets_of({client}))[client]
         try:
@@ -50,6 +54,10 @@ class ErasingStore(Appending, Suppressing):
                 held = await (await connection.execute(statement("erase_held"), _asked(erasure))).fetchone()
                 if held is not None:
                     raise Held(held["reason"], held["until"])
+                other = _asked(erasure) | {"id": erasure["id"]}
+                beside = await (await connection.execute(statement("erase_beside"), other)).fetchone()
+                if beside is not None and beside["beside"]:
+                    raise Waits("another erasure of the same address is under way")
                 await connection.execute(statement("erase_cancel"), _asked(erasure))
                 rows = await (await connection.execute(statement("erase_opted_out"), _asked(erasure))).fetchall()
                 kept = []

@@ -1,6 +1,7 @@
 """Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside of it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,6 +33,15 @@ class ReplayingStore(HoldingsStore):
                     found.append(after)
             rows = await self._page(client_id, after)
         return found
+
+    async def until_fence(
+        self, client_id: str, handles: Sequence[UUID], fenced: datetime
+    ) -> tuple[list[UUID], list[Holding]]:
+        """Return those of some handles of an erasure at which nothing was said since its fence, and the intervals until then of those
+        at which something was said before and after, by another person. What was only said since is left alone."""
+        rows = await self._rows("replay_said", {"client_id": client_id, "handles": list(handles), "fenced": fenced})
+        whole = [row["id"] for row in rows if not row["since"]]
+        return whole, [Holding(row["id"], None, fenced) for row in rows if row["since"] and row["before"]]
 
     async def holdings_of_ledger(self, client_id: str, emptied: Iterable[Holding]) -> list[Holding]:
         """Return the intervals of an erasure of the ledger in which there is something, by the handles as they are now. Reads all

@@ -4,9 +4,12 @@ the former one in the database, and then the former one is removed. Killed anywh
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from app.archive import files_of
 from app.settings import Settings
@@ -23,10 +26,10 @@ async def empty_archive(
     store: EventStore, settings: Settings, erasure: Erasure, done: Callable[[int], None] = lambda _: None
 ) -> None:
     """Go through all files of the archive; `done` gets the number of events that were emptied in each. Raises Waits where a file cannot
-    be read or written now, or where a rebuild or an archive is under way."""
+    be read or written now, or where a rebuild, an archive or another erasure is under way."""
     async with store.archive_alone() as mine:
         if not mine:
-            raise Waits("a rebuild or an archive of this database is under way")
+            raise Waits("a rebuild, an archive or another erasure of this database is under way")
         if detached := await store.detached_months():
             raise Waits(f"{detached[0]} was archived and not dropped: run threadline archive --run")
         rows, left = await store.files_to_empty(erasure["id"]), await store.files_to_remove()
@@ -58,8 +61,31 @@ async def _through(
     )
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)
+        # Before any file is written anew: one may have a message and another what was told of it.
+        if found := await _gone(files, rows, wanted, Path(folder)):
+            await store.erase_gone(erasure["id"], found)
+            wanted = replace(wanted, references=await store.erased_references(erasure["id"]))
         for row in rows:
             done(await _empty(store, files, erasure, row, wanted, Path(folder)))
+
+
+async def _gone(files: Files, rows: list[dict[str, Any]], wanted: Any, folder: Path) -> set[UUID]:
+    """Return the references in all files that are the customer's, also of interactions that are gone from the timeline."""
+    from sql.archive.emptying import begun, theirs
+
+    found: dict[tuple[UUID, UUID], datetime] = {}
+    for row in rows:
+        await _fetch(files, row, folder / "old")
+        await asyncio.to_thread(begun, folder / "old", wanted, found)
+    return theirs(wanted, found)
+
+
+async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:
+    from sql.archive.parquet import checksum_of
+
+    await asyncio.to_thread(files.get, row["file"], into)
+    if await asyncio.to_thread(checksum_of, into) != bytes(row["checksum"]):
+        raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
 
 
 async def _empty(
@@ -70,9 +96,7 @@ async def _empty(
     from sql.archive.parquet import checksum_of, digest_of
 
     old, new, back = folder / "old", folder / "new", folder / "back"
-    await asyncio.to_thread(files.get, row["file"], old)
-    if await asyncio.to_thread(checksum_of, old) != bytes(row["checksum"]):
-        raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
+    await _fetch(files, row, old)
     found = await asyncio.to_thread(find, old, wanted)
     if not found.ids:
         await store.swap_file(erasure["id"], row, [])

@@ -30,11 +30,13 @@ class Line:
     digests: tuple[bytes, ...]
     #: When the customer had addresses whose keys stayed.
     emptied: tuple[Holding, ...] = ()
+    #: The fence: what was said at an address later is another person's. None: of a line from before it was noted.
+    fenced: datetime | None = None
 
 
 def line_of(line: Line, key: Ed25519PrivateKey | None) -> bytes:
     """Return a line, without its end: JSON with `erasureId`, `clientId`, `customerId`, `handleIds`, `digests` (hexadecimal),
-    `emptied`, `publicKey` and `signature`."""
+    `emptied`, `fencedAt`, `publicKey` and `signature`."""
     document = {
         "erasureId": str(line.erasure),
         "clientId": line.client,
@@ -51,6 +53,7 @@ def line_of(line: Line, key: Ed25519PrivateKey | None) -> bytes:
             for each in line.emptied
             if each.digest is not None
         ],
+        "fencedAt": line.fenced and line.fenced.isoformat(),
     }
     return orjson.dumps(signed(_LABEL, document, key))
 
@@ -67,6 +70,7 @@ def read_line(text: bytes, keys: Sequence[Ed25519PublicKey] | None) -> Line:
             tuple(UUID(handle) for handle in read["handleIds"]),
             tuple(bytes.fromhex(digest) for digest in read["digests"]),
             tuple(_holding(each) for each in read.get("emptied", ())),
+            datetime.fromisoformat(read["fencedAt"]) if read.get("fencedAt") is not None else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError("it is no erasure: a line of the ledger is JSON as it was written") from error

@@ -29,7 +29,7 @@ from app.erasing.needles import found_in, needles_of
 from app.erasing.propagating import Carry, propagate
 from app.erasing.receipt import digest_of, receipt_of
 from app.settings import Settings
-from sql import Deciding, EventStore, Filter
+from sql import Deciding, EventStore, Filter, Refused
 from sql.erasures import Erasure, Held, Waits
 from sql.handles import Owned
 from sql.holdings import Holding
@@ -113,11 +113,17 @@ class Eraser:
                 tuple(erasure["handles"]),
                 tuple(digest for _, digest in values),
                 tuple(holdings),
+                erasure["fenced_at"],
             )
             await asyncio.to_thread(append_line, file, line_of(known, self._key))
         for row in await self._store.holdings_to_end(erasure["id"]):
             by = Deciding("operator", f"erasure {erasure['id']}", erasing=True)
-            await self._store.unlink_handle(row["client_id"], row["customer_id"], row["handle_id"], row["valid_to"], by)
+            try:
+                await self._store.unlink_handle(
+                    row["client_id"], row["customer_id"], row["handle_id"], row["valid_to"], by
+                )
+            except Refused:  # somebody decided on it meanwhile: look again
+                return False
         await self._remove_letters(erasure, [owned for owned, _ in values], holdings)
         return await self._store.end_step(erasure["id"], "fenced", "searched")
 
@@ -148,7 +154,10 @@ class Eraser:
 
     async def _rewrite(self, erasure: Erasure) -> bool:
         await empty_archive(self._store, self._settings, erasure, self._emptied)
-        return await self._store.end_step(erasure["id"], "purged", "rewritten")
+        rows = await self._store.erased_rows(erasure["id"])
+        # A month that was restored since the log was emptied came as it was: once more.
+        again = rows["eventsWithContent"] or rows["eventsAlone"]
+        return await self._store.end_step(erasure["id"], "purged", "destroyed" if again else "rewritten")
 
     def _emptied(self, events: int) -> None:
         self.steps["files of the archive"] += 1

@@ -14,7 +14,16 @@ fenced AS (
 ended AS MATERIALIZED (SELECT clock_timestamp() AS at),
 emptied AS (
     INSERT INTO erased_intervals (erasure_id, client_id, handle_id, valid_from, valid_to)
-    SELECT e.id, e.client_id, a.handle_id, a.valid_from, least(a.valid_to, ended.at)
+    -- A door's clock may be ahead of this one: what is there already is his.
+    SELECT e.id, e.client_id, a.handle_id, a.valid_from, least(a.valid_to, greatest(
+        ended.at,
+        (SELECT max(i."timestamp") FROM interactions AS i WHERE i.handle_id = a.handle_id AND i.client_id = e.client_id)
+        + interval '1 microsecond',
+        (
+            SELECT max(least(coalesce(o.occurred_at, o.received_at), o.received_at)) FROM events AS o
+            WHERE o.handle_id = a.handle_id AND o.reference IS NULL AND o.client_id = e.client_id
+        ) + interval '1 microsecond'
+    ))
     FROM fenced AS e
     CROSS JOIN ended
     JOIN assignments AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id

@@ -6,10 +6,26 @@ SELECT
         SELECT FROM assignments AS theirs
         WHERE theirs.handle_id = h.id AND theirs.customer_id <>
 \ir customer_id.sql
-            -- What another one said is gone, if that one was erased.
-            AND NOT EXISTS (
-                SELECT FROM erased_intervals AS gone
-                WHERE gone.handle_id = h.id AND gone.valid_from <= theirs.valid_from AND theirs.valid_to <= gone.valid_to
+            -- It counts if there is something of it, or a legal hold; else not if what was said is gone, since that one was erased, or
+            -- if it was made by an erasure, for whoever comes next.
+            AND (
+                EXISTS (
+                    SELECT FROM interactions AS i
+                    WHERE i.handle_id = h.id AND i.client_id = h.client_id AND i."timestamp" >= theirs.valid_from
+                        AND i."timestamp" < theirs.valid_to
+                )
+                OR EXISTS (
+                    SELECT FROM customer_holds AS d
+                    WHERE d.client_id = h.client_id AND d.customer_id = theirs.customer_id AND d.until > now()
+                )
+                OR NOT EXISTS (
+                    SELECT FROM erased_intervals AS gone
+                    WHERE gone.handle_id = h.id AND gone.valid_from <= theirs.valid_from AND theirs.valid_to <= gone.valid_to
+                )
+                AND NOT EXISTS (
+                    SELECT FROM customer_changes AS t
+                    WHERE t.event_id = theirs.by_event AND t.client_id = h.client_id AND starts_with(t.evidence ->> 'actor', 'erasure ')
+                )
             )
     ) AS shared
 FROM handles AS h

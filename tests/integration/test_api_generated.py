@@ -91,7 +91,7 @@ async def served(data: Path, dsns: Dsns) -> AsyncIterator[str]:
 async def test_what_the_description_allows_and_what_it_does_not(tmp_path: Path, postgres_dsn: Dsns) -> None:
     """Requests that fit the description, and such that do not, to each operation, by each caller."""
     callers: dict[str, dict[str, str]] = {"no key": {}}
-    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
         await filled(store, CLIENT, 20)
         for role in ROLES:
             id, token, hash = mint()

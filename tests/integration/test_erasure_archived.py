@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from adapters.signing.sigv4 import Credentials
 from app.archive import InBucket, InFolder
 from app.erasing.steps import Eraser, Waits
-from schemas.events import Event, Handle
+from schemas.events import Error, Event, Handle
 from sql import EventStore, Row
 from sql.archive.months import Archive
 from sql.rebuild import rebuild
@@ -25,6 +25,7 @@ from tests.integration.test_archive import APRIL, MARCH, MOVED, RELAYED, START, 
 from tests.integration.test_erasure_shared import BY
 from tests.integration.test_rebuild import read, tables
 from tests.support.keys import SEAL
+from tests.support.opened import opened
 from tests.support.s3 import BUCKET, InMemory
 from webhooks.blobs.bucket import Bucket
 
@@ -233,6 +234,7 @@ from app.erasing.steps import Eraser
 from sql import EventStore
 from tests.integration.erasures import settings
 from tests.support.keys import SEAL
+from tests.support.opened import opened
 
 dsn, id, left, folder = sys.argv[1:]
 left = int(left)
@@ -281,3 +283,80 @@ async def test_killed_between_every_two_steps(postgres_dsn: Dsns, tmp_path: Path
         assert (out, err, step > 4) == (b"done\n", b"", True)
         check(before, rows_of(folder), handle)
         assert len(list(folder.rglob("*.parquet"))) == 6 and await store.files_to_remove() == []
+
+
+SECRET, NEWER = "what the first owner said", "what the second one says"
+
+
+async def owners(store: EventStore, dsns: Dsns, folder: Path) -> UUID:
+    """Archive what two owners of a number said, and reports without a recipient on it; return the first owner."""
+    who = Handle("phone", "+15550000002")
+
+    def row(n: int, type: str, **more: Any) -> Row:
+        at = START + timedelta(seconds=n)
+        event = Event(type, "twilio", f"{type} {n}", channel="sms", provider_message_id=f"x{n}", occurred_at=at, **more)
+        return (event, "default", at, None)
+
+    for first, text in ((1, SECRET), (100, NEWER)):
+        await store.append(
+            [
+                row(n, "MessageReceived", handle=who, payload={"content": {"text": text}})
+                for n in range(first, first + 3)
+            ]
+        )
+    failed = Error("30003", f"{who.value}: {SECRET}", "unreachable")
+    await store.append([row(n, "MessageFailed", error=failed) for n in range(1, 4)])
+    await execute(dsns.owner, MOVED)
+    await store.append(log_of(60, 62))
+    await execute(dsns.owner, RELAYED)
+    (found,) = await store.customer_of("default", who.kind, who.value)
+    await asyncio.to_thread(in_archive, dsns, folder, lambda archive: archive.archive(2))
+    await store.unlink_handle("default", found["customer_id"], found["id"], START + timedelta(seconds=50), BY)
+    first_owner: UUID = found["customer_id"]
+    return first_owner
+
+
+def in_archive(dsns: Dsns, folder: Path, work: Callable[[Archive], Any]) -> None:
+    """Do something with the archive in a folder."""
+    with Archive.open(dsns.owner, InFolder(folder)) as archive:
+        work(archive)
+
+
+async def told(dsns: Dsns) -> str:
+    """Return all that the log says and that can be opened."""
+    return str(await opened(dsns.owner, "SELECT type, handle_id, payload, error FROM events"))
+
+
+async def test_archived_events_whose_interactions_are_gone_are_emptied(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Retention by channel took the timeline before the erasure. Restored and rebuilt, nothing of the erased one is back, and the
+    other's is."""
+    folder, configured = tmp_path / "archive", {"channels": [{"channel": "sms", "account": "twilio"}]}
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        first = await owners(store, postgres_dsn, folder)
+        await store.set_client("default", configured | {"retention": {"sms": 30}}, "test")
+        await store.remove_expired({}, lambda *_: None, pause=0)
+        assert await store.timeline("default", first) == []
+        done = await Eraser(store, settings(tmp_path)).run(await asked(store, first))
+        assert done["receipt"]["archive"]["events"] == 6
+        await store.set_client("default", configured, "test")
+        await asyncio.to_thread(in_archive, postgres_dsn, folder, lambda archive: archive.restore(MARCH))
+        await rebuild(postgres_dsn.owner)
+        assert await store.timeline("default", first) == []
+    text = await told(postgres_dsn)
+    assert SECRET not in text and NEWER in text
+
+
+async def test_a_month_that_is_restored_amid_an_erasure_is_emptied(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Between the emptying of the log and that of the files the month comes back as it was."""
+    folder = tmp_path / "archive"
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        first = await owners(store, postgres_dsn, folder)
+        id, eraser = await asked(store, first), Eraser(store, settings(tmp_path))
+        while (await eraser.advance(id))["state"] != "purged":
+            pass
+        await asyncio.to_thread(in_archive, postgres_dsn, folder, lambda archive: archive.restore(MARCH))
+        assert SECRET in await told(postgres_dsn)
+        done = await eraser.run(id)
+    assert done["receipt"]["rows"]["eventsWithContent"]["after"] == 0
+    text = await told(postgres_dsn)
+    assert SECRET not in text and NEWER in text

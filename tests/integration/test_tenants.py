@@ -60,13 +60,13 @@ WORKERS = frozenset(
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
-    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_holdings
+    empty_events enqueue ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_beside erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_gone erase_holdings
     erase_references erase_removals erase_removed erase_swap erase_waits
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
     forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new linking_lock listen
     quiet_callback recheck_watched recipients relay_advance relay_begin relay_lag relay_lock relay_page
-    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles replay_intervals
+    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles replay_intervals replay_said
     replay_outcomes replays_published reseal_hour_keys reseal_pepper resting_accounts retention_finish retention_finished
     retention_lock retention_unlock revoke_api_key rotate_api_key sealed_secrets sending_counts set_lanes settle suppress
     sweep traces unanswered_counts unpartitioned wake_deliveries

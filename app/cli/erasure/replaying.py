@@ -58,6 +58,9 @@ async def _repeat(store: EventStore, line: Line) -> tuple[int, bool]:
     """Repeat one; return how many handles were there, and whether a legal hold keeps it waiting."""
     handles = await store.handles_of_ledger(line.client, frozenset(line.handles), frozenset(line.digests))
     emptied = await store.holdings_of_ledger(line.client, line.emptied)
+    if line.fenced is not None:
+        handles, before = await store.until_fence(line.client, handles, line.fenced)
+        emptied += before
     id = await store.replay_erasure(line.erasure, line.client, line.customer, handles, emptied)
     count = len({*handles, *(each.handle for each in emptied)})
     if not count:
