@@ -93,6 +93,10 @@ RULES: tuple[Rule, ...] = (
 #: What the numbers begin with that a rule may fold: a cheap check first.
 CODES = ("+55", "+521", "+54", "+225", "+229", "+241")
 
+#: What has to be undone to get a spelling that a rule folds, where it begins: how many digits are left out, and what stands there. For
+#: numbers of Argentina also the 15 after the area code, whose length is not known (see `spellings`).
+_EDITS = ((5, 1, ""), (3, 0, "1"), (3, 0, "9"), (4, 2, ""), (4, 1, "0"))
+
 
 def canonical(handle: Handle) -> Handle:
     """Return the handle in its canonical spelling: itself, unless it is a phone number that a rule folds."""
@@ -114,6 +118,13 @@ def _folded(number: str) -> tuple[str, str | None]:
         if (match := rule.pattern.fullmatch(number)) and (spelled := rule.canonical(match)):
             return spelled, rule.name
     return number, None
+
+
+def spellings(number: str) -> frozenset[str]:
+    """Return all spellings that the rules fold to a canonical number in E.164, and that itself."""
+    tried = {number[:at] + new + number[at + left :] for at, left, new in _EDITS}
+    tried |= {f"{one[:at]}15{one[at:]}" for one in (number, f"{number[:3]}9{number[3:]}") for at in range(5, 9)}
+    return frozenset((number, *(one for one in tried if folded(one)[0] == number)))
 
 
 def spelled(event: Event) -> Event:

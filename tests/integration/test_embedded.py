@@ -127,7 +127,7 @@ async def test_postgres_runs_where_its_account_cannot_reach(folder: Path, monkey
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(account, "STATE", folder / "state")
     monkeypatch.setattr(account, "CACHE", folder / "cache")
-    installed = postgres._binaries()
+    installed = postgres.installed()
     for part in (installed, installed.parents[1] / f"{installed.parent.name}.libs"):
         shutil.copytree(part, closed / part.relative_to(installed.parents[1]), symlinks=True)
     monkeypatch.setattr(postgres, "_binaries", lambda: closed / installed.relative_to(installed.parents[1]))

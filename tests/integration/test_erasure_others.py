@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 import pytest_asyncio
 
 from app.erasing.steps import Eraser, Waits
-from sql import EventStore
+from schemas.events import Handle
+from sql import DeadLetter, EventStore
+from sql.messages import LaneReport
 from tests.conftest import Dsns
-from tests.integration.erasures import START, customer, erased, places, read, settings
+from tests.integration.erasures import START, customer, erased, filled, places, read, said, settings
 from tests.integration.test_erasure_replay import replayed
 from tests.integration.test_erasure_shared import BY, NEW, NUMBER, OLD, alone, log, two, words
 from tests.support.keys import SEAL
@@ -129,3 +133,22 @@ async def test_two_erasures_of_one_number_end_both(store: EventStore, postgres_d
 
     await asyncio.gather(*map(run, ids))
     assert await places(postgres_dsn, NUMBER.value) == {}
+
+
+async def test_what_quotes_the_address_elsewhere_goes(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """A dead letter with the spelling that WhatsApp has for the number, an account's last error, and the trace of an event."""
+    number = Handle("phone", "+558191234567")  # one that got a ninth digit
+    value = orjson.dumps({"from": number.value[1:], "text": "unread"})
+    dead = DeadLetter("webhooks.received", 0, 1, "cannot be read", client="shop", value=value, size=len(value))
+    row = said(1, number, channel="whatsapp")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await store.append([(replace(row[0], trace=trace), *row[1:])], dead=[dead])
+    await filled(store)
+    (lane,) = await read(postgres_dsn.owner, "SELECT id FROM lanes")
+    await store.note_lanes([LaneReport(str(lane), failed=True, fault=True, trouble=f"{number.value} is not reachable")])
+    assert (await store.customer_of("shop", "phone", number.value))[0]["value"] != number.value
+
+    await erased(store, tmp_path, await customer(store, number))
+    assert await read(postgres_dsn.owner, 'SELECT count(*) FROM dead_letters WHERE "offset" = 1') == [0]
+    assert await read(postgres_dsn.owner, "SELECT trouble FROM lanes") == [None]
+    assert trace not in await read(postgres_dsn.owner, "SELECT trace FROM events")

@@ -122,7 +122,11 @@ def unlink(
     handle: Annotated[str, typer.Argument(metavar="HANDLE", help="The handle that has a new owner.")],
     since: Annotated[
         datetime,
-        typer.Option("--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], help="When, in UTC."),
+        typer.Option(
+            "--from",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
+            help="When, in UTC.",
+        ),
     ],
     client: Client = None,
     cause: Cause = None,

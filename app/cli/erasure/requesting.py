@@ -54,7 +54,7 @@ def erase(
             if (held := await store.hold_of(owner, id)) is not None:
                 raise Held(held["reason"], held["until"])
             known = await store.handles(owner, id)
-            question = f"Customer {id} of client {owner}, with {len(known)} addresses, will be erased for ever. Go on?"
+            question = f"Customer {id} of client {owner}, with {len(known)} address{'' if len(known) == 1 else 'es'}, will be erased for ever. Go on?"
             if not confirmed(question, yes):
                 return print_error("Nothing was erased; --yes erases without asking.")
             settings = resolve(load())

@@ -28,7 +28,7 @@ def list_(
             return print_json(rows)
         if not rows:
             return print_note("There was no erasure.")
-        made = table("erasure", "client", "state", "requested", "waits")
+        made = table("erasure", "client", "state", "requested", "waits", whole=("erasure",))
         for row in rows:
             add_row(
                 made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]), row.get("waits") or ""

@@ -49,7 +49,11 @@ def verify(
     try:
         keys = keys_of(public_keys)
         if not keys:
-            return print_error("By which key was it signed? Give --public-key, or set audit.key.", MISUSED)
+            return print_error(
+                "By which key was it signed? Give --public-key, or set audit.key. A receipt without a signature (no audit.key was set "
+                "when it was made) cannot be checked.",
+                MISUSED,
+            )
         receipt = read_receipt(file.read_bytes(), keys)
     except OSError as error:
         return print_error(f"{file}: {error.strerror}.", MISUSED)

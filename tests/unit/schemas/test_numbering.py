@@ -8,7 +8,7 @@ import phonenumbers
 import pytest
 
 from schemas.events import Event, Handle
-from schemas.numbering import CODES, RULES, canonical, folded, spelled
+from schemas.numbering import CODES, RULES, canonical, folded, spelled, spellings
 from sql.parameters import written
 
 #: What was given, and what the pages of `RULES` make of it.
@@ -97,3 +97,11 @@ def test_what_is_stored_has_the_spelling_and_what_was_given() -> None:
     assert event.handle == Handle("phone", "+5215512345678") and event.payload == {"from": "+5215512345678"}
     plain = Event("MessageReceived", "acme", "1", handle=Handle("phone", "+525512345678"))
     assert spelled(plain) is plain
+
+
+@pytest.mark.parametrize(("rule", "given", "known"), FOLDED)
+def test_each_spelling_is_found_from_the_canonical_one(rule: str, given: str, known: str) -> None:
+    """As whoever looks for all traces of a number needs it; and each folds back."""
+    every = spellings(known)
+    assert {given, known} <= every, rule
+    assert {folded(one)[0] for one in every} == {known}
