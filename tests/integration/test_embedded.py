@@ -130,7 +130,7 @@ async def test_postgres_runs_where_its_account_cannot_reach(folder: Path, monkey
     installed = postgres.installed()
     for part in (installed, installed.parents[1] / f"{installed.parent.name}.libs"):
         shutil.copytree(part, closed / part.relative_to(installed.parents[1]), symlinks=True)
-    monkeypatch.setattr(postgres, "_binaries", lambda: closed / installed.relative_to(installed.parents[1]))
+    monkeypatch.setattr(postgres, "installed", lambda: closed / installed.relative_to(installed.parents[1]))
     server = Postgres(closed / "postgres", folder / "postgres.log", tuning=SMALL)
 
     await server.start()
