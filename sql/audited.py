@@ -7,7 +7,7 @@ from uuid import UUID
 #: Every action, and what its entry's `subject` is. A test compares them with the statements and with the API.
 ACTIONS: dict[str, str] = {
     # Reads of personal data
-    "customer.read": "a customer's id: the customer was looked up by a handle",
+    "customer.read": "a customer's id: the customer was looked up by a handle, or looked at, as before a decision",
     "customer.conflicts": "empty: links that contradict a split were listed",
     "timeline.read": "a customer's id: a page of the timeline",
     "timeline.stream": "a customer's id: a stream of the timeline was opened",
@@ -37,9 +37,9 @@ ACTIONS: dict[str, str] = {
     "callback.replay": "callback: deliveries wait again",
     "recipient.set": "the kind of the handle: the time zone was set; the handle itself is not noted",
     "consent.set": "the id of the event that changed the consent",
-    "customer.merge": "a customer's id, after the merge, or of one for which it was looked at",
-    "customer.split": "a customer's id: the new one, or that for which it was looked at",
-    "customer.unlink": "a customer's id: the new one, or that for which it was looked at",
+    "customer.merge": "a customer's id, after the merge",
+    "customer.split": "a customer's id: the new one",
+    "customer.unlink": "a customer's id: the new one",
     "customer.undo": "the id of the event that was undone",
     "key.create": "an API key's id",
     "key.revoke": "an API key's id",

@@ -47,6 +47,11 @@ def about(request: Request, subject: str) -> None:
     request.scope.setdefault("state", {})["subject"] = subject
 
 
+def looks(request: Request) -> None:
+    """State that a request only looks at what it could change: its entry is that of a read."""
+    request.scope.setdefault("state", {})["action"] = "customer.read"
+
+
 def of_clients(request: Request, clients: Iterable[str | None]) -> None:
     """State whose data a request reads where that may be other clients' than the caller's: its entry goes to the audit of each. None:
     of no client, as a record that could not be read so far."""
@@ -72,12 +77,13 @@ def audited(method: str, path: str, answer: Answer) -> Answer:
         key = request.scope["state"]["key"]
         if action == "dead_letter.read" and not key.scopes >= RECORDS:
             return response  # without the record, and its reason in a general form
+        done = request.scope["state"].get("action", action)
         subject = str(request.scope["state"].get("subject", request.path_params.get("id", "")))
         asked, detail = origin(), {"masked": True} if method == "GET" and PERSONAL not in key.scopes else {}
         by = (asked.key_id, asked.address, asked.request_id)
         try:
             for client in sorted(request.scope["state"].get("clients") or (key.client,)):
-                await api_of(request).audit.enter(Entry(asked.actor, action, client, subject, detail, *by))
+                await api_of(request).audit.enter(Entry(asked.actor, done, client, subject, detail, *by))
         except NotWritten as error:
             raise Problem(
                 503,

@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.audited import about
+from app.api.audited import about, looks
 from app.api.bodies import answer
 from app.api.customers import customer_id, searched_handle
 from app.api.lookups import holder_of, succeeds, tries
@@ -111,6 +111,8 @@ async def _answered(request: Request, made: Any, preview: bool) -> Response:
     except Refused as error:
         raise Problem(_STATUS[error.code], str(error)) from error
     about(request, str(decision.becomes if not preview else decision.stays.customer_id))
+    if preview:
+        looks(request)
     return answer(request, await decision_json(api_of(request).store, decision, preview=preview))
 
 

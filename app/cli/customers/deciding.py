@@ -23,7 +23,7 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
     async def work(store: EventStore, client: str, customer: UUID) -> int:
         try:
             looked = await decide(store, client, customer, True)
-            await note(store, action, client, str(looked.stays.customer_id))
+            await note(store, "customer.read", client, str(looked.stays.customer_id))
             if not as_json and (preview or not yes):
                 print_parts(await decision_json(store, looked, preview=True))
             if preview:
@@ -33,6 +33,7 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
             if not yes and not as_json and not typer.confirm("Do it?"):
                 return print_error("Nothing was changed.")
             made = await decide(store, client, customer, False)
+            await note(store, action, client, str(made.becomes))
         except Refused as error:
             return print_error(str(error))
         except LookupError as error:
