@@ -36,11 +36,11 @@ class ContentsStore(Naming):
         now = time.monotonic()
         found = {client: known for client in clients if (known := self._contents.get(client)) and known[0] > now}
         if missing := [client for client in clients if client not in found]:
-            told = {
+            configured = {
                 row["client_id"]: contents_of(row["content"], row["former"])
                 for row in await self._rows("contents", {"clients": missing})
             }
-            asked = {client: (now + LIFETIME, told.get(client)) for client in missing}
+            asked = {client: (now + LIFETIME, configured.get(client)) for client in missing}
             if len(self._contents) >= MOST:
                 self._contents.clear()
             self._contents |= asked

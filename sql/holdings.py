@@ -23,6 +23,10 @@ class Holding(NamedTuple):
     owned: Owned | None = None
     digest: bytes | None = None
 
+    def has(self, at: datetime) -> bool:
+        """Return whether a time is within it."""
+        return (self.since is None or self.since <= at) and at < self.until
+
 
 class HoldingsStore(Naming):
     """The statements about such intervals."""

@@ -1,7 +1,7 @@
 """Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside of it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +12,8 @@ from sql.suppressing import address_of, ledgered
 #: Handles of one page.
 PAGE = 1000
 _FIRST = UUID(int=0)
+#: Later than all that was said.
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ReplayingStore(HoldingsStore):
@@ -39,9 +41,12 @@ class ReplayingStore(HoldingsStore):
     ) -> tuple[list[UUID], list[Holding]]:
         """Return those of some handles of an erasure at which nothing was said since its fence, and the intervals until then of those
         at which something was said before and after, by another person. What was only said since is left alone."""
-        rows = await self._rows("replay_said", {"client_id": client_id, "handles": list(handles), "fenced": fenced})
-        whole = [row["id"] for row in rows if not row["since"]]
-        return whole, [Holding(row["id"], None, fenced) for row in rows if row["since"] and row["before"]]
+        earlier = await self.holdings_left(client_id, [Holding(handle, None, fenced) for handle in handles])
+        later = await self.holdings_left(client_id, [Holding(handle, fenced, _EVER) for handle in handles])
+        others = {each.handle for each in later}
+        return [handle for handle in handles if handle not in others], [
+            each for each in earlier if each.handle in others
+        ]
 
     async def holdings_of_ledger(self, client_id: str, emptied: Iterable[Holding]) -> list[Holding]:
         """Return the intervals of an erasure of the ledger in which there is something, by the handles as they are now. Reads all

@@ -105,7 +105,8 @@ class RetentionStore(Pooled):
     async def remove_expired(
         self, ages: Ages, removed: Callable[[str, int], None], *, step: int = STEP, pause: float = PAUSE
     ) -> bool:
-        """Remove all rows that are due, and what clients' retention by channel ends (`sql.channel_retention`), `step` of a store in each statement, with `pause` seconds between two. Each statement is a
+        """Remove all rows that are due, and what clients' retention by channel ends (`sql.channel_retention`): `step` of a store in
+        each statement, with `pause` seconds between two. Each statement is a
         transaction of its own, so that the removal can be ended at any time and the next one goes on. `removed` gets a table and
         how many of its rows were removed by one statement. Returns False, without removing anything, while another process is
         at it."""

@@ -25,7 +25,7 @@ from app.http.jwks import IssuerAway
 from app.http.permits import need_of
 from app.http.problems import Problem
 from app.http.scopes import PERSONAL
-from sql.personal.masking import INTERACTION, mask_row
+from sql.personal.masking import mask_row
 from sql.tenants import acting
 
 #: Most streams of this process, and of one client.
@@ -162,7 +162,7 @@ class EventStream(Response):
                     return
 
     def _written(self, changes: Sequence[Change]) -> bytes:
-        return _blocks([mask_row(change, INTERACTION) for change in changes] if self._masked else changes)
+        return _blocks([mask_row(change) for change in changes] if self._masked else changes)
 
     async def _missed(self, place: Place) -> Sequence[Change]:
         """Return the next changes since a place, up to the horizon of the log."""

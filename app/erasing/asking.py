@@ -24,9 +24,9 @@ def to_ask(
     """Return for each source that reached the customer what to ask, in order, and what came of asking, if it was asked. `adapters`:
     those of the sources' names; `answers`: `source`, and how many requests were `done` and `refused`, with the last `answer`."""
     asked: list[dict[str, Any]] = []
-    told = {row["source"]: {name: row[name] for name in ("done", "refused", "answer")} for row in answers}
+    taken = {row["source"]: {name: row[name] for name in ("done", "refused", "answer")} for row in answers}
     for source in sorted(set(sources)):
         adapter = adapters.get(source, source)
         route, page = ROUTES.get(adapter, (_OTHERS, None))
-        asked.append({"source": source, "provider": adapter, "ask": route, "page": page, "asked": told.get(source)})
+        asked.append({"source": source, "provider": adapter, "ask": route, "page": page, "asked": taken.get(source)})
     return asked

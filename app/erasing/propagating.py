@@ -37,9 +37,9 @@ async def propagate(
     await store.ask(erasure["id"], await _plan(store, clients, settings, client, erasure))
     until = erasure["fenced_at"] + timedelta(hours=settings.erasure.ask_hours)
     while rows := await store.asking(erasure["id"]):
-        due = [Asked(row["account"], row["source"], row["target"], row["id"]) for row in rows if row["due"]]
+        every = [Asked(row["account"], row["source"], row["target"], row["id"]) for row in rows]
+        due = [each for each, row in zip(every, rows, strict=True) if row["due"]]
         if datetime.now(UTC) > until:
-            every = [Asked(row["account"], row["source"], row["target"]) for row in rows]
             await store.answered(
                 erasure["id"], [Answered(each, "refused", "no final answer in time") for each in every]
             )

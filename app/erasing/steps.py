@@ -175,11 +175,7 @@ def _naming(
     """Return the dead letters in which one of the forms stands; those of `had` in their time only."""
     named = []
     for row in letters:
-        then = [
-            forms
-            for forms, each in had
-            if (each.since is None or each.since <= row["recorded_at"]) and row["recorded_at"] < each.until
-        ]
+        then = [forms for forms, each in had if each.has(row["recorded_at"])]
         if any(found_in(_text(row), forms) for forms in (whole, *then)):
             named.append(row["id"])
     return named

@@ -15,9 +15,8 @@ from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from sql.archive.parquet import READ
 from sql.holdings import Holding
+from sql.relating import RELATING
 
-#: The types of which `says_ids_alone` of the database is true: a rebuild needs what they say.
-IDS_ALONE = ("HandleLinked", "HandleUnlinked", "CustomersMerged", "CustomersSplit", "CustomerChangeUndone")
 #: The columns by which events are found, and those that become NULL.
 _ASKED = ("id", "client_id", "reference", "type", "handle_id", "source_event_id", "occurred_at", "received_at")
 _NULLED = ("provider_message_id", "message_id", "webhook_id", "webhook_block", "trace")
@@ -69,11 +68,7 @@ def theirs(wanted: Wanted, begun: Mapping[tuple[UUID, UUID], datetime]) -> set[U
     return {
         reference
         for (handle, reference), at in begun.items()
-        if handle in wanted.handles
-        or any(
-            handle == each.handle and at < each.until and (each.since is None or at >= each.since)
-            for each in wanted.holdings
-        )
+        if handle in wanted.handles or any(handle == each.handle and each.has(at) for each in wanted.holdings)
     }
 
 
@@ -113,7 +108,7 @@ def _chooser(wanted: Wanted) -> Any:
             if each.since is not None:
                 within = pc.and_(within, pc.greater_equal(at, pa.scalar(each.since, at.type)))
             theirs = pc.or_(theirs, pc.fill_null(within, False))
-        alone = pc.and_(pc.is_null(rows["reference"]), pc.invert(pc.is_in(rows["type"], pa.array(IDS_ALONE))))
+        alone = pc.and_(pc.is_null(rows["reference"]), pc.invert(pc.is_in(rows["type"], pa.array(sorted(RELATING)))))
         named = pc.or_(pc.is_in(rows["reference"], references), pc.and_(alone, theirs))
         fresh = pc.not_equal(rows["source_event_id"], _marks(rows))
         return pc.and_(pc.and_(pc.equal(rows["client_id"], wanted.client), named), fresh)

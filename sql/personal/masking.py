@@ -79,8 +79,10 @@ def mask_payload(type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     return walk(plan_of(type), payload, _mask, lambda name: (DOTS, name))
 
 
-def mask_row(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
-    """Return an opened row of the store with what is in these columns masked (of COLUMNS; others stay, and null too)."""
+def mask_row(row: Mapping[str, Any], columns: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return an opened row of the store with what is in these columns of `COLUMNS` masked, or in all of them. Others stay, and null
+    too."""
+    columns = COLUMNS if columns is None else columns
     masked = {name: COLUMNS[name](row, row[name]) for name in columns if row.get(name) is not None}
     return {**row, **masked}
 
@@ -137,8 +139,6 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "request": lambda _, request: mask_payload(REQUEST, request),
     "handles": _dialled,
 }
-#: The columns of an interaction.
-INTERACTION = ("address_value", "content", "error", "provider_message_id")
 
 
 def _phone(value: str) -> str:

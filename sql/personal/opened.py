@@ -9,15 +9,13 @@ from uuid import UUID
 import orjson
 
 from sql.personal.keys import HandleKey, handle_of
-from sql.personal.payloads import NAMES, PREFIX, plan_of, walk
+from sql.personal.payloads import NAMES, OUT, PREFIX, left, plan_of, walk
 from sql.sealing import Tampered
 
 #: Returns the key of a handle, None for one that was erased.
 KeyOf = Callable[[UUID], HandleKey | None]
 #: Texts that were opened lately, by their place and as they were sealed: those of one page repeat.
 Memo = dict[tuple[bytes, str | bytes], str]
-#: In place of what was of an erased handle.
-_GONE = object()
 
 
 def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Memo | None = None) -> dict[str, Any]:
@@ -36,14 +34,14 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Mem
             return opened
         nonlocal gone
         gone = True
-        return _GONE
+        return OUT
 
     def name(sealed: str) -> tuple[Any, str]:
         plain = each(NAMES, sealed)
-        return plain, "" if plain is _GONE else plain
+        return plain, "" if plain is OUT else plain
 
     opened = walk(plan_of(type), payload, each, name)
-    return _left(opened) if gone else opened
+    return left(opened) if gone else opened
 
 
 def is_sealed(value: Any) -> TypeGuard[str]:
@@ -63,13 +61,4 @@ def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = Non
     value = None if key is None else orjson.loads(key.open(data, place))
     if memo is not None and value.__class__ is str:  # lists and objects could be changed by who gets them
         memo[place, sealed] = value
-    return value
-
-
-def _left(value: Any) -> Any:
-    """Return a value without what is `_GONE` in it."""
-    if isinstance(value, dict):
-        return {key: _left(inner) for key, inner in value.items() if key is not _GONE and inner is not _GONE}
-    if isinstance(value, list):
-        return [_left(inner) for inner in value if inner is not _GONE]
     return value

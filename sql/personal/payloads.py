@@ -34,6 +34,8 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
 _NUL = b"\\u0000"
 _UNNAMED = "*"
 
+#: In place of what is to be left out of a changed payload (see `left`).
+OUT = object()
 #: Changes the value of a place.
 Each = Callable[[bytes, Any], Any]
 #: Changes the name of a key of `content` that the schema does not list; returns the changed name and the plain one.
@@ -148,6 +150,15 @@ def walk(plan: Plan, payload: Mapping[str, Any], each: Each, name: Name) -> dict
         else:
             made[key] = _within(inner, value, each) if inner.touched else value
     return made
+
+
+def left(value: Any) -> Any:
+    """Return a value that `walk` changed without what is `OUT` in it, keys or values."""
+    if isinstance(value, dict):
+        return {key: left(inner) for key, inner in value.items() if key is not OUT and inner is not OUT}
+    if isinstance(value, list):
+        return [left(inner) for inner in value if inner is not OUT]
+    return value
 
 
 def _joined(plan: Plan, content: Mapping[str, Any], each: Each, name: Name) -> dict[str, Any]:

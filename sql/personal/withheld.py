@@ -14,15 +14,13 @@ from typing import Any, Literal, NamedTuple
 
 from schemas.events import Error
 from sql.personal.masking import mask_value
-from sql.personal.payloads import NAMES, plan_of, walk
+from sql.personal.payloads import NAMES, OUT, left, plan_of, walk
 
 Mode = Literal["keep", "mask", "drop"]
 #: The modes, from the one that leaves most.
 MODES: tuple[Mode, ...] = ("keep", "mask", "drop")
 #: The key of a configuration's contents for the channels that it does not name.
 DEFAULT = "default"
-#: In place of what is left out.
-_OUT = object()
 
 
 class Contents(NamedTuple):
@@ -62,10 +60,10 @@ def withhold_payload(type: str, payload: Mapping[str, Any], mode: Mode) -> dict[
     def each(place: bytes, value: Any) -> Any:
         if place in addresses:
             return value
-        return mask_value(value) if mode == "mask" and not place.startswith(_UNLISTED) else _OUT
+        return mask_value(value) if mode == "mask" and not place.startswith(_UNLISTED) else OUT
 
-    left: dict[str, Any] = _left(walk(plan_of(type), payload, each, lambda name: (_OUT, name)))
-    return left
+    kept: dict[str, Any] = left(walk(plan_of(type), payload, each, lambda name: (OUT, name)))
+    return kept
 
 
 def withhold_text(text: str | None, mode: Mode) -> str | None:
@@ -83,15 +81,6 @@ def withhold_error(error: Error | None, mode: Mode) -> Error | None:
 @cache
 def _addresses(type: str) -> frozenset[bytes]:
     return frozenset(plan_of(type).addresses())
-
-
-def _left(value: Any) -> Any:
-    """Return a value without what is `_OUT` in it."""
-    if isinstance(value, dict):
-        return {key: _left(inner) for key, inner in value.items() if key is not _OUT and inner is not _OUT}
-    if isinstance(value, list):
-        return [_left(inner) for inner in value if inner is not _OUT]
-    return value
 
 
 #: What the places of keys of `content` begin with that its schema does not list.

@@ -1,13 +1,9 @@
 -- How many rows each store has of the customer of an erasure, and by which providers he was reached.
 WITH one AS MATERIALIZED (SELECT id, client_id, handles FROM erasures WHERE id = %(id)s),
 theirs AS MATERIALIZED (
-    SELECT i.id, i.provider FROM one JOIN interactions AS i ON i.handle_id = ANY (one.handles) AND i.client_id = one.client_id
-    UNION ALL
-    SELECT i.id, i.provider
-    FROM erased_intervals AS v
-    JOIN interactions AS i ON i.handle_id = v.handle_id AND i.client_id = v.client_id AND i."timestamp" >= v.valid_from
-        AND i."timestamp" < v.valid_to
-    WHERE v.erasure_id = %(id)s
+    SELECT i.id, i.provider FROM (
+\ir erased_interactions.sql
+    ) AS i
 ),
 named AS MATERIALIZED (
     SELECT id AS reference FROM theirs

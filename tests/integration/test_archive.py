@@ -269,27 +269,16 @@ async def test_a_changed_file_is_noticed_before_anything_is_dropped(postgres_dsn
 
 
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
 import psycopg
 from app.archive import InFolder
 from sql.archive import months
+from tests.support.killed import kill_before
 months.PART = 50
-left = int(sys.argv[2])
-
-def counted(original):
-    def call(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*arguments, **named)
-    return call
-
-psycopg.Connection.execute = counted(psycopg.Connection.execute)
-psycopg.Cursor.copy = counted(psycopg.Cursor.copy)
-InFolder.put = counted(InFolder.put)
-InFolder.get = counted(InFolder.get)
+kill_before(
+    int(sys.argv[2]), (psycopg.Connection, ["execute"]), (psycopg.Cursor, ["copy"]), (InFolder, ["put", "get"])
+)
 with months.Archive.open(sys.stdin.readline(), InFolder(Path(sys.argv[1]))) as archive:
     archive.archive(2)
 print("done")

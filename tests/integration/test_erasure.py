@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -112,6 +113,17 @@ asyncio.run(main())
 """
 
 
+async def killed(dsns: Dsns, id: UUID, at: str, folder: Path) -> None:
+    """Have another process erase, which is killed at a state."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CHILD, dsns.service, str(id), at, str(folder)),
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    _, err = await child.communicate()
+    assert child.returncode == -signal.SIGKILL, err.decode()
+
+
 @pytest.mark.parametrize("at", [*STATES, "amid", "completed"])
 async def test_it_goes_on_wherever_it_was_killed(
     store: EventStore, postgres_dsn: Dsns, tmp_path: Path, at: str
@@ -120,13 +132,7 @@ async def test_it_goes_on_wherever_it_was_killed(
     whose = await filled(store)
     id = await store.request_erasure("shop", whose, "asked for it")
     assert id is not None
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _CHILD, postgres_dsn.service, str(id), at, str(tmp_path)),
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    _, err = await child.communicate()
-    assert child.returncode == -signal.SIGKILL, err.decode()
+    await killed(postgres_dsn, id, at, tmp_path)
     stood = await store.erasure(id)
     assert stood is not None and stood["state"] == {"amid": "destroyed"}.get(at, at)
 

@@ -226,7 +226,7 @@ async def test_it_waits_for_an_archive_that_is_away(postgres_dsn: Dsns, tmp_path
 
 
 _CHILD = """
-import asyncio, os, signal, sys
+import asyncio, sys
 from pathlib import Path
 from uuid import UUID
 from app.archive import InFolder
@@ -234,23 +234,12 @@ from app.erasing.steps import Eraser
 from sql import EventStore
 from tests.integration.erasures import settings
 from tests.support.keys import SEAL
-from tests.support.opened import opened
+from tests.support.killed import kill_before
 
-dsn, id, left, folder = sys.argv[1:]
-left = int(left)
-
-def counted(original):
-    def call(*arguments, **named):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*arguments, **named)
-    return call
-
-for owner, names in ((InFolder, ("put", "get", "remove")), (EventStore, ("swap_file", "removed_file", "end_step"))):
-    for name in names:
-        setattr(owner, name, counted(getattr(owner, name)))
+dsn, id, step, folder = sys.argv[1:]
+kill_before(
+    int(step), (InFolder, ["put", "get", "remove"]), (EventStore, ["swap_file", "removed_file", "end_step"])
+)
 
 async def main():
     async with await EventStore.open(dsn, SEAL, pool=2) as store:

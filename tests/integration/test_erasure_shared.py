@@ -1,9 +1,6 @@
 """Erasure of who had an address that is another's now, or was: that one's words go, the other's stay byte for byte."""
 
-import asyncio
 import json
-import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +31,7 @@ from tests.integration.erasures import (
     said,
     settings,
 )
-from tests.integration.test_erasure import _CHILD, STATES, rebuilt
+from tests.integration.test_erasure import STATES, killed, rebuilt
 from tests.integration.test_erasure_replay import replayed
 from tests.support.keys import SEAL
 from tests.support.opened import opened
@@ -223,13 +220,7 @@ async def test_it_goes_on_wherever_it_was_killed(
     before = await seen(store, both.first)
     id = await store.request_erasure("shop", both.second, "asked for it")
     assert id is not None
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _CHILD, postgres_dsn.service, str(id), at, str(tmp_path)),
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    _, err = await child.communicate()
-    assert child.returncode == -signal.SIGKILL, err.decode()
+    await killed(postgres_dsn, id, at, tmp_path)
     done = await Eraser(store, settings(tmp_path)).run(id)
     assert NEW not in await log(postgres_dsn, store) and await seen(store, both.first) == before
     assert done["receipt"]["rows"]["interactions"] == {"before": 4, "after": 0}

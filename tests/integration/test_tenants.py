@@ -66,7 +66,7 @@ WORKERS = frozenset(
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
     forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new linking_lock listen
     quiet_callback recheck_watched recipients relay_advance relay_begin relay_lag relay_lock relay_page
-    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles replay_intervals replay_said
+    remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles replay_intervals
     replay_outcomes replays_published reseal_hour_keys reseal_pepper resting_accounts retention_finish retention_finished
     retention_lock retention_unlock revoke_api_key rotate_api_key sealed_secrets sending_counts set_lanes settle suppress
     sweep traces unanswered_counts unpartitioned wake_deliveries

@@ -180,11 +180,11 @@ def _print(done: Erasure, file: Path | None) -> int:
         print(entry("Kept for ever by the settings", ", ".join(never)))
     print(entry("Copies elsewhere are unreadable by", f"{max(times)[:10]} (the receipt has each)"))
     for each in receipt["providers"]:
-        told = each["asked"]
-        if told and not told["refused"]:
-            print(entry(f"Asked {each['source']}", f"{told['done']} requests were taken"))
+        asked = each["asked"]
+        if asked and not asked["refused"]:
+            print(entry(f"Asked {each['source']}", f"{asked['done']} requests were taken"))
             continue
-        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", told["answer"] if told else ""))
+        print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", asked["answer"] if asked else ""))
     if receipt["signature"] is None:
         print_note("The receipt is not signed: set audit.key (threadline audit key) before the next erasure.")
     where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']}"
