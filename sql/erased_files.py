@@ -1,10 +1,11 @@
 """Keeps how far an erasure is with the files of the archive, and swaps those that are written anew for the former ones."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+from sql.archive import Said
 from sql.naming import Naming
 from sql.statements import statement
 
@@ -36,9 +37,10 @@ class ErasedFilesStore(Naming):
         """Return by which references the interactions were known that an erasure removed."""
         return {row["reference"] for row in await self._rows("erase_references", {"id": id})}
 
-    async def erase_gone(self, id: UUID, references: Collection[UUID]) -> None:
-        """Note references of an erasure's customer whose interactions are gone, so that only the archive has them."""
-        await self._run_only("erase_gone", {"id": id, "references": list(references)})
+    async def erase_gone(self, id: UUID, said: Sequence[Said]) -> None:
+        """Note the references of messages of which files of the archive `said` that they are the erasure's customer's."""
+        columns = {name: [getattr(each, name) for each in said] for name in Said._fields}
+        await self._run_only("erase_gone", {"id": id} | columns)
 
     async def detached_months(self) -> list[str]:
         """Return the tables of months that are neither part of the log nor dropped."""

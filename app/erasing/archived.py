@@ -5,11 +5,9 @@ the former one in the database, and then the former one is removed. Killed anywh
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import UUID
 
 from app.archive import files_of
 from app.settings import Settings
@@ -62,22 +60,25 @@ async def _through(
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)
         # Before any file is written anew: one may have a message and another what was told of it.
-        if found := await _gone(files, rows, wanted, Path(folder)):
+        if found := await _messages(files, rows, wanted, Path(folder)):
             await store.erase_gone(erasure["id"], found)
             wanted = replace(wanted, references=await store.erased_references(erasure["id"]))
         for row in rows:
             done(await _empty(store, files, erasure, row, wanted, Path(folder)))
 
 
-async def _gone(files: Files, rows: list[dict[str, Any]], wanted: Any, folder: Path) -> set[UUID]:
-    """Return the references in all files that are the customer's, also of interactions that are gone from the timeline."""
-    from sql.archive.emptying import begun, theirs
+async def _messages(files: Files, rows: list[dict[str, Any]], wanted: Any, folder: Path) -> list[Any]:
+    """Return what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
+    from sql.archive.messages import Messages
 
-    found: dict[tuple[UUID, UUID], datetime] = {}
-    for row in rows:
-        await _fetch(files, row, folder / "old")
-        await asyncio.to_thread(begun, folder / "old", wanted, found)
-    return theirs(wanted, found)
+    handles = {*wanted.handles, *(each.handle for each in wanted.holdings)}
+    messages, more = Messages(wanted.client, handles, wanted.references), True
+    while more:
+        more = False
+        for row in rows:
+            await _fetch(files, row, folder / "old")
+            more |= await asyncio.to_thread(messages.read, folder / "old")
+    return messages.said()
 
 
 async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:

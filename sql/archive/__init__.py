@@ -1,7 +1,9 @@
 """The archive: old months of the log as Parquet files, written, read back, dropped from the database, and restored."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 
 class ArchiveError(Exception):
@@ -22,3 +24,14 @@ class Files(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file for good, if it is there. Raises ArchiveError."""
         ...
+
+
+class Said(NamedTuple):
+    """What archived events of a reference say: the `number` of the message that they tell of, when they began (`at`), and the least of
+    the handles that they name, of people that the client knows (`user`) and of addresses (`address`)."""
+
+    reference: UUID
+    number: int
+    at: datetime
+    user: UUID | None
+    address: UUID | None

@@ -2,9 +2,8 @@
 the files."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
+from sql.archive.messages import time_of
 from sql.archive.parquet import READ
 from sql.holdings import Holding
 from sql.relating import RELATING
@@ -39,37 +39,6 @@ class Found:
 
     ids: list[UUID]
     handles: set[UUID]
-
-
-def begun(file: Path, wanted: Wanted, into: dict[tuple[UUID, UUID], datetime]) -> None:
-    """Note in `into` of each handle that is meant, and each reference that its events in a file have, the earliest time of these.
-    Raises as `find` does."""
-    handles = pa.array(
-        sorted({str(id) for id in (*wanted.handles, *(each.handle for each in wanted.holdings))}), pa.string()
-    )
-    with ParquetFile(file) as opened:
-        for batch in opened.iter_batches(
-            READ, columns=["client_id", "reference", "handle_id", "occurred_at", "received_at"]
-        ):
-            some = pa.Table.from_batches([batch])
-            some = some.filter(
-                pc.and_(pc.equal(some["client_id"], wanted.client), pc.is_in(some["handle_id"], handles))
-            )
-            some = some.append_column("at", _time(some)).filter(pc.is_valid(some["reference"]))
-            for handle, reference, at in zip(
-                *(some[name].to_pylist() for name in ("handle_id", "reference", "at")), strict=True
-            ):
-                key = UUID(handle), UUID(reference)
-                into[key] = min(at, into.get(key, at))
-
-
-def theirs(wanted: Wanted, begun: Mapping[tuple[UUID, UUID], datetime]) -> set[UUID]:
-    """Return the references that are the erased customer's: of his handles, and of those in whose intervals they begin."""
-    return {
-        reference
-        for (handle, reference), at in begun.items()
-        if handle in wanted.handles or any(handle == each.handle and each.has(at) for each in wanted.holdings)
-    }
 
 
 def find(file: Path, wanted: Wanted) -> Found:
@@ -101,7 +70,7 @@ def _chooser(wanted: Wanted) -> Any:
     handles = pa.array([str(id) for id in wanted.handles], pa.string())
 
     def choose(rows: pa.Table) -> Any:
-        at = _time(rows)
+        at = time_of(rows)
         theirs = pc.is_in(rows["handle_id"], handles)
         for each in wanted.holdings:
             within = pc.and_(pc.equal(rows["handle_id"], str(each.handle)), pc.less(at, pa.scalar(each.until, at.type)))
@@ -114,11 +83,6 @@ def _chooser(wanted: Wanted) -> Any:
         return pc.and_(pc.and_(pc.equal(rows["client_id"], wanted.client), named), fresh)
 
     return choose
-
-
-def _time(rows: pa.Table) -> Any:
-    occurred, received = rows["occurred_at"], rows["received_at"]
-    return pc.if_else(pc.fill_null(pc.less(occurred, received), False), occurred, received)
 
 
 def _marks(rows: pa.Table) -> Any:

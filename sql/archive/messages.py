@@ -1,0 +1,114 @@
+"""Finds in files of the archive which messages are of some handles, by whatever references events know them. Pure but for the files."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.parquet import ParquetFile
+
+from sql.archive import Said
+from sql.archive.parquet import READ
+
+_COLUMNS = (
+    "client_id",
+    "reference",
+    "message_id",
+    "id",
+    "identity",
+    "handle_kind",
+    "handle_id",
+    "occurred_at",
+    "received_at",
+)
+
+
+class Messages:
+    """The messages of a client that have events of some handles, or are known by some references.
+
+    Two references are of one message where they are tied as `pairs.sql` ties them: by our id of the message, or as versions of one
+    event. Call `read` for all files, again and again, until none of them says anything new: events come in any order.
+    """
+
+    def __init__(self, client: str, handles: Collection[UUID], references: Collection[UUID]) -> None:
+        self._client = client
+        self._handles = pa.array(sorted(map(str, handles)), pa.string())
+        # By reference: the earliest time, the least user's handle and the least address's.
+        self._said: dict[str, tuple[datetime, str | None, str | None]] = {}
+        # Nodes are references, ids of events, and our ids of messages after an "m". Each leads to another of the same message, or itself.
+        self._towards: dict[str, str] = {str(each): str(each) for each in references}
+
+    def read(self, file: Path) -> bool:
+        """Note what a file says; return whether something is known by that for which files have to be read again. Raises
+        pyarrow.ArrowException and OSError for a damaged file."""
+        before = len(self._towards)
+        with ParquetFile(file) as opened:
+            for batch in opened.iter_batches(READ, columns=list(_COLUMNS)):
+                rows = pa.Table.from_batches([batch])
+                rows = rows.filter(pc.and_(pc.equal(rows["client_id"], self._client), pc.is_valid(rows["reference"])))
+                rows = rows.append_column("at", time_of(rows))
+                known = -1
+                while known != len(self._towards):
+                    known = len(self._towards)
+                    for row in rows.filter(self._chosen(rows)).to_pylist():
+                        self._note(row)
+        return len(self._towards) > before
+
+    def said(self) -> list[Said]:
+        """Return what was read, by reference."""
+        numbers: dict[str, int] = defaultdict(lambda: len(numbers))
+        return [
+            Said(UUID(reference), numbers[self._root(reference)], at, _uuid(user), _uuid(address))
+            for reference, (at, user, address) in self._said.items()
+        ]
+
+    def _chosen(self, rows: pa.Table) -> Any:
+        nodes = pa.array(self._towards, pa.string())
+        ours = pc.binary_join_element_wise("m", rows["message_id"], "")
+        chosen = pc.is_in(rows["handle_id"], self._handles)
+        for column in (rows["reference"], rows["id"], rows["identity"], ours):
+            chosen = pc.or_(chosen, pc.is_in(column, nodes))
+        return chosen
+
+    def _note(self, row: dict[str, Any]) -> None:
+        reference, handle = row["reference"], row["handle_id"]
+        known = row["handle_kind"] == "user_id"
+        at, user, address = self._said.get(reference, (row["at"], None, None))
+        self._said[reference] = (
+            min(at, row["at"]),
+            _least(user, handle if known else None),
+            _least(address, None if known else handle),
+        )
+        self._tie(reference, row["identity"] or row["id"])
+        if row["message_id"] is not None:
+            self._tie(reference, f"m{row['message_id']}")
+
+    def _tie(self, one: str, other: str) -> None:
+        self._towards.setdefault(other, other)
+        self._towards.setdefault(one, one)
+        self._towards[self._root(other)] = self._root(one)
+
+    def _root(self, node: str) -> str:
+        while (following := self._towards[node]) != node:
+            # Shortens the way for the next time.
+            self._towards[node] = self._towards[following]
+            node = following
+        return node
+
+
+def time_of(rows: pa.Table) -> Any:
+    """Return when each event of a table happened: as the provider says, but not later than our receipt of it."""
+    occurred, received = rows["occurred_at"], rows["received_at"]
+    return pc.if_else(pc.fill_null(pc.less(occurred, received), False), occurred, received)
+
+
+def _least(one: str | None, other: str | None) -> str | None:
+    return min(filter(None, (one, other)), default=None)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)
