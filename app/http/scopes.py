@@ -16,9 +16,9 @@ SCOPES: dict[str, str] = {
     "customers:export": "export all that is kept of a customer, with personal:read too",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
-    "messages:read": "read the client's messages, and why one waits",
+    "messages:read": "read the client's messages, and why one waits; whether their recipients opted out with recipients:read or personal:read",
     "messages:write": "send, cancel and release messages",
-    "recipients:read": "read recipients' consents and profiles",
+    "recipients:read": "read recipients' consents and profiles; with it or personal:read other scopes' answers tell who opted out",
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read the state and the deliveries of the client's callback",
     "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
@@ -34,6 +34,9 @@ SCOPES: dict[str, str] = {
 
 #: The scopes with which a dead letter shows its record and its whole reason, beside dead-letters:read.
 RECORDS = frozenset({"timeline:read", PERSONAL})
+
+#: The scopes of which one shows whether somebody opted out, wherever another scope reads or changes what is his.
+CONSENTS = frozenset({"recipients:read", PERSONAL})
 
 #: The client of a credential that acts for all clients: each request names one in the header `Threadline-Client`.
 ALL_CLIENTS = "*"
