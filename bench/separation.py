@@ -2,7 +2,7 @@
 
 Two databases of the same content, one of them without policies, take turns; requests to the one without act as its login, as before
 there were policies. The kernel counts the nanoseconds that a process had a processor (`/proc/PID/schedstat`), so that what else the
-machine does hardly counts; each turn compares both, and which begins alternates.
+machine does hardly counts; each turn compares both, in an order by chance.
 
     python -m bench.separation [--turns 150]
 """
@@ -25,6 +25,7 @@ from uuid import UUID
 import psycopg
 import uvloop
 
+from app import memory
 from app.api import routing
 from app.embedded.postgres import Postgres
 from bench.progress import say
@@ -150,12 +151,12 @@ async def compare(
     name: str, sides: dict[str, Side], work: Callable[[Side, int], Awaitable[None]], turns: int, each: int
 ) -> None:
     """Let the sides take turns, after some that do not count; print what one page or event costs, and the ratios."""
+    chance = random.Random(1)  # no secret
     for number in range(turns + 5):
         if number == 5:
             for side in sides.values():
                 side.spent = []
-        order = list(sides.values())
-        for side in order if number % 2 else reversed(order):
+        for side in chance.sample(list(sides.values()), k=len(sides)):
             await side.turn(work, number)
     plain = sides["without policies"]
     for how, side in sides.items():
@@ -176,6 +177,7 @@ async def measure(folder: Path, turns: int) -> None:
         await fill(server, "threadline", EVENTS)
         ids = await customers(server.dsn("owner"))
         rows = fresh((turns + 5) * BATCHES * BATCH)
+        memory.settle()  # as the processes do
         await server.execute("copy_database", name="plain", template="threadline")
         async with await psycopg.AsyncConnection.connect(server.dsn("owner", "plain")) as db:
             await db.execute(PLAIN)
