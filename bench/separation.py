@@ -38,8 +38,8 @@ from sql.tenants import acting
 from tests.integration.serving import listening, serving
 
 CLIENT = "default"
-#: Events in the log beforehand, of 100 messages a customer; pages and batches of a turn; events of a batch.
-EVENTS, PAGES, BATCHES, BATCH = 200_000, 40, 1, 300
+#: Events in the log beforehand, of 100 messages a customer; pages of a turn; events of its batch.
+EVENTS, PAGES, BATCH = 200_000, 40, 300
 #: Takes the policies away, by which no role is separated any more.
 PLAIN: LiteralString = """DO $$
 DECLARE
@@ -119,21 +119,9 @@ def asking(ids: list[UUID]) -> Callable[[Side, int], Awaitable[None]]:
 
 
 async def appending(side: Side, number: int) -> None:
-    """Append batches, the same on each side."""
-    for start in range(number * BATCHES * BATCH, (number + 1) * BATCHES * BATCH, BATCH):
-        if (await side.store.append(side.rows[start : start + BATCH])).appended != BATCH:
-            raise RuntimeError("the batch was not new")
-
-
-def fresh(count: int) -> list[Row]:
-    """Return `count` events of webhooks, as a worker appends them."""
-    return rows_of(count)[:count]
-
-
-def ratios(separated: Side, plain: Side, part: int | None) -> list[float]:
-    """Return how many times as much each turn took with the policies; `part`: of PostgreSQL's process (0), of ours (1), or of both."""
-    cost = (lambda spent: sum(spent)) if part is None else (lambda spent: spent[part])
-    return [cost(one) / cost(other) for one, other in zip(separated.spent, plain.spent, strict=True)]
+    """Append a batch, the same on each side."""
+    if (await side.store.append(side.rows[number * BATCH : (number + 1) * BATCH])).appended != BATCH:
+        raise RuntimeError("the batch was not new")
 
 
 def worded(found: list[float]) -> str:
@@ -153,18 +141,17 @@ async def compare(
     """Let the sides take turns, after some that do not count; print what one page or event costs, and the ratios."""
     chance = random.Random(1)  # no secret
     for number in range(turns + 5):
-        if number == 5:
-            for side in sides.values():
-                side.spent = []
         for side in chance.sample(list(sides.values()), k=len(sides)):
+            side.spent = side.spent if number > 5 else []
             await side.turn(work, number)
     plain = sides["without policies"]
     for how, side in sides.items():
         costs = [statistics.median(spent[part] for spent in side.spent) / each / 1000 for part in (0, 1)]
         say(f"{name}, {how}: {costs[0]:.1f} µs of PostgreSQL's process, {costs[1]:.1f} µs of ours")
         if side is not plain:
-            for what, part in (("PostgreSQL's process", 0), ("ours", 1), ("both", None)):
-                say(f"  of {what}: {worded(ratios(side, plain, part))}")
+            for what, of in (("PostgreSQL's process", slice(1)), ("ours", slice(1, 2)), ("both", slice(2))):
+                pairs = zip(side.spent, plain.spent, strict=True)
+                say(f"  of {what}: {worded([sum(one[of]) / sum(other[of]) for one, other in pairs])}")
 
 
 async def measure(folder: Path, turns: int) -> None:
@@ -176,7 +163,7 @@ async def measure(folder: Path, turns: int) -> None:
         await migrate(server.dsn("owner"))
         await fill(server, "threadline", EVENTS)
         ids = await customers(server.dsn("owner"))
-        rows = fresh((turns + 5) * BATCHES * BATCH)
+        rows = rows_of((turns + 5) * BATCH)  # at least one event a webhook
         memory.settle()  # as the processes do
         await server.execute("copy_database", name="plain", template="threadline")
         async with await psycopg.AsyncConnection.connect(server.dsn("owner", "plain")) as db:
@@ -199,7 +186,7 @@ async def measure(folder: Path, turns: int) -> None:
         await compare("page of 50, by HTTP", pages, asking(ids), turns, PAGES)
         policed.clients = None
         worker = {"with policies": policed, "without policies": plain}
-        await compare(f"append of {BATCH} events, of the worker", worker, appending, turns, BATCHES * BATCH)
+        await compare(f"append of {BATCH} events, of the worker", worker, appending, turns, BATCH)
 
 
 def main() -> None:
