@@ -3,8 +3,6 @@
 Two databases of the same content, one of them without policies, take turns; requests to the one without act as its login, as before
 there were policies. The kernel counts the nanoseconds that a process had a processor (`/proc/PID/schedstat`), so that what else the
 machine does hardly counts; each turn compares both, in an order by chance.
-
-    python -m bench.separation [--turns 150]
 """
 
 import argparse
@@ -149,9 +147,11 @@ async def compare(
         costs = [statistics.median(spent[part] for spent in side.spent) / each / 1000 for part in (0, 1)]
         say(f"{name}, {how}: {costs[0]:.1f} µs of PostgreSQL's process, {costs[1]:.1f} µs of ours")
         if side is not plain:
-            for what, of in (("PostgreSQL's process", slice(1)), ("ours", slice(1, 2)), ("both", slice(2))):
+            for what, of in (("PostgreSQL's process", [0]), ("ours", [1]), ("both", [0, 1])):
                 pairs = zip(side.spent, plain.spent, strict=True)
-                say(f"  of {what}: {worded([sum(one[of]) / sum(other[of]) for one, other in pairs])}")
+                say(
+                    f"  of {what}: {worded([sum(one[n] for n in of) / sum(other[n] for n in of) for one, other in pairs])}"
+                )
 
 
 async def measure(folder: Path, turns: int) -> None:
