@@ -173,14 +173,16 @@ async def measure(folder: Path, turns: int) -> None:
             dsn = server.dsn("service", database)
             served = await opened.enter_async_context(serving(dsn))
             http = await opened.enter_async_context(listening(served))
-            writing = asyncio.create_task(served.api.audit.run())
-            opened.callback(writing.cancel)
+            opened.callback(asyncio.create_task(served.api.audit.run()).cancel)
             key, port = await served.key("timeline:read", "personal:read"), http.base_url.port or 0
             watch = await psycopg.AsyncConnection.connect(server.dsn("superuser", database), autocommit=True)
             return Side(served.store, await opened.enter_async_context(watch), clients, rows, port, key)
 
-        policed, plain = await side("threadline", (CLIENT,)), await side("plain", None)
-        page = await side("plain", (CLIENT,))
+        policed, plain, page = (
+            await side("threadline", (CLIENT,)),
+            await side("plain", None),
+            await side("plain", (CLIENT,)),
+        )
         pages = {"with policies": policed, "without policies": plain, "without policies, but a tenant": page}
         await compare("page of 50, of the store", pages, reading(ids), turns, PAGES)
         await compare("page of 50, by HTTP", pages, asking(ids), turns, PAGES)
