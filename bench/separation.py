@@ -39,10 +39,7 @@ CLIENT = "default"
 #: Events in the log beforehand, of 100 messages a customer; pages of a turn; events of its batch.
 EVENTS, PAGES, BATCH = 200_000, 40, 300
 #: Takes the policies away, by which no role is separated any more.
-PLAIN: LiteralString = """DO $$
-DECLARE
-    part record;
-BEGIN
+PLAIN: LiteralString = """DO $$ DECLARE part record; BEGIN
     FOR part IN SELECT oid::regclass AS name FROM pg_class WHERE relnamespace = 'threadline'::regnamespace AND relrowsecurity LOOP
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', part.name);
     END LOOP;
@@ -68,7 +65,7 @@ class Side:
     key: str
     spent: list[tuple[int, int]] = field(default_factory=list)
 
-    async def turn(self, work: Callable[["Side", int], Awaitable[None]], number: int) -> None:
+    async def turn(self, work: "Work", number: int) -> None:
         """Do one turn of `work`, and note what it took."""
         before, own = await self.taken(), time.process_time_ns()
         with acting(self.clients):
@@ -83,12 +80,15 @@ class Side:
         return {pid: on_processor(pid) for (pid,) in await found.fetchall()}
 
 
+Work = Callable[[Side, int], Awaitable[None]]
+
+
 def on_processor(pid: int) -> int:
     """Return the nanoseconds for which a process had a processor (https://docs.kernel.org/scheduler/sched-stats.html)."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
-def reading(ids: list[UUID]) -> Callable[[Side, int], Awaitable[None]]:
+def reading(ids: list[UUID]) -> Work:
     """Return the work of reading pages, of the same customers on each side."""
 
     async def read(side: Side, number: int) -> None:
@@ -100,7 +100,7 @@ def reading(ids: list[UUID]) -> Callable[[Side, int], Awaitable[None]]:
     return read
 
 
-def asking(ids: list[UUID]) -> Callable[[Side, int], Awaitable[None]]:
+def asking(ids: list[UUID]) -> Work:
     """Return the work of asking for pages by HTTP, with all that a request has beside: its credential, the masks, the audit."""
 
     async def ask(side: Side, number: int) -> None:
@@ -133,9 +133,7 @@ def worded(found: list[float]) -> str:
     )
 
 
-async def compare(
-    name: str, sides: dict[str, Side], work: Callable[[Side, int], Awaitable[None]], turns: int, each: int
-) -> None:
+async def compare(name: str, sides: dict[str, Side], work: Work, turns: int, each: int) -> None:
     """Let the sides take turns, after some that do not count; print what one page or event costs, and the ratios."""
     chance = random.Random(1)  # no secret
     for number in range(turns + 5):
@@ -178,17 +176,14 @@ async def measure(folder: Path, turns: int) -> None:
             watch = await psycopg.AsyncConnection.connect(server.dsn("superuser", database), autocommit=True)
             return Side(served.store, await opened.enter_async_context(watch), clients, rows, port, key)
 
-        policed, plain, page = (
-            await side("threadline", (CLIENT,)),
-            await side("plain", None),
-            await side("plain", (CLIENT,)),
-        )
-        pages = {"with policies": policed, "without policies": plain, "without policies, but a tenant": page}
+        policed = await side("threadline", (CLIENT,))
+        pages = {"with policies": policed, "without policies": await side("plain", None)}
+        pages["without policies, but a tenant"] = await side("plain", (CLIENT,))
         await compare("page of 50, of the store", pages, reading(ids), turns, PAGES)
         await compare("page of 50, by HTTP", pages, asking(ids), turns, PAGES)
         policed.clients = None
-        worker = {"with policies": policed, "without policies": plain}
-        await compare(f"append of {BATCH} events, of the worker", worker, appending, turns, BATCH)
+        del pages["without policies, but a tenant"]
+        await compare(f"append of {BATCH} events, of the worker", pages, appending, turns, BATCH)
 
 
 def main() -> None:
