@@ -12,7 +12,7 @@ from app.api.customers import customer_id, searched_handle
 from app.api.lookups import holder_of, succeeds, tries
 from app.api.parameters import read, refusal, time_of
 from app.api.payload import json_of
-from app.api.service import api_of, caller
+from app.api.service import api_of, caller, sees_consents
 from app.customers.shown import decision_json, handle_ids
 from app.http.access import Key
 from app.http.problems import Problem
@@ -113,7 +113,8 @@ async def _answered(request: Request, made: Any, preview: bool) -> Response:
     about(request, str(decision.becomes if not preview else decision.stays.customer_id))
     if preview:
         looks(request)
-    return answer(request, await decision_json(api_of(request).store, decision, preview=preview))
+    store, consents = api_of(request).store, sees_consents(request)
+    return answer(request, await decision_json(store, decision, preview=preview, consents=consents))
 
 
 async def _of_customer(request: Request, key: Key, named: list[str]) -> list[UUID]:

@@ -10,7 +10,7 @@ from app.api.bodies import PRIVATE, answer, write
 from app.api.customers import customer_id, searched_handle
 from app.api.lookups import holder_of
 from app.api.parameters import read, refusal
-from app.api.service import api_of, caller
+from app.api.service import api_of, caller, sees_consents
 from app.customers.shown import conflicts_json, customer_json
 from app.http.problems import Problem
 
@@ -43,7 +43,7 @@ async def conflicts(request: Request) -> Response:
 
 
 async def _shown(request: Request, client: str, customer: UUID) -> Response:
-    found = await customer_json(api_of(request).store, client, customer)
+    found = await customer_json(api_of(request).store, client, customer, consents=sees_consents(request))
     if found is None:
         raise Problem(404, "There is no customer with this id.")
     present = found["customerId"]

@@ -12,7 +12,7 @@ from app.api.batch import link
 from app.api.bodies import answer, write
 from app.api.parameters import read
 from app.api.payload import json_of
-from app.api.service import Api, api_of, caller
+from app.api.service import Api, api_of, caller, sees_consents
 from app.clients.configured import UnknownAccount, UnknownClient
 from app.http.access import Key
 from app.http.problems import Problem
@@ -47,16 +47,19 @@ async def message(request: Request) -> Response:
 
 
 async def explained(request: Request) -> Response:
-    """Explain the message's state by the client's current configuration. Raises Problem."""
+    """Explain the message's state by the client's current configuration; without the recipient's consent for who may not know it,
+    who else could try addresses by messages that never leave. Raises Problem."""
     key = caller(request)
     read(request, ())
     row, now, shown = await _row(request, key), datetime.now(UTC), shows()
     waits = await api_of(request).store.waits(key.client, row["message_id"])
     if waits is None:  # removed meanwhile, as old enough
         raise _unknown()
+    if not (told := sees_consents(request)):
+        waits = dict(waits) | {"opted_out": ()}
     with showing(True):  # the zone is decided by the address
         whole = row if shown else await _row(request, key)
-    reasons = explain(row, waits, await _decision(api_of(request), whole, waits, now), now)
+    reasons = explain(row, waits, await _decision(api_of(request), whole, waits, now), now, consent=told)
     body = {
         "messageId": row["message_id"],
         "state": _state(row),

@@ -11,8 +11,8 @@ from app.api.bodies import answer
 from app.api.lookups import succeeds, tries
 from app.api.parameters import read, refusal
 from app.api.payload import json_of
-from app.api.service import api_of, caller
-from app.clients.shown_recipients import recipient_json, recipient_of
+from app.api.service import api_of, caller, sees_consents
+from app.clients.shown_recipients import handle_json, recipient_json, recipient_of
 from app.http.problems import Problem
 from app.sending.consent import ALL, STATES, consent_event
 from app.sending.zones import zone_named
@@ -46,9 +46,8 @@ async def put_recipient(request: Request) -> Response:
             zone_named(zone, "zone")
         except SchemaError as error:
             raise refusal("zone", str(error)) from error
-    store = api_of(request).store
-    await store.set_profile(key.client, handle, zone=zone)
-    return answer(request, await recipient_json(store, key.client, handle))
+    await api_of(request).store.set_profile(key.client, handle, zone=zone)
+    return await _changed(request, handle, zone)
 
 
 async def put_consent(request: Request) -> Response:
@@ -65,9 +64,15 @@ async def put_consent(request: Request) -> Response:
     now = datetime.now(UTC)
     event = consent_event(handle, channel, state, key.basis, now, str(uuid4()))
     about(request, event.source_event_id)
-    store = api_of(request).store
-    await store.append([(event, key.client, now, None)])
-    return answer(request, await recipient_json(store, key.client, handle))
+    await api_of(request).store.append([(event, key.client, now, None)])
+    return await _changed(request, handle)
+
+
+async def _changed(request: Request, handle: Handle, zone: str | None = None) -> Response:
+    """Return the recipient; to who may change it but not read it, nothing beyond what he has set."""
+    if not sees_consents(request):
+        return answer(request, {"handle": handle_json(handle), "zone": zone, "consents": None})
+    return answer(request, await recipient_json(api_of(request).store, caller(request).client, handle))
 
 
 def _handle(request: Request, channel: str | None = None) -> Handle:

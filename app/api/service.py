@@ -15,7 +15,7 @@ from app.clients.ids import is_client_id
 from app.http.access import Forbidden, Key, NotAllowed, TooManyUnknown, Unauthenticated, bearer, scoped
 from app.http.jwks import BETWEEN, IssuerAway
 from app.http.problems import Problem
-from app.http.scopes import PERSONAL
+from app.http.scopes import CONSENTS, PERSONAL
 from app.http.tokens import fault_of, id_of
 from app.login.cookies import cookie_in
 from app.login.crossing import crosses
@@ -36,6 +36,7 @@ __all__ = [
     "request_id",
     "require",
     "sees",
+    "sees_consents",
 ]
 
 REALM = "threadline"
@@ -70,6 +71,11 @@ def caller(request: Request) -> Key:
 def sees(request: Request) -> bool:
     """Return whether the caller of a request that `enter` admitted may see personal data in clear."""
     return PERSONAL in caller(request).scopes
+
+
+def sees_consents(request: Request) -> bool:
+    """Return whether the caller of a request that `enter` admitted may know who opted out."""
+    return not CONSENTS.isdisjoint(caller(request).scopes)
 
 
 def require(request: Request, scope: str) -> None:

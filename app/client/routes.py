@@ -466,7 +466,7 @@ class Recipient(TypedDict):
 
     handle: Handle
     zone: str | None
-    consents: list[Consent]
+    consents: list[Consent] | None
 
 
 class Handle(TypedDict):
@@ -711,8 +711,8 @@ class Belongings(TypedDict):
     handles: list[Assigned]
     interactions: dict[str, Any]
     waitingMessages: int
-    consents: list[dict[str, Any]]
-    optedOut: dict[str, Any]
+    consents: list[dict[str, Any]] | None
+    optedOut: dict[str, Any] | None
 
 
 class StatedLink(TypedDict):

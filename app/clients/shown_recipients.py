@@ -33,10 +33,15 @@ async def recipient_json(store: EventStore, client: str, handle: Handle) -> dict
     """Return a recipient as JSON: `handle`, `zone` (None: not known) and `consents` (empty: none on record)."""
     profile = await store.profile(client, handle)
     return {
-        "handle": {"kind": handle.kind, "value": handle.value if shows() else mask_handle(handle.kind, handle.value)},
+        "handle": handle_json(handle),
         "zone": profile and profile["zone"],
         "consents": [consent(row) for row in await store.consents(client, handle)],
     }
+
+
+def handle_json(handle: Handle) -> dict[str, Any]:
+    """Return a handle as JSON, masked for who may not see personal data."""
+    return {"kind": handle.kind, "value": handle.value if shows() else mask_handle(handle.kind, handle.value)}
 
 
 def consent(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from sql.customers import Side
 KINDS = {"merge": "merged", "split": "split", "cut": "unlinked"}
 
 
-async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[str, Any] | None:
-    """Return a customer by its id, or by that of one that was merged into it; None if the client has none."""
+async def customer_json(
+    store: EventStore, client: str, customer: UUID, *, consents: bool = True
+) -> dict[str, Any] | None:
+    """Return a customer by its id, or by that of one that was merged into it; None if the client has none. `consents`: as in
+    `belongings`."""
     side = await store.customer_assignments(client, customer)
     if side is None:
         return None
@@ -23,7 +26,7 @@ async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[
     return {
         "customerId": side.customer_id,
         "handles": [assignment(row) for row in side.assignments],
-        **await belongings(store, side.assignments),
+        **await belongings(store, side.assignments, consents=consents),
         "links": [link(row) for row in await store.applied_links(client, side.customer_id)],
         "linksNotApplied": [
             link(row) | {"otherCustomerId": row["other_customer_id"], "refusedBy": row["refused_by"]}
@@ -33,33 +36,39 @@ async def customer_json(store: EventStore, client: str, customer: UUID) -> dict[
     }
 
 
-async def belongings(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what belongs to some assignments: interactions by channel, messages that wait, consents, and how many of the present
-    handles are opted out of anything."""
-    ids = [row["id"] for row in assignments]
+async def belongings(store: EventStore, assignments: Sequence[Mapping[str, Any]], *, consents: bool) -> dict[str, Any]:
+    """Return what belongs to some assignments: interactions by channel, messages that wait, and, for who may know `consents`, these
+    and how many of the present handles are opted out of anything, else None for both."""
     counts = await store.customer_interactions(assignments)
-    consents = await store.customer_consents(ids)
-    present = {row["handle_id"] for row in assignments if row["valid_to"] is None}
-    out = {row["handle_id"] for row in consents if row["opted_out"]}
     return {
         "interactions": {row["channel"] or "other": row["interactions"] for row in counts},
         "waitingMessages": sum(row["waiting"] for row in counts),
-        "consents": [{"handleId": row["handle_id"], **consent(row)} for row in consents],
+    } | (await _consents(store, assignments) if consents else {"consents": None, "optedOut": None})
+
+
+async def _consents(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = await store.customer_consents([row["id"] for row in assignments])
+    present = {row["handle_id"] for row in assignments if row["valid_to"] is None}
+    out = {row["handle_id"] for row in rows if row["opted_out"]}
+    return {
+        "consents": [{"handleId": row["handle_id"], **consent(row)} for row in rows],
         "optedOut": {"handles": len(out & present), "of": len(present)},
     }
 
 
-async def decision_json(store: EventStore, decision: Decision, *, preview: bool = False) -> dict[str, Any]:
+async def decision_json(
+    store: EventStore, decision: Decision, *, preview: bool = False, consents: bool = True
+) -> dict[str, Any]:
     """Return a decision: what moves and what stays. `preview`: it was only looked at, so the
-    id of a new customer is not known yet."""
+    id of a new customer is not known yet; `consents`: as in `belongings`."""
     moves, stays = decision.moves, decision.stays
     known = {moves.customer_id, stays.customer_id}
     return {
         "eventId": decision.event_id,
         "customerId": None if preview and decision.becomes not in known else decision.becomes,
         "from": moves.customer_id,
-        "moves": await _part(store, moves.assignments),
-        "stays": await _part(store, stays.assignments) | {"customerId": stays.customer_id},
+        "moves": await _part(store, moves.assignments, consents),
+        "stays": await _part(store, stays.assignments, consents) | {"customerId": stays.customer_id},
     }
 
 
@@ -136,5 +145,6 @@ def _named(text: str) -> UUID | tuple[str, str]:
         return handle.kind, handle.value
 
 
-async def _part(store: EventStore, assignments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"handles": [assignment(row) for row in assignments], **await belongings(store, assignments)}
+async def _part(store: EventStore, assignments: Sequence[Mapping[str, Any]], consents: bool) -> dict[str, Any]:
+    handles = [assignment(row) for row in assignments]
+    return {"handles": handles, **await belongings(store, assignments, consents=consents)}

@@ -11,13 +11,14 @@ SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     PERSONAL: "see addresses, names, texts, links and providers' words in clear wherever another scope reads them; without it they are masked",
     "customers:write": "merge, link, split and unlink customers, and undo that",
-    "customers:erase": "erase customers, approve and refuse erasures, put customers under a legal hold, and read receipts",
+    "customers:erase": "erase customers, approve and refuse erasures, and read receipts",
+    "customers:hold": "put customers under a legal hold, change it and end it",
     "customers:export": "export all that is kept of a customer, with personal:read too",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
-    "messages:read": "read the client's messages, and why one waits",
+    "messages:read": "read the client's messages, and why one waits; whether their recipients opted out with recipients:read or personal:read",
     "messages:write": "send, cancel and release messages",
-    "recipients:read": "read recipients' consents and profiles",
+    "recipients:read": "read recipients' consents and profiles; with it or personal:read other scopes' answers tell who opted out",
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read the state and the deliveries of the client's callback",
     "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
@@ -33,6 +34,9 @@ SCOPES: dict[str, str] = {
 
 #: The scopes with which a dead letter shows its record and its whole reason, beside dead-letters:read.
 RECORDS = frozenset({"timeline:read", PERSONAL})
+
+#: The scopes of which one shows whether somebody opted out, wherever another scope reads or changes what is his.
+CONSENTS = frozenset({"recipients:read", PERSONAL})
 
 #: The client of a credential that acts for all clients: each request names one in the header `Threadline-Client`.
 ALL_CLIENTS = "*"
@@ -83,12 +87,13 @@ ROLES: dict[str, Role] = {
         "webhooks:write",
     ),
     "privacy-officer": _role(
-        "answers people who ask about their data: reads timelines and the audit, exports and erases, changes consents, merges and splits customers",
+        "answers people who ask about their data: reads timelines and the audit, exports, erases and holds, changes consents, merges and splits customers",
         "timeline:read",
         PERSONAL,
         "audit:read",
         "customers:write",
         "customers:erase",
+        "customers:hold",
         "customers:export",
         "messages:read",
         "recipients:read",

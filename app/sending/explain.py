@@ -13,7 +13,7 @@ from app.sending.states import FINAL
 #: The kinds of reasons; all but the last five are of a message that waits.
 KINDS = (
     "window", "zone", "notBefore", "ending", "ready", "retry", "account", "asking", "unanswered", "sending", "watched", "resting", "trouble",
-    "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
+    "rate", "queue", "due", "configuration", "consent", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
 #: Most messages that are counted as due before one.
 COUNTED = 1000
@@ -30,15 +30,23 @@ class Reason:
     until: datetime | None = None
 
 
+#: Said alike of every message that waits, to who may not know who opted out.
+UNTOLD = Reason(
+    "consent",
+    "if its recipient opted out, it is not sent: that is looked at when it leaves, and told with recipients:read",
+)
+
+
 def decision_of(row: Row, waits: Row, client: Client, now: datetime) -> Decision:
     """Return what a worker would do with a message now."""
     request = kept_request(row["client_id"], row["message_id"], row["request"], row["handles"])
     return decide(request, client, known({**row, **waits}), now)
 
 
-def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> list[Reason]:
+def explain(row: Row, waits: Row, decision: Decision | str, now: datetime, *, consent: bool = True) -> list[Reason]:
     """Return the reasons for a message's state, the most important first. `row`, `waits`: of `EventStore.message` and
-    `EventStore.waits`; `decision`: what a worker would do with it now, or in words why that is not known."""
+    `EventStore.waits`; `decision`: what a worker would do with it now, or in words why that is not known; `consent`: whether the
+    decision rests on the recipient's consent, too."""
     state = row["state"]
     if state in FINAL:
         return [Reason(state, _ended(row))]
@@ -54,7 +62,8 @@ def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> li
         return found
     if row["checks"] and state == "retrying":
         return [_asking(row)]
-    return [*_retrying(row, waits, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
+    found = [*_retrying(row, waits, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
+    return found if consent else [*found, UNTOLD]
 
 
 def _asking(row: Row) -> Reason:

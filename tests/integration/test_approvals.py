@@ -28,7 +28,7 @@ from tests.integration.test_api_openapi import check
 from tests.support.issuer import running
 from tests.support.keys import SEAL
 
-ALL = ("customers:erase", "timeline:read", "personal:read", "audit:read")
+ALL = ("customers:erase", "customers:hold", "timeline:read", "personal:read", "audit:read")
 APPROVED = Settings(erasure=Erasure(approval=True))
 REASON = {"reason": "asked for it"}
 

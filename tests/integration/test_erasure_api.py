@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from agents.health import WorkerHealth
 from agents.process.erasures import Erasures
 from app.embedded.postgres import Postgres
+from app.http.scopes import ROLES
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store
@@ -34,7 +35,7 @@ from tests.integration.erasures import (
 from tests.integration.serving import Served, refused, serving
 from tests.support.keys import SEAL
 
-ALL = ("customers:erase", "customers:export", "timeline:read", "personal:read")
+ALL = ("customers:erase", "customers:hold", "customers:export", "timeline:read", "personal:read")
 REASON = {"reason": "asked for it"}
 
 
@@ -95,6 +96,29 @@ async def test_a_legal_hold_answers_423(postgres_dsn: Dsns) -> None:
         for reason in (" ", "x" * 501, "a\nb"):
             refused(await served.http.delete(path, params={"reason": reason}), 400)
         refused(await served.http.delete(path), 400)
+
+
+async def test_who_erases_cannot_hold_and_who_holds_cannot_erase(postgres_dsn: Dsns) -> None:
+    """Each gets 403 with the scope that is missing, and nothing has happened; a privacy officer does both, and the audit tells who did."""
+    async with serving(postgres_dsn.service, scopes=ALL, client="shop") as served:
+        path = f"/v1/customers/{await filled(served.store)}"
+        hold = {"reason": "lawsuit 7", "until": until()}
+        await served.ask_as(*(set(ALL) - {"customers:hold"}), client="shop")
+        assert refused(await served.http.put(f"{path}/hold", json=hold), 403)["scope"] == "customers:hold"
+        await served.ask_as("customers:hold", client="shop")
+        assert (await served.http.put(f"{path}/hold", json=hold)).status_code == 200
+        assert refused(await served.http.delete(path, params=REASON), 403)["scope"] == "customers:erase"
+        await served.ask_as(*(set(ALL) - {"customers:hold"}), client="shop")
+        assert refused(await served.http.delete(f"{path}/hold"), 403)["scope"] == "customers:hold"
+        refused(await served.http.delete(path, params=REASON), 423)
+        await served.ask_as(*ROLES["privacy-officer"].scopes, client="shop")
+        assert (await served.http.delete(f"{path}/hold")).status_code == 204
+        assert (await served.http.delete(path, params=REASON)).status_code == 202
+    assert {name for name, role in ROLES.items() if "customers:hold" in role.scopes} == {
+        "privacy-officer", "administrator",
+    }  # fmt: skip
+    done = "SELECT action FROM audit WHERE action LIKE 'customer.%%' ORDER BY position"
+    assert await read(postgres_dsn.owner, done) == ["customer.hold", "customer.unhold", "customer.erase"]
 
 
 async def test_another_tenant_is_told_nothing(postgres_dsn: Dsns) -> None:

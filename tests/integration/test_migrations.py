@@ -217,6 +217,45 @@ async def test_keys_that_exist_go_on_to_see_personal_data(postgres: Postgres, mo
         await postgres.execute("drop_database", name="upgraded")
 
 
+async def test_who_could_hold_by_the_scope_of_erasure_goes_on_to(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys and sessions that have `customers:erase` get `customers:hold`; no others do, nor do revoked keys, nor those whose role has it."""
+    before = {name: sql for name, sql in migrations().items() if name < "0046"}
+    keys = {
+        "eraser": (["customers:erase", "timeline:read"], [], False),
+        "officer": ([], ["privacy-officer"], False),
+        "bff": (["timeline:read"], [], False),
+        "gone": (["customers:erase"], [], True),
+    }
+    await postgres.execute("copy_database", name="holding", template="template1")
+    try:
+        owner = postgres.dsn("owner", "holding")
+        with monkeypatch.context() as older:
+            older.setattr("sql.migrate.migrations", lambda: before)
+            await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            for name, (scopes, roles, revoked) in keys.items():
+                await db.execute(
+                    "INSERT INTO threadline.api_keys (id, name, client_id, scopes, roles, hash, revoked_at) "
+                    "SELECT gen_random_uuid(), %s, 'shop', %s, %s, '', CASE WHEN %s THEN now() END",
+                    (name, scopes, roles, revoked),
+                )
+                await db.execute(
+                    "INSERT INTO threadline.sessions (id, hash, issuer, subject, holder, clients, scopes) "
+                    "SELECT gen_random_uuid(), decode(md5(%s), 'hex'), 'i', %s, %s, '{shop}', %s",
+                    (name, name, name, scopes),
+                )
+        await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            held = "SELECT name FROM threadline.api_keys WHERE 'customers:hold' = ANY (scopes)"
+            assert await (await db.execute(held)).fetchall() == [("eraser",)]
+            held = "SELECT subject FROM threadline.sessions WHERE 'customers:hold' = ANY (scopes) ORDER BY 1"
+            assert await (await db.execute(held)).fetchall() == [("eraser",), ("gone",)]
+    finally:
+        await postgres.execute("drop_database", name="holding")
+
+
 async def test_an_old_server_is_named_to_who_asks_what_is_missing(
     postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
