@@ -12,6 +12,7 @@ import orjson
 from adapters.reading.lines import HEADERS, faults
 from app.sending.zones import zone_named
 from schemas import SchemaError
+from schemas.chosen_ids import address_in, refusal_of
 from schemas.documents import check
 from schemas.events import Error, Handle
 from schemas.handles import handle_of
@@ -93,8 +94,10 @@ def read_request(
     if channels:
         kept["channels"] = list(channels)
     fingerprint = sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest()
-    id = document.get("messageId") or str(uuid4())
-    return replace(_request(client, id, kept, fingerprint, _addresses(document["to"], channels)), key=key)
+    to, id = _addresses(document["to"], channels), document.get("messageId")
+    if id is not None and (found := address_in(id, to.values())):
+        raise SchemaError("$.messageId", refusal_of(found))
+    return replace(_request(client, id or str(uuid4()), kept, fingerprint, to), key=key)
 
 
 def too_late(request: Request, at: datetime) -> Error | None:

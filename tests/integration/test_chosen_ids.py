@@ -122,3 +122,14 @@ async def test_an_equal_request_is_known_after_a_restart(postgres_dsn: Dsns, man
         async with serving(postgres_dsn.service, settings(), SCOPES) as api:
             answers.append(await api.http.post(URL, json=body, headers=keyed("k")))
     assert answers[0].content == answers[1].content and answers[1].headers["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize("id", [ANA, "otp:+15558675309", "15558675309", "x-5558675309", "MTU1NTg2NzUzMDk"])
+async def test_an_address_in_an_id_is_refused(served: Served, postgres_dsn: Dsns, id: str) -> None:
+    """422 with the place and what to do; the id is not repeated, and nothing is written."""
+    one = {"channel": "sms", "to": NUMBER, "body": "x", "messageId": id}
+    problem = refused(await served.http.post(URL, json=one), 422)
+    assert problem["path"] == "$.messageId" and "idempotency key" in problem["detail"] and id not in problem["detail"]
+    several = (await served.http.post(URL, json=[one, one | {"messageId": "order-1"}])).json()["messages"]
+    assert several[0]["error"]["path"] == "$[0].messageId" and several[1]["state"] == "accepted"
+    assert await places(postgres_dsn, id) == {}
