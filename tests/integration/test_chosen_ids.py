@@ -1,6 +1,8 @@
 """What services choose for their requests: no address stands in clear by it, and an erasure leaves nothing of it."""
 
+import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 import pytest_asyncio
 
 from app.erasing.steps import Eraser
-from sql import EventStore, KeptAnswer, Recalled
+from schemas.events import Handle
+from sql import DeadLetter, EventStore, KeptAnswer, Recalled
 from tests.conftest import Dsns
-from tests.integration.erasures import asked_for, places, read
+from tests.integration.erasures import asked_for, customer, places, read, said
 from tests.integration.erasures import erased as erased_in_shop
 from tests.integration.erasures import settings as erasing
 from tests.integration.serving import Served, refused, serving
@@ -111,6 +114,27 @@ async def test_the_answer_of_an_address_that_stays_goes_by_its_time(
         other = "second" if name == "first" else "first"
         assert await store.recall("shop", name, name.encode()) == Recalled(False, 202, None)
         assert await store.recall("shop", other, other.encode()) == Recalled(True, 202, b"[]")
+
+
+async def test_dead_letters_are_found_in_every_spelling(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """In the sealed records, by the erasure; those of others and of other clients stay."""
+    bodies = [
+        b'{"from": "+1 (555) 867-5309"}',
+        b"From=%2B1+555+867+5309",
+        base64.b64encode(b'{"msisdn": "555-867-5309"}'),
+        b'{"from": "+1 (555) 867-5308"}',
+        b"not json: call 1.555.867.5309",
+    ]
+    dead = [
+        DeadLetter("webhooks.received", 0, at, "cannot be read", client="shop", value=body, size=len(body))
+        for at, body in enumerate(bodies)
+    ]
+    dead.append(replace(dead[0], offset=9, client="other"))
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        await store.append([said(1, Handle("phone", NUMBER))], dead=dead)
+        done = await erased_in_shop(store, tmp_path, await customer(store, Handle("phone", NUMBER)))
+    assert await read(postgres_dsn.owner, 'SELECT "offset" FROM dead_letters ORDER BY 1') == [3, 9]
+    assert done["receipt"]["rows"]["deadLetters"] == {"before": 4, "after": 0}
 
 
 @pytest.mark.parametrize("many", [False, True])
