@@ -157,3 +157,14 @@ async def test_an_address_in_an_id_is_refused(served: Served, postgres_dsn: Dsns
     several = (await served.http.post(URL, json=[one, one | {"messageId": "order-1"}])).json()["messages"]
     assert several[0]["error"]["path"] == "$[0].messageId" and several[1]["state"] == "accepted"
     assert await places(postgres_dsn, id) == {}
+
+
+async def test_an_events_own_id_is_made_of_a_digest(postgres_dsn: Dsns) -> None:
+    """Who knows client, source and the source's id cannot compute it; a redelivery is known by it all the same."""
+    row = said(1, Handle("phone", NUMBER))
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        assert [(await store.append([row])).appended for _ in range(2)] == [1, 0]
+    plain = f"SELECT count(*) FROM event_ids WHERE id = event_id('shop', 'twilio', '{row[0].source_event_id}')"
+    assert await read(postgres_dsn.owner, plain) == [0]
+    keyed_one = "SELECT count(*) FROM event_ids i JOIN events e USING (id) WHERE id = event_id('shop', 'twilio', e.source_event_id)"
+    assert await read(postgres_dsn.owner, keyed_one) == [1]
