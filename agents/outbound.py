@@ -1,6 +1,7 @@
 """Accepts the send requests of `messages.requested` and `messages.requested.<channel>`."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,9 @@ from app.clients.configured import Client, Clients, UnknownClient
 from app.sending.incoming import failed_message, new_message, traced
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
-from schemas.events import CHANNELS, Error
+from schemas.chosen_ids import address_in
+from schemas.events import CHANNELS, Error, Handle
+from schemas.handles import handle_of
 from schemas.json_text import read_json
 from sql import NewMessage
 from webhooks.spans import traceparent_of
@@ -51,14 +54,27 @@ def read(outcome: RecordOutcome) -> None:
 
 def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
     """Return a stand-in for an invalid request that names its client and message, with the error, so that the client
-    can be notified; None for any other request."""
+    can be notified; None for any other request, and for one whose id is at fault."""
     if not isinstance(document, dict):
         return None
     client, message = document.get("clientId"), document.get("messageId")
     if not isinstance(client, str) or not isinstance(message, str) or not 0 < len(message) <= 128 or not client:
         return None
+    # It would stand in clear where the client is told of it.
+    if error.path == "$.messageId" or address_in(message, _recipients(document.get("to"))):
+        return None
     request = Request(client[:255], message, {}, b"", (), {}, 1, None, None)
     return request, Error("request", str(error)[:1024], "unknown")
+
+
+def _recipients(to: Any) -> list[Handle]:
+    """Return the addresses that an invalid request names, as far as they can be read."""
+    found = []
+    for channel, text in (to if isinstance(to, dict) else {None: to}).items():
+        with suppress(ValueError):
+            if isinstance(text, str):
+                found.append(handle_of(text, channel if channel in CHANNELS else None))
+    return found
 
 
 def _client_in(document: Any) -> str | None:

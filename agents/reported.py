@@ -12,6 +12,7 @@ from agents.inbound import Jobs, of_account
 from agents.records.outcome import RecordOutcome, outcome_of
 from app.implied import with_implied
 from schemas import SchemaError
+from schemas.chosen_ids import address_in
 from schemas.cloudevents import DEFAULT_CLIENT, read_cloudevent
 
 
@@ -39,7 +40,8 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> Non
 
 
 def _named_in(value: bytes) -> tuple[str | None, str | None]:
-    """Return the source and the client that an invalid event names, None for what it does not name in words. As of a valid one,
+    """Return the source and the client that an invalid event names, None for what it does not name in words, and for a
+    source with an address in it. As of a valid one,
     the client is the default one if it names none."""
     try:
         document = orjson.loads(value)
@@ -49,6 +51,6 @@ def _named_in(value: bytes) -> tuple[str | None, str | None]:
         return None, None
     source, client = document.get("source"), document.get("clientid", DEFAULT_CLIENT)
     return (
-        source[:255] if isinstance(source, str) else None,
+        source[:255] if isinstance(source, str) and not address_in(source) else None,
         client if isinstance(client, str) and 0 < len(client) <= 255 and "\0" not in client else None,
     )

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from schemas import REPORTABLE, RESERVED, Form, SchemaError, validate
+from schemas.chosen_ids import address_in, refusal_of
 from schemas.events import EVENT_TYPES, TYPE_OF_DOTTED, Error, Event, Handle
 from schemas.handles import handle_as, handle_of
 from schemas.times import occurred
@@ -47,6 +48,8 @@ def check_source(source: str) -> str:
         raise SchemaError(
             "$.source", f"{OURS!r} is what Threadline calls itself: give a name of your own, such as '/bookings'"
         )
+    if found := address_in(source):
+        raise SchemaError("$.source", f"must not have {found} in it: it is kept and passed on in clear")
     return source
 
 
@@ -97,6 +100,9 @@ def event_of(
     handle = _handle(payload, channel, keys, strict=form == "reported")
     if channel is None and handle is not None:
         channel = CHANNEL_OF.get(handle.kind)
+    id = payload.get("messageId")
+    if id is not None and (found := address_in(id, () if handle is None else (handle,))):
+        raise SchemaError("$.messageId", refusal_of(found))
     if at is None and "timestamp" in payload:
         at = time_of(payload["timestamp"], "$.timestamp", received_at)
     return Event(
@@ -106,7 +112,7 @@ def event_of(
         channel=channel,
         direction=direction,
         provider_message_id=payload.get("providerMessageId"),
-        message_id=payload.get("messageId"),
+        message_id=id,
         handle=handle,
         occurred_at=at,
         error=_error(payload.get("error")),

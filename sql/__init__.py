@@ -15,7 +15,17 @@ from sql.gaps import GapsStore
 from sql.holdings import HoldingsStore
 from sql.hours import HoursStore
 from sql.keep import Keeping
-from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
+from sql.messages import (
+    Accepted,
+    InFlight,
+    KeptAnswer,
+    KeyTaken,
+    NewMessage,
+    Recalled,
+    Reference,
+    Settled,
+    references_of,
+)
 from sql.provider_erasures import ProviderErasuresStore
 from sql.read import Reading
 from sql.relay import RelayStore
@@ -40,6 +50,7 @@ __all__ = [
     "KeptAnswer",
     "KeyTaken",
     "NewMessage",
+    "Recalled",
     "Reference",
     "Refused",
     "Replayed",

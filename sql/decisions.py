@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from schemas.events import Event, Handle
 from sql.append import Appending, T
 from sql.customers import MOST, Side
-from sql.handles import NOBODY, UNDATED, Owned
+from sql.handles import decision
 from sql.parameters import clean, record_of
 from sql.personal.payloads import seal_value
 from sql.pool import Connection
@@ -156,10 +156,11 @@ class DecisionsStore(Appending):
         return await self._deciding(client_id, decide)
 
     async def _discreet(self, client_id: str, by: Deciding) -> Deciding:
-        """Return who decides, with the cause sealed, since people may name somebody in it: as what events without a handle say."""
+        """Return who decides, with the cause sealed, since people may name somebody in it: under a key of its own, which an erasure of
+        one who took part destroys, so that it is gone from the archive's files and from backups too."""
         if by.cause is None:
             return by
-        owned = Owned(client_id, NOBODY, UNDATED)
+        owned = decision(client_id, str(uuid4()))
         key = await self._key(owned, (await self._handles({owned}))[owned])
         return replace(by, cause=seal_value(clean(by.cause)[:1024], DECIDED, key))
 

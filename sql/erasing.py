@@ -132,7 +132,7 @@ class ErasingStore(Appending, Suppressing):
                 row = await (await connection.execute(statement("empty_events"), {"id": id, "limit": step})).fetchone()
                 assert row is not None
                 if not row["events"]:
-                    for name in ("erase_recipients", "erase_causes", "erase_troubles"):
+                    for name in ("erase_recipients", "erase_causes", "erase_troubles", "erase_answers"):
                         await connection.execute(statement(name), {"id": id})
                     await _end(connection, id, "purged")
                     return True

@@ -26,6 +26,8 @@ ROOT = "root key of {}"
 LINK = "HandleLinked"
 #: The kind of the handles that are nobody's, and the value of the one for events without a time.
 NOBODY, UNDATED = "nobody", "undated"
+#: What the platform of nobody's handles is that are the key of one decision's reason each.
+DECISION = "decision"
 #: The place of a handle's own value.
 PLACE = b"handles.value"
 _PLATFORM = re.compile(r"([a-z_]{1,32}):")
@@ -59,6 +61,11 @@ def nobody(client: str, event: Event) -> Owned:
     return Owned(client, NOBODY, f"{at:%Y-%m}" if at is not None else UNDATED)
 
 
+def decision(client: str, id: str) -> Owned:
+    """Return the handle under which the reason of one decision on customers is sealed: its key can be destroyed without any other's."""
+    return Owned(client, NOBODY, f"{DECISION}:{id}")
+
+
 def linked(client: str, event: Event) -> tuple[Owned, Owned] | None:
     """Return the two handles of an event that links handles (`LINK`); None where its payload does not name them."""
     match event.payload:
@@ -84,7 +91,9 @@ def as_stored(text: str) -> bytes:
 
 def platform_of(kind: str, value: str) -> str | None:
     """Return the platform of a chat id, which stands before its colon; of a direct conversation in Slack (`slack:T1/D1`), in
-    which one user follows another, `slack direct`; None for other kinds."""
+    which one user follows another, `slack direct`; of the key of a decision's reason `decision`; None for others."""
+    if kind == NOBODY and value.startswith(f"{DECISION}:"):
+        return DECISION
     if kind != "chat_id" or (match := _PLATFORM.match(value)) is None:
         return None
     direct = match[1] == "slack" and "/D" in value[match.end() :]

@@ -86,7 +86,8 @@ class Accepted(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The answer to keep for a request's Idempotency-Key. `several`: it asked for several messages."""
+    """The answer to keep for a request's Idempotency-Key. `several`: it asked for several messages; `places`: where its messages
+    stand among those that are accepted with it."""
 
     client_id: str
     key: str
@@ -94,6 +95,16 @@ class KeptAnswer(NamedTuple):
     status: int
     answer: bytes
     several: bool = False
+    places: range = range(0)
+
+
+class Recalled(NamedTuple):
+    """The answer that was kept for an Idempotency-Key. `same`: to a request like this one; `answer` is None, and nothing can be
+    said of the request, once a customer was erased to whom one of its messages went."""
+
+    same: bool
+    status: int
+    answer: bytes | None
 
 
 #: Makes the answers to store, from the results of accepting the messages.

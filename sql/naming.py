@@ -98,10 +98,14 @@ class Naming(Pooled):
     async def _digest(self, client_id: str, handle: Handle) -> bytes:
         """Return the digest by which a handle is found. The handle of a client without a pepper is unknown: its digest is
         empty, which is nobody's."""
+        secrets = await self._known_secrets(client_id)
+        return digest_of(owned_by(client_id, handle), secrets.pepper) if secrets is not None else b""
+
+    async def _known_secrets(self, client_id: str) -> Secrets | None:
+        """Return a client's pepper and root key; None where it has none yet, and so nothing that is stored by them. Writes nothing."""
         if client_id not in self._secrets:
             self._open_secrets(await self._rows("peppers", {"clients": [client_id]}))
-        secrets = self._secrets.get(client_id)
-        return digest_of(owned_by(client_id, handle), secrets.pepper) if secrets is not None else b""
+        return self._secrets.get(client_id)
 
     async def _key_of(self, client_id: str, handle: Handle) -> dict[str, Any]:
         """Return the parameters by which a query finds a handle."""

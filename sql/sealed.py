@@ -30,6 +30,8 @@ DIALLED = b"messages.handles"
 DECIDED = b"payload.cause"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
+#: The place of an answer that is kept for an Idempotency-Key.
+ANSWER = b"idempotency_keys.answer"
 #: The members of a payload that keep ids as they were given, and their places; the first in interactions, messages and attempts too.
 THEIRS, REPORTED_AS = "providerMessageId", "sourceEventId"
 THEIR_ID, REPORTED_ID = b"payload.providerMessageId", b"payload.*:sourceEventId"

@@ -1,25 +1,31 @@
 """Seals messages to be sent: request and error under the handle of the recipient, each address under its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.personal import REQUEST
 from sql.handles import NOBODY, UNDATED, Owned, owned_by
-from sql.messages import LaneReport, NewMessage, Settled
+from sql.keyed_requests import keyed_mark, keyed_name
+from sql.messages import KeptAnswer, LaneReport, NewMessage, Settled
 from sql.opening import Opening
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
 from sql.personal.withheld import Contents, Mode, strictest, withhold_payload, withhold_text
-from sql.sealed import CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, sealed_error
+from sql.sealed import ANSWER, CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, sealed_error
 
 
 class SealedMessages(NamedTuple):
-    """Messages as `accept` reads them, and the handles that they name or are sealed under."""
+    """Messages as `accept` reads them, the handles that they name or are sealed under, and those that each names."""
 
     messages: Sequence[tuple[Any, ...]]
     handles: Sequence[UUID]
+    named: Sequence[Sequence[UUID]]
+
+
+#: By client: the key under which answers are sealed, and the root key.
+Answering = Mapping[str, tuple[HandleKey, bytes]]
 
 
 class SealingMessages(Sealing, Opening):
@@ -33,7 +39,8 @@ class SealingMessages(Sealing, Opening):
             owned[0] if owned else Owned(each.client_id, NOBODY, UNDATED)
             for each, owned in zip(messages, whose, strict=True)
         ]
-        contents = await self.contents({each.client_id for each in messages})
+        clients = {each.client_id for each in messages}
+        contents, secrets = await self.contents(clients), await self._secrets_of(clients)
         known = await self._handles({*recipients, *(one for owned in whose for one in owned)})
         keys = {one: await self._key(one, at) for one, at in known.items()}
         sealed = []
@@ -46,9 +53,23 @@ class SealingMessages(Sealing, Opening):
             request, mode = seal_payload(REQUEST, each.request, key), _mode(each, contents.get(each.client_id))
             # Until it has ended the message needs its request as it came.
             left = None if mode == "keep" else seal_payload(REQUEST, withhold_payload(REQUEST, each.request, mode), key)
-            row = each._replace(request=request, error=sealed_error(_left(each.error, mode), key), handles=[])
+            root = secrets[each.client_id].root
+            row = each._replace(
+                request=request,
+                error=sealed_error(_left(each.error, mode), key),
+                handles=[],
+                fingerprint=keyed_mark(bytes.fromhex(each.fingerprint), root).hex(),
+                key=None if each.key is None else keyed_name(each.key, root),
+            )
             sealed.append((*row[_FIRST:_HANDLES], handles, *row[_HANDLES + 1 :], left))
-        return SealedMessages(sealed, [each.id for each in known.values()])
+        named = [[known[one].id for one in owned] for owned in whose]
+        return SealedMessages(sealed, [each.id for each in known.values()], named)
+
+    async def _answering(self, clients: set[str]) -> Answering:
+        """Return what answers to requests of these clients are kept with."""
+        owned = [Owned(client, NOBODY, UNDATED) for client in clients]
+        known, secrets = await self._handles(owned), await self._secrets_of(clients)
+        return {one.client: (await self._key(one, known[one]), secrets[one.client].root) for one in owned}
 
     async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
         """Return outcomes with their causes, the texts of their errors and the providers' ids sealed under the recipients of their
@@ -97,6 +118,20 @@ class SealingMessages(Sealing, Opening):
             else each
             for each in reports
         ]
+
+
+def sealed_answers(
+    answers: Sequence[KeptAnswer], answering: Answering, named: Sequence[Sequence[UUID]]
+) -> list[tuple[Any, ...]]:
+    """Return answers as `remember` reads them: sealed as nobody's, since one may be of several people's messages. `named`: the handles
+    that each accepted message names."""
+    rows = []
+    for each in answers:
+        key, root = answering[each.client_id]
+        handles = sorted({str(handle) for place in each.places for handle in named[place]})
+        mark, answer = keyed_mark(each.fingerprint, root).hex(), key.seal(each.answer, ANSWER).hex()
+        rows.append((each.client_id, keyed_name(each.key, root), mark, each.status, answer, handles))
+    return rows
 
 
 def _mode(message: NewMessage, contents: Contents | None) -> Mode:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from hmac import compare_digest
 from operator import attrgetter
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 import psycopg
 
 from sql.append import Appending
+from sql.keyed_requests import keyed_mark, keyed_name
 from sql.letters import note_outcomes
 from sql.messages import (
     Accepted,
@@ -19,15 +21,19 @@ from sql.messages import (
     Lane,
     LaneReport,
     NewMessage,
+    Recalled,
     Reference,
     Settled,
 )
 from sql.origin import noted
 from sql.parameters import json
+from sql.personal.keys import handle_of
 from sql.personal.masking import mask_row
 from sql.pool import Connection, vigilant
 from sql.rows import Replayed, Row
-from sql.sealed import Sealed
+from sql.sealed import ANSWER, Sealed
+from sql.sealed_messages import sealed_answers
+from sql.sealing import Tampered
 from sql.showing import showing, shows
 from sql.statements import statement
 from sql.suppressing import Suppressing
@@ -63,14 +69,25 @@ class SendingStore(Appending, Suppressing):
 
         async def once() -> list[Accepted]:
             requests, events = await self._sealed_messages(messages), await self._sealed(rows)
+            answering = await self._answering({each.client_id for each in messages}) if answer is not None else {}
             parameters = {
                 "messages": json(orjson.dumps(requests.messages)),
                 "handles": requests.handles,
                 "lanes": json(orjson.dumps([*lanes.values()])),
             }
-            return await self.transact(lambda connection: work(connection, parameters, events))
 
-        async def work(connection: Connection, parameters: dict[str, Any], events: Sealed) -> list[Accepted]:
+            def kept(accepted: list[Accepted]) -> list[tuple[KeptAnswer, tuple[Any, ...]]]:
+                answers = answer(accepted) if answer is not None else ()
+                return list(zip(answers, sealed_answers(answers, answering, requests.named), strict=True))
+
+            return await self.transact(lambda connection: work(connection, parameters, events, kept))
+
+        async def work(
+            connection: Connection,
+            parameters: dict[str, Any],
+            events: Sealed,
+            kept: Callable[[list[Accepted]], list[tuple[KeptAnswer, tuple[Any, ...]]]],
+        ) -> list[Accepted]:
             found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             fresh = [row["fresh"] for row in found]
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
@@ -85,7 +102,7 @@ class SendingStore(Appending, Suppressing):
             ]
             if noted:
                 await note_outcomes(connection, noted)
-            if answers := answer(accepted) if answer is not None else ():
+            if answers := kept(accepted):
                 await _keep(connection, answers)
             return accepted
 
@@ -179,17 +196,46 @@ class SendingStore(Appending, Suppressing):
         longest due has been due (`overdue`)."""
         return await self._rows("sending_counts")
 
-    async def recall(self, client_id: str, key: str) -> dict[str, Any] | None:
-        """Return the answer kept for an Idempotency-Key (`fingerprint`, `status`, `answer`, `created_at`)."""
-        return await self._row("recall", {"client_id": client_id, "key": key})
+    async def recall(self, client_id: str, key: str, fingerprint: bytes) -> Recalled | None:
+        """Return the answer kept for an Idempotency-Key, compared with the fingerprint of a request."""
+        if (secrets := await self._known_secrets(client_id)) is None:
+            return None
+        row = await self._row("recall", {"client_id": client_id, "key": keyed_name(key, secrets.root)})
+        if row is None:
+            return None
+        if row["answer"] is None:
+            return Recalled(False, row["status"], None)
+        sealed = bytes(row["answer"])
+        whose = handle_of(sealed)
+        key_of = (await self._keys_by_id({whose}))[whose]
+        if key_of is None:
+            raise Tampered("it names a key that was erased")
+        same = compare_digest(bytes(row["fingerprint"]), keyed_mark(fingerprint, secrets.root))
+        return Recalled(same, row["status"], key_of.open(sealed, ANSWER))
 
     async def message(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return a message with its `attempts` and its interaction's `delivery`; columns as in `messages`. `message_id`: its id,
         or the key of its request."""
-        row = await self._row("message", {"client_id": client_id, "message_id": message_id})
+        secrets = await self._known_secrets(client_id)
+        key = keyed_name(message_id, secrets.root) if secrets is not None else ""
+        row = await self._row("message", {"client_id": client_id, "message_id": message_id, "key": key})
         if row is not None:
             row["attempts"] = await self._opened(row["attempts"])
         return await self._opened_one(row)
+
+    async def taken_before(
+        self, client_id: str, message_id: str, key: str | None, fingerprint: bytes
+    ) -> dict[str, Any] | None:
+        """Return the message that was accepted for a request with this id, or else this key, and this fingerprint: as `message`
+        does."""
+        row = await self.message(client_id, message_id)
+        if row is None and key is not None:
+            row = await self.message(client_id, key)
+        secrets = await self._known_secrets(client_id)
+        if row is None or secrets is None:
+            return None
+        mark = keyed_mark(fingerprint, secrets.root)
+        return row if compare_digest(bytes(row["fingerprint"]) or mark, mark) else None
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
         """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
@@ -228,15 +274,14 @@ class SendingStore(Appending, Suppressing):
         return await self._run("hold_restored", {"actor": actor} | noted())
 
 
-async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:
-    """Keep the answers under their keys. Raises InFlight, KeyTaken."""
-    kept = [each[:-1] for each in answers]
-    columns = {name: [*column] for name, column in zip(KeptAnswer._fields[:-1], zip(*kept, strict=True), strict=True)}
-    cursor = await connection.execute(statement("remember"), columns, prepare=True)
+async def _keep(connection: Connection, answers: Sequence[tuple[KeptAnswer, tuple[Any, ...]]]) -> None:
+    """Keep the answers, each with its form in the table, under their keys. Raises InFlight, KeyTaken."""
+    rows = {"answers": json(orjson.dumps([row for _, row in answers]))}
+    cursor = await connection.execute(statement("remember"), rows, prepare=True)
     if len(await cursor.fetchall()) < len(answers):
         raise InFlight
-    if several := [each for each in answers if each.several]:
-        keys = {"client_id": [each.client_id for each in several], "key": [each.key for each in several]}
+    if several := [row for each, row in answers if each.several]:
+        keys = {"client_id": [row[0] for row in several], "key": [row[1] for row in several]}
         cursor = await connection.execute(statement("name_keys"), keys, prepare=True)
         if len(await cursor.fetchall()) < len(several):
             raise KeyTaken

@@ -4,7 +4,6 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 
 from app.api.taken import Taken
 from sql import Accepted, EventStore, InFlight, KeptAnswer, KeyTaken
@@ -68,9 +67,14 @@ class Accepting:
         messages = [message for offer in offers for message in offer.request.messages]
 
         def answers(accepted: list[Accepted]) -> list[KeptAnswer]:
-            each = iter(accepted)
-            kept = (offer.request.judge([*islice(each, len(offer.request.messages))]) for offer in offers)
-            return [answer for answer in kept if answer is not None]
+            found, first = [], 0
+            for offer in offers:
+                places = range(first, first + len(offer.request.messages))
+                first = places.stop
+                answer = offer.request.judge([accepted[place] for place in places])
+                if answer is not None:
+                    found.append(answer._replace(places=places))
+            return found
 
         try:
             with acting({offer.request.client_id for offer in offers}):

@@ -103,14 +103,12 @@ def documents_of(body: Any) -> tuple[bool, list[tuple[str, Any]]]:
 def items_of(
     documents: Sequence[tuple[str, Any]], client_id: str, channel: str | None, key: str | None, *, many: bool
 ) -> Iterator[Item]:
-    """Yield each message, read or refused. A single message has `key` as its own; of `many`, each gets an id made of
-    the key and its place."""
+    """Yield each message, read or refused. A single message has `key` as its own; of `many`, each has its own."""
     own = None if many else key
-    for place, (path, document) in enumerate(documents):
+    for path, document in documents:
         item = Item(path, document, keyed=own is not None)
         try:
-            name = f"{key}:{place}" if many and key is not None else None
-            item.request = read_request(document, client_id=client_id, channel=channel, key=own, name=name)
+            item.request = read_request(document, client_id=client_id, channel=channel, key=own)
         except SchemaError as error:
             item.refuse(422, error.path, error.message)
         yield item

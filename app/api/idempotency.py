@@ -1,5 +1,5 @@
 """Idempotency-Key: a repeated request gets the answer of the first
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). Keys do not expire.
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 """
 
 import re
@@ -46,20 +46,31 @@ def fingerprint(request: Request, document: Any) -> bytes:
 
 async def replay(store: EventStore, client_id: str, key: str, mark: bytes) -> Response | None:
     """Return the stored answer for this key, or None. Raises Problem 422 if another request had the key (`mark` is this
-    one's fingerprint).
+    one's fingerprint), and 410 if its answer was removed.
     """
-    kept = await store.recall(client_id, key)
+    kept = await store.recall(client_id, key, mark)
     if kept is None:
         return None
-    if bytes(kept["fingerprint"]) != mark:
+    if kept.answer is None:
+        raise erased()
+    if not kept.same:
         raise taken()
-    return Response(bytes(kept["answer"]), kept["status"], {REPLAYED: "true"}, "application/json")
+    return Response(kept.answer, kept.status, {REPLAYED: "true"}, "application/json")
 
 
 def taken() -> Problem:
     """Return the problem of a request whose key another request has used."""
     detail = f"Another request was taken under this {HEADER}: give each its own, and repeat one as it was."
     return Problem(422, detail, parameter=HEADER)
+
+
+def erased() -> Problem:
+    """Return the problem of a request whose answer was removed."""
+    detail = (
+        f"A request was taken under this {HEADER}, and its answer was removed since: the recipient of one of its messages was erased. "
+        "Nothing was sent now. Take another key for another request."
+    )
+    return Problem(410, detail, parameter=HEADER)
 
 
 def in_flight() -> Problem:

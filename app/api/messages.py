@@ -119,9 +119,9 @@ async def _take(api: Api, taken: Taken, client_id: str, *, alone: bool) -> None:
 async def _seen(api: Api, client_id: str, item: Item, asked: Asked) -> None:
     """Mark a refused message as a duplicate if it was accepted before: only the present configuration has no route for
     it."""
-    row = await api.store.message(client_id, asked.message_id)
-    if row and bytes(row["fingerprint"]) == asked.fingerprint:
-        item.refusal, item.duplicate, item.channel = None, True, row["channel"]
+    row = await api.store.taken_before(client_id, asked.message_id, asked.key, asked.fingerprint)
+    if row is not None:
+        item.refusal, item.duplicate, item.channel, item.message_id = None, True, row["channel"], row["message_id"]
 
 
 @contextmanager

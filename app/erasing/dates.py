@@ -31,7 +31,6 @@ def _times(settings: Settings, fenced: datetime, destroyed: datetime) -> Iterato
     # Whole days are dropped; large bodies a day after the webhooks that name them, in a bucket another one.
     yield "raw webhooks", fenced + timedelta(days=raw + 1)
     yield "large bodies", fenced + timedelta(days=raw + 3)
-    for store in ("dead_letters", "idempotency_keys"):
-        age = settings.retention.ages[store]
-        yield store.replace("_", " "), None if age is None else fenced + age
+    age = settings.retention.ages["dead_letters"]
+    yield "dead letters", None if age is None else fenced + age
     yield "backups", destroyed + timedelta(days=settings.erasure.backup_days)

@@ -25,9 +25,9 @@ from app.clients.configured import Clients
 from app.erasing.archived import empty_archive
 from app.erasing.kept import append_line
 from app.erasing.ledger import Line, line_of
-from app.erasing.needles import found_in, needles_of
 from app.erasing.propagating import Carry, propagate
 from app.erasing.receipt import digest_of, receipt_of
+from app.erasing.spelled import Named, naming
 from app.settings import Settings
 from sql import Deciding, EventStore, Filter, Refused
 from sql.erasures import Erasure, Held, Waits
@@ -128,8 +128,8 @@ class Eraser:
         return await self._store.end_step(erasure["id"], "fenced", "searched")
 
     async def _remove_letters(self, erasure: Erasure, values: list[Owned], holdings: list[Holding]) -> None:
-        whole = {form: name for owned in values for form, name in needles_of(owned.value).items()}
-        had = [(needles_of(each.owned.value), each) for each in holdings if each.owned is not None]
+        whole = [Named(owned) for owned in values]
+        had = [(Named(each.owned), each) for each in holdings if each.owned is not None]
         which, after = Filter(client=erasure["client_id"]), None
         while (whole or had) and (page := await self._store.dead_letters(which, after, LETTERS)):
             after = (page[-1]["recorded_at"], page[-1]["id"])
@@ -169,14 +169,12 @@ class Eraser:
         return await self._store.complete_erasure(erasure, receipt, digest_of(receipt), origin().actor)
 
 
-def _naming(
-    letters: list[dict[str, Any]], whole: dict[bytes, str], had: list[tuple[dict[bytes, str], Holding]]
-) -> list[UUID]:
-    """Return the dead letters in which one of the forms stands; those of `had` in their time only."""
+def _naming(letters: list[dict[str, Any]], whole: list[Named], had: list[tuple[Named, Holding]]) -> list[UUID]:
+    """Return the dead letters in which one of the addresses stands; those of `had` in their time only."""
     named = []
     for row in letters:
-        then = [forms for forms, each in had if each.has(row["recorded_at"])]
-        if any(found_in(_text(row), forms) for forms in (whole, *then)):
+        then = [one for one, each in had if each.has(row["recorded_at"])]
+        if naming(_text(row), (*whole, *then)):
             named.append(row["id"])
     return named
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 
 from adapters.reading.lines import HEADERS, faults
 from app.sending.zones import zone_named
 from schemas import SchemaError
+from schemas.chosen_ids import address_in, refusal_of
 from schemas.documents import check
 from schemas.events import Error, Handle
 from schemas.handles import handle_of
@@ -63,11 +64,10 @@ def read_request(
     client_id: str | None = None,
     channel: str | None = None,
     key: str | None = None,
-    name: str | None = None,
 ) -> Request:
     """Return the request in a JSON document. `client_id`: who asks, where that is known; `channel`: the only one allowed;
-    `key`: its Idempotency-Key, the same as its member `idempotencyKey`; `name`: the text from which the message's id is
-    made if neither the document nor a key gives one. Raises SchemaError with the path of the error."""
+    `key`: its Idempotency-Key, the same as its member `idempotencyKey`. A message without an id of its own gets a new one, also
+    under a key: by that the store finds the first one. Raises SchemaError with the path of the error."""
     check("request", document)
     client = _same(document, "clientId", client_id)
     if client is None:
@@ -94,8 +94,10 @@ def read_request(
     if channels:
         kept["channels"] = list(channels)
     fingerprint = sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest()
-    id = _message_id(document, client, name if key is None else key)
-    return replace(_request(client, id, kept, fingerprint, _addresses(document["to"], channels)), key=key)
+    to, id = _addresses(document["to"], channels), document.get("messageId")
+    if id is not None and (found := address_in(id, to.values())):
+        raise SchemaError("$.messageId", refusal_of(found))
+    return replace(_request(client, id or str(uuid4()), kept, fingerprint, to), key=key)
 
 
 def too_late(request: Request, at: datetime) -> Error | None:
@@ -170,15 +172,6 @@ def _channels(document: Mapping[str, Any], only: str | None) -> tuple[str, ...]:
     if asked and asked != (only,):
         raise SchemaError("$.channel" if one is not None else "$.channels", f"this is where {only} is asked for")
     return (only,)
-
-
-def _message_id(document: Mapping[str, Any], client: str, key: str | None) -> str:
-    """Return the id asked for, else one made of the key, else a new one."""
-    if given := document.get("messageId"):
-        return str(given)
-    if key is not None:
-        return str(UUID(bytes=sha256(f"{client}\x1f{key}".encode()).digest()[:16], version=5))
-    return str(uuid4())
 
 
 def _addresses(to: str | Mapping[str, str], channels: tuple[str, ...]) -> dict[str, Handle]:

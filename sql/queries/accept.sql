@@ -23,7 +23,7 @@ keyed AS (
     FROM incoming AS i
     -- Not for a request that differs from the accepted message: it is refused, and its key stays free.
     WHERE i.key IS NOT NULL AND NOT i.gone
-        AND coalesce((SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id) = i.fingerprint, true)
+        AND coalesce((SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id) IN (i.fingerprint, ''), true)
     ORDER BY i.client_id, i.key, i.place
     ON CONFLICT (client_id, key) DO NOTHING
     RETURNING client_id, key, id
@@ -69,7 +69,7 @@ SELECT
     -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
     CASE
         WHEN i.gone OR i.meant = '00000000-0000-0000-0000-000000000000' THEN false
-        ELSE coalesce(f.fingerprint, (SELECT m.fingerprint FROM messages AS m WHERE m.id = i.meant)) = i.fingerprint
+        ELSE coalesce(f.fingerprint, (SELECT m.fingerprint FROM messages AS m WHERE m.id = i.meant)) IN (i.fingerprint, '')
     END AS same,
     CASE
         WHEN i.meant <> i.id THEN coalesce(

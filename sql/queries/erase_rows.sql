@@ -17,7 +17,14 @@ told AS MATERIALIZED (
     JOIN one ON v.client_id = one.client_id
 ),
 sent AS MATERIALIZED (SELECT m.id FROM named AS n JOIN messages AS m ON m.id = n.reference JOIN one ON m.client_id = one.client_id),
-keys AS MATERIALIZED (SELECT k.client_id, k.key FROM named AS n JOIN message_keys AS k ON k.id = n.reference)
+keys AS MATERIALIZED (SELECT k.client_id, k.key FROM named AS n JOIN message_keys AS k ON k.id = n.reference),
+answers AS MATERIALIZED (
+    SELECT k.client_id, k.key FROM keys AS n JOIN idempotency_keys AS k USING (client_id, key)
+    UNION
+    SELECT his.client_id, his.key FROM (
+\ir erased_answers.sql
+    ) AS his
+)
 SELECT
     jsonb_build_object(
         'handleKeys', (SELECT count(*) FROM one JOIN handles AS h ON h.id = ANY (one.handles) AND h.salt IS NOT NULL),
@@ -33,7 +40,7 @@ SELECT
         'messages', (SELECT count(*) FROM sent),
         'attempts', (SELECT count(*) FROM sent AS s JOIN attempts AS a ON a.id = s.id),
         'messageKeys', (SELECT count(*) FROM keys),
-        'idempotencyKeys', (SELECT count(*) FROM keys JOIN idempotency_keys AS k USING (client_id, key)),
+        'idempotencyKeys', (SELECT count(*) FROM answers),
         'deliveries', (
             SELECT count(*) FROM told AS t JOIN deliveries AS d ON d.event_id = t.id JOIN one ON d.client_id = one.client_id
         ),

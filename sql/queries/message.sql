@@ -23,5 +23,5 @@ LEFT JOIN interaction_links AS l ON l.reference = m.id
 LEFT JOIN interactions AS i ON i.id = CASE WHEN l.interaction_id IS NULL THEN m.id ELSE l.interaction_id END AND i.client_id = m.client_id
 WHERE m.id = (SELECT coalesce(
     (SELECT o.id FROM messages AS o WHERE o.id = message_reference(%(client_id)s, %(message_id)s)),
-    (SELECT k.id FROM message_keys AS k WHERE k.client_id = %(client_id)s AND k.key = %(message_id)s)
+    (SELECT k.id FROM message_keys AS k WHERE k.client_id = %(client_id)s AND k.key = %(key)s)
 ))

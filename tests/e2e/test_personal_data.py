@@ -117,10 +117,10 @@ async def database(dsn: str) -> bytes:
     return b"\n".join([block async for _, block in whole(dsn) if block])
 
 
-def files(folder: Path, but: str = "") -> bytes:
-    """The content of all files under a folder, but those whose path has a name."""
+def files(folder: Path, *but: str) -> bytes:
+    """The content of all files under a folder, but those whose path has one of these names."""
     return b"\n".join(
-        at.read_bytes() for at in sorted(folder.rglob("*")) if at.is_file() and (not but or but not in str(at))
+        at.read_bytes() for at in sorted(folder.rglob("*")) if at.is_file() and not any(name in str(at) for name in but)
     )
 
 
@@ -152,6 +152,12 @@ async def test_none_of_it_leaves(servers_folder: Path) -> None:
         "specversion": "1.0", "id": f"order {ADDRESS} {NUMBER}", "source": "/shop", "type": "message.received", "data":
         {"channel": "sms", "from": NUMBER, "providerMessageId": f"shop {NUMBER}", "content": {"text": f"I am {ADDRESS}"}},
     }  # fmt: skip
+    # A request under a key that is an address, and two whose id has one, of which one is invalid besides.
+    asked: dict[str, Any] = {
+        "clientId": "default", "to": ADDRESS, "channel": "email", "content": {"subject": "x", "text": "y"}, "notBefore":
+        "2099-01-01T00:00:00Z", "idempotencyKey": f"for {ADDRESS}", "reference": f"call {NUMBER}", "userId": f"u {NUMBER}",
+    }  # fmt: skip
+    requests = [asked, asked | {"messageId": f"m-{NUMBER}"}, asked | {"messageId": f"n-{NUMBER}", "surprise": 1}]
     secrets |= {ADDRESS, NUMBER}
     forms = forms_of({text for text in secrets | named if not TIME.fullmatch(text)})
     for text in found(forms, "\n".join(clear).encode()):
@@ -191,8 +197,14 @@ async def test_none_of_it_leaves(servers_folder: Path) -> None:
                 async with AIOKafkaProducer(**client_args(stack.settings.kafka)) as producer:
                     for document in (reported, reported | {"type": ADDRESS}):
                         await producer.send_and_wait("events.reported", json.dumps(document).encode())
+                    for document in requests:
+                        await producer.send_and_wait("messages.requested", json.dumps(document).encode())
                 letters = "SELECT id FROM threadline.dead_letters WHERE topic = 'events.reported'"
                 await eventually(lambda: stack.rows(letters), bool, within=60)
+                taken = "SELECT id FROM threadline.message_keys"
+                await eventually(lambda: stack.rows(taken), lambda rows: len(rows) == 1, within=60)
+                refused = "SELECT id FROM threadline.dead_letters WHERE topic = 'messages.requested'"
+                await eventually(lambda: stack.rows(refused), lambda rows: len(rows) == 2, within=60)
                 shop = "SELECT id FROM threadline.events WHERE source = '/shop'"
                 await eventually(lambda: stack.rows(shop), bool, within=60)
                 shown = await eventually(pages, done, within=60)
@@ -200,8 +212,8 @@ async def test_none_of_it_leaves(servers_folder: Path) -> None:
                 await eventually(lambda: stack.rows(relayed), bool, within=60)
                 rest = {"database": await database(stack.dsn("owner"))}
                 await stack.kafka.stop()
-                # Services put their own reports on Kafka, readably.
-                rest["topics"] = files(stack.folder / "kafka", but="/events.reported-")
+                # Services put their own reports and requests on Kafka, readably.
+                rest["topics"] = files(stack.folder / "kafka", "/events.reported-", "/messages.requested-")
                 for provider, raw in posts[:200]:
                     came = read_request(raw)
                     headers = {

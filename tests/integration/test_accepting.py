@@ -121,8 +121,8 @@ async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
     found = await all_at_once(desk.ask("m", key="key"), desk.ask("m", key="key"), desk.ask("n", key="another"))
     assert isinstance(found.pop(1), psycopg.errors.UniqueViolation) and found == [[NEW]] * 2
     for key, id in (("key", b"m"), ("another", b"n")):
-        kept = await desk.store.recall("default", key)
-        assert kept is not None and orjson.loads(bytes(kept["answer"]))["messageId"].encode() == id
+        kept = await desk.store.recall("default", key, b"")
+        assert kept is not None and kept.answer is not None and orjson.loads(kept.answer)["messageId"].encode() == id
 
 
 async def test_a_database_that_is_away_is_asked_once(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from app.settings import Sending, Settings, Source
 from schemas.events import CHANNELS
+from sql.keyed_requests import keyed_name
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
 from tests.support.waiting import until
@@ -265,9 +266,10 @@ async def test_two_bodies_at_once_under_one_key(served: Served, postgres_dsn: Ds
 
 async def test_a_key_that_another_answers_is_in_flight(served: Served, postgres_dsn: Dsns) -> None:
     """409 with Retry-After while the transaction of the first is open; once it is undone, the key is free."""
-    lock = "SELECT pg_advisory_xact_lock(29797, hashtext('default' || E'\\x1f' || 'k'))"
+    lock = "SELECT pg_advisory_xact_lock(29797, hashtext('default' || E'\\x1f' || %s))"
+    root = (await served.store._secrets_of({"default"}))["default"].root
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
-        await connection.execute(lock)
+        await connection.execute(lock, [keyed_name("k", root)])
         response = await served.http.post(URL, json=SMS, headers=keyed("k"))
         assert refused(response, 409)["parameter"] == "Idempotency-Key" and response.headers["retry-after"] == "1"
         assert await count(postgres_dsn) == 0

@@ -209,7 +209,7 @@ async def test_a_repeat_is_a_new_request_once_its_message_is_gone(store: EventSt
     async def ask(message_id: str) -> tuple[bool, str | None]:
         wanted = new(asked(0, messageId=message_id), lane=("shop", "twilio", None, 10, 10))._replace(key="order-1")
         kept = [KeptAnswer("shop", "order-1", b"", 202, b"{}")]
-        if await store.recall("shop", "order-1"):
+        if await store.recall("shop", "order-1", b""):
             kept = []
         (found,) = await store.accept([wanted], lambda _: kept)
         return found.fresh, found.message_id

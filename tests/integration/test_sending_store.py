@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -14,7 +13,7 @@ import pytest_asyncio
 from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle
-from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Reference, Settled
+from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Recalled, Reference, Settled
 from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
@@ -103,9 +102,12 @@ async def test_two_at_once_under_one_id_are_distinguished(store: EventStore) -> 
     for number in range(10):
         requests = [asked(number), asked(number), asked(number, body="Another"), asked(number, body="Another")]
         taken = [found for (found,) in await asyncio.gather(*(accept(store, each) for each in requests))]
-        kept = await store.message("shop", f"m-{number}")
-        assert kept is not None and sum(each.fresh for each in taken) == 1
-        assert [each.same for each in taken] == [each.fingerprint == kept["fingerprint"] for each in requests]
+        assert sum(each.fresh for each in taken) == 1
+        before = [
+            await store.taken_before("shop", f"m-{number}", None, bytes.fromhex(new(each, lane=lane()).fingerprint))
+            for each in requests
+        ]
+        assert [each.same for each in taken] == [row is not None for row in before]
 
 
 async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store: EventStore) -> None:
@@ -116,9 +118,9 @@ async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store:
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, list) for each in found) == 1
     assert all(isinstance(each, list | InFlight) or "idempotency_keys_pkey" in str(each) for each in found)
-    kept = await store.recall("shop", "key")
-    assert kept is not None and bytes(kept["answer"]) == b"{}"
-    assert await store.recall("another", "key") is None
+    assert await store.recall("shop", "key", b"f" * 32) == Recalled(True, 202, b"{}")
+    assert await store.recall("shop", "key", b"g" * 32) == Recalled(False, 202, b"{}")
+    assert await store.recall("another", "key", b"f" * 32) is None
 
 
 async def test_a_message_is_claimed_by_one_of_many_workers(store: EventStore) -> None:
@@ -349,11 +351,27 @@ async def test_reported_failures_and_outcomes_at_once_do_not_deadlock(store: Eve
     assert len(await store.claim(60, 60, {})) == len(rows) == 60
 
 
-def test_a_key_names_one_message() -> None:
-    """The same key is the same message for one client, another for another."""
-    document = {"to": TO, "body": "x", "idempotencyKey": str(uuid4())}
-    ids = {read_request(document, client_id=client).message_id for client in ("a", "a", "b")}
-    assert len(ids) == 2
+async def test_a_key_names_one_message(store: EventStore) -> None:
+    """The same key is the same message for one client, another for another, also for two that come at once or together; its id
+    is not made of the key, which may be an address."""
+    document = {"to": TO, "body": "x", "idempotencyKey": "ana.lopez@example.com"}
+
+    def request(client: str) -> NewMessage:
+        read = read_request(document, client_id=client)
+        return new(read, lane=(client, "twilio", None, 10, 10))._replace(key=read.key)
+
+    first, *again = [request("a") for _ in range(5)]
+    assert len({each.message_id for each in (first, *again)}) == 5
+    found = [
+        one for each in await asyncio.gather(store.accept([first, again[0]]), store.accept(again[1:])) for one in each
+    ]
+    assert sum(each.fresh for each in found) == 1 and all(each.same for each in found)
+    row = await store.message("a", "ana.lopez@example.com")
+    assert row is not None
+    ids = [each.message_id for each in (first, *again)]
+    assert {each.message_id or id for each, id in zip(found, ids, strict=True)} == {row["message_id"]}
+    assert [each.fresh for each in await store.accept([request("b")])] == [True]
+    assert await store.message("b", "another@example.com") is None
 
 
 async def test_a_watched_message_stays_so_however_often_its_worker_dies(store: EventStore) -> None:

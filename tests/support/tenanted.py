@@ -161,7 +161,7 @@ class Caller:
                 lambda _, id=id: [KeptAnswer(client, f"header {id}", b"f", 202, b"{}", several=True)],  # type: ignore[misc]
             )
         await store.accept([await self.message("now"), *[await self.message(f"other-{n}") for n in range(300)]])
-        assert await store.recall(client, "header one") and await store.message(client, "one")
+        assert await store.recall(client, "header one", b"f") and await store.message(client, "one")
         assert await store.waits(client, "one")
         queued = await store.messages_waiting(Waiting(client, "queued"), None, 10)
         held = [UUID(str(row["id"])) for row in queued]

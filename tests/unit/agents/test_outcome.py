@@ -413,3 +413,31 @@ def test_a_full_report_of_a_thousand_recipients_is_a_thousand_events(status: str
     outcome = agents.inbound.prepare(record(value, "webhooks.received"), WorkerHealth(), MOST)
     assert (len(outcome.rows), outcome.letter) == (1000, None)
     assert {row[0].handle.value for row in outcome.rows if row[0].handle} == {f"+{one}" for one in recipients}
+
+
+@pytest.mark.parametrize("id", ["ana@example.com", "otp+15551234567", "15551234567"])
+@pytest.mark.parametrize("fault", [{}, {"surprise": 1}])
+def test_an_id_with_an_address_names_no_message(id: str, fault: dict[str, Any]) -> None:
+    """It would stand in clear with the message that tells its client of the fault: there is the dead letter alone."""
+    outcome = outbound.prepare(record(orjson.dumps(ASKED | fault | {"messageId": id}), "messages.requested"), MOST)
+    assert outcome.letter is not None and outcome.refused is None and outcome.request is None
+    assert id not in outcome.letter.reason
+    bad = outbound.prepare(record(orjson.dumps(ASKED | {"surprise": 1}), "messages.requested"), MOST)
+    assert bad.refused is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"source": "https://crm/ana@example.com"}, "$.source"),
+        ({"data": REPORT["data"] | {"messageId": "for-+15551234567"}}, "$.data.messageId"),
+        ({"data": {"channel": "sms", "from": "+15551234567", "messageId": "15551234567"}}, "$.data.messageId"),
+    ],
+)
+def test_a_report_with_an_address_in_an_id_is_a_dead_letter(change: dict[str, Any], path: str) -> None:
+    """Its own id and the provider's may have one: they are kept as digests."""
+    letter = reported.prepare(record(orjson.dumps(REPORT | change)), MOST).letter
+    assert letter is not None and letter.detail is not None and letter.detail["path"] == path
+    assert letter.source == (None if path == "$.source" else "/crm")
+    named = REPORT | {"id": "ana@example.com", "data": REPORT["data"] | {"providerMessageId": "+15551234567"}}
+    assert reported.prepare(record(orjson.dumps(named)), MOST).letter is None

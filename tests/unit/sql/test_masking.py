@@ -116,7 +116,11 @@ def test_a_row_is_masked_in_the_columns_that_are_named() -> None:
         "of_value": "a•••@e•••.com",
         "error": {"code": "1", "text": "••• (11 characters)", "reason": "unknown"},
         "handles": [["sms", "phone\x1f+1 555 ••• ••67", "an id"]],
-        "request": {"to": {"sms": "+1 555 ••• ••67"}, "reference": "r-1", "variables": {"•••": "1 keys"}},
+        "request": {
+            "to": {"sms": "+1 555 ••• ••67"},
+            "reference": "••• (3 characters)",
+            "variables": {"•••": "1 keys"},
+        },
     }
 
 

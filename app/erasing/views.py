@@ -1,0 +1,106 @@
+"""Undoes how a record was encoded, so that an address in it can be found as people read it. Pure, and bounded."""
+
+import html
+import re
+import unicodedata
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from quopri import decodestring
+from typing import Final
+from urllib.parse import unquote_plus
+
+#: How many encodings within each other are undone, and characters of all views together, in times of the record's own.
+DEPTH, TIMES, BESIDE = 4, 6, 1 << 20
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([\"'\\/nrt])")
+_CONTROLS: Final = {"n": "\n", "r": "\r", "t": "\t"}
+_QUOTED = re.compile(r"=(?:[0-9A-Fa-f]{2}|\r?\n)")
+_CODED = re.compile(r"[A-Za-z0-9+/_\-]{8,}(?:\s{1,4}[A-Za-z0-9+/_\-]{4,})*")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){5,}")
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def views_of(data: bytes) -> list[str]:
+    """Return a record as text, and what it encodes: percent-encoding, escapes of JSON, entities of HTML, quoted-printable, base64 and
+    hexadecimal digits, one in another too. Each in lower case, in one form of letters and digits."""
+    views: list[str] = []
+    room = TIMES * len(data) + BESIDE
+    layer = [*_texts(data)]
+    for _ in range(DEPTH):
+        found = dict.fromkeys(text for text in layer if text)
+        fresh = [text for text in found if text not in views]
+        for text in fresh:
+            if len(text) > room:
+                break
+            room -= len(text)
+            views.append(text)
+        layer = [inner for text in fresh for undo in _UNDO for inner in undo(text)]
+    return [*dict.fromkeys(map(plain, views))]
+
+
+def plain(text: str) -> str:
+    """Return a text in lower case and compatible letters (NFKC), its digits in ASCII, without characters that are not seen."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(_plain(char) for char in text if unicodedata.category(char) != "Cf")
+    return text.casefold()
+
+
+def _plain(char: str) -> str:
+    return str(unicodedata.decimal(char)) if char.isdecimal() else char
+
+
+def _texts(data: bytes) -> Iterator[str]:
+    yield data.decode("utf-8", "replace")
+    if data.count(0) > len(data) // 8:
+        for name in ("utf-16-le", "utf-16-be"):
+            yield data.decode(name, "replace")
+
+
+def _percent(text: str) -> Iterator[str]:
+    if "%" in text or "+" in text:
+        yield unquote_plus(text)
+
+
+def _escapes(text: str) -> Iterator[str]:
+    if "\\" in text:
+        yield _ESCAPED.sub(_unescaped, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if code := match[1] or match[2]:
+        return chr(int(code, 16))
+    return _CONTROLS.get(match[3], match[3])
+
+
+def _entities(text: str) -> Iterator[str]:
+    if "&" in text and ";" in text:
+        yield html.unescape(text)
+
+
+def _quoted(text: str) -> Iterator[str]:
+    if _QUOTED.search(text):
+        yield decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _base64(text: str) -> Iterator[str]:
+    found: list[list[str]] = [[], [], [], []]
+    for match in _CODED.finditer(text):
+        run = re.sub(r"\s", "", match[0]).translate(_STANDARD)
+        # It may begin within the run.
+        for first, into in enumerate(found):
+            part = run[first:]
+            into.extend(_texts(b64decode(part + "A" * (-len(part) % 4))))
+    # What is no text of its own is not looked at again.
+    yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
+
+
+def _hex(text: str) -> Iterator[str]:
+    yield "\n".join(_readable(bytes.fromhex(match[0]).decode("utf-8", "replace")) for match in _HEX.finditer(text))
+
+
+def _readable(text: str) -> str:
+    """Return the parts of a decoded text that can be an address or what one stands in."""
+    return "\n".join(part for part in re.split("[\x00-\x08\x0e-\x1f\x7f\ufffd]+", text) if len(part) > 5)
+
+
+_UNDO: tuple[Callable[[str], Iterator[str]], ...] = (_percent, _escapes, _entities, _quoted, _base64, _hex)
