@@ -288,7 +288,7 @@ async def test_a_message_is_sealed_and_opens_for_the_sender(postgres_dsn: Dsns) 
         await erase(postgres_dsn.owner, [mine["id"]])
         async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as other:
             (again,) = await other.claim(9, 60, {})
-            assert again["erased"] and "to" not in again["request"] and again["request"]["reference"] == "ref-1"
+            assert again["erased"] and not {"to", "reference"} & {*again["request"]}
             assert [one[0] for one in again["handles"]] == ["email", "user"]
 
 
