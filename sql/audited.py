@@ -13,7 +13,7 @@ ACTIONS: dict[str, str] = {
     "timeline.stream": "a customer's id: a stream of the timeline was opened",
     "interaction.read": "an interaction's id",
     "attachment.read": "an interaction's id",
-    "message.read": "a message's id",
+    "message.read": "a message's id, or empty for a list: read, or explained",
     "dead_letter.read": "a dead letter's id, or empty for a list: read with what its record says",
     "recipient.read": "the kind of the handle; the handle itself is not noted",
     "entries.read": "empty: the audit was listed or exported",

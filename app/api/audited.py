@@ -37,7 +37,9 @@ AUDITED: dict[tuple[str, str], str] = {
     ("PUT", "/v1/recipients/{handle:path}/consents/{channel}"): "consent.set",
     ("GET", "/v1/dead-letters"): "dead_letter.read",
     ("GET", "/v1/dead-letters/{id}"): "dead_letter.read",
+    ("GET", "/v1/messages"): "message.read",
     ("GET", "/v1/messages/{id:path}"): "message.read",
+    ("GET", "/v1/messages/{id:path}/explain"): "message.read",
     ("GET", "/v1/audit"): "entries.read",
 }
 
