@@ -11,6 +11,7 @@ import structlog
 from app.kafka import client_args
 from app.kafka.unread import GROUP, Log
 from app.settings import Settings
+from webhooks.cancelled import pass_on
 from webhooks.keep import TOPIC, Keep
 
 log = structlog.get_logger("http")
@@ -29,9 +30,7 @@ async def hold_back(keep: Keep, settings: Settings, every: float = EVERY) -> Non
             try:
                 used, partition = await _used(kafka)
             except Exception as error:  # Kafka is unreachable, so webhooks go to the spool anyway
-                if (task := asyncio.current_task()) is not None and task.cancelling():
-                    # `wait_for` of Python 3.11, which the client uses too, loses a cancellation that comes as the call fails.
-                    raise asyncio.CancelledError from error
+                pass_on(error)
                 log.debug("cannot check unread webhooks", error=f"{type(error).__name__}: {error}")
             else:
                 if used > ABOVE:
