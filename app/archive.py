@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class InFolder:
             for folder in (path.parent, self._folder, self._folder.parent):
                 _sync(folder)
         except OSError as error:
+            with suppress(OSError):  # half a file keeps a full disk full
+                unfinished.unlink(missing_ok=True)
             raise ArchiveError(f"{path} cannot be written: {error.strerror}") from error
 
     def get(self, name: str, into: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from aiokafka import AIOKafkaProducer
 
+from webhooks.cancelled import pass_on
 from webhooks.producer import Producer, Record, Rejected, Unacknowledged, batches, reason
 from webhooks.spool import Item, Spool, Unkeepable
 
@@ -184,6 +185,7 @@ class Keep:
                 self._found()
                 tries = 0
             except Exception as error:  # this task is the only one that reconnects, so no error may end it
+                pass_on(error)
                 self._lost(error)
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 tries += 1

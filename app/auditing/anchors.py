@@ -20,6 +20,8 @@ from sql.audit_chain import SIZE, encoded
 #: Bytes of a private and of a public key (RFC 8032 section 5.1.5).
 KEY_BYTES = 32
 _ANCHOR = b"threadline audit anchor 1"
+#: What every line begins with.
+_START = b'{"batch":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ def anchor_of(line: bytes | str, keys: Sequence[Ed25519PublicKey]) -> Anchor:
     if len(anchor.head) != SIZE or not any(_signed(key, signature, content) for key in keys):
         raise ValueError("its signature is not by a key that was given: it was changed, or signed with another key")
     return anchor
+
+
+def is_cut(line: bytes) -> bool:
+    """Return whether a line is the beginning of an anchor, as a write leaves it that a full disk or the end of the worker cut off."""
+    return not line.endswith(b"}") and line.startswith(_START[: len(line)])
 
 
 def _signed(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:

@@ -5,10 +5,11 @@ It reads a few batches at a time, so that its memory does not grow with the audi
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.auditing.anchors import Anchor
+from app.settings.retention import LEAST
 from sql import EventStore
 from sql.audit import BATCH, Head, micros_of
 from sql.audit_chain import NOTHING, SIZE, head_of, leaf_of, root_of
@@ -19,6 +20,8 @@ FINDINGS = 20
 STRAYS = 100_000
 #: Farther than any position, and than any number of a batch.
 FAR = 2**62
+#: No entry is removed before this time has passed since it was sealed.
+KEPT = timedelta(days=LEAST["audit"])
 
 
 @dataclass
@@ -42,10 +45,15 @@ class Report:
 
 
 async def verify(
-    store: EventStore, anchors: Sequence[Anchor], advance: Callable[[int], None] = lambda _: None
+    store: EventStore,
+    anchors: Sequence[Anchor],
+    advance: Callable[[int], None] = lambda _: None,
+    *,
+    now: datetime | None = None,
 ) -> Report:
-    """Check the whole chain; `advance` is called with the number of batches that were checked since its last call."""
-    checking = _Checking(store, anchors)
+    """Check the whole chain; `advance` is called with the number of batches that were checked since its last call. `now`: by default the
+    time of this machine, since the owner of the database can change that of the database."""
+    checking = _Checking(store, anchors, now or datetime.now(UTC))
     while heads := await store.audit_heads(checking.batch):
         noted = await store.audit_anchored(checking.batch, heads[-1]["batch"])
         for head in heads:
@@ -59,13 +67,15 @@ async def verify(
 class _Checking:
     """The state of a check: the last batch, and the entries that a later batch should have."""
 
-    def __init__(self, store: EventStore, anchors: Iterable[Anchor]) -> None:
-        self._store = store
+    def __init__(self, store: EventStore, anchors: Iterable[Anchor], now: datetime) -> None:
+        self._store, self._now = store, now
         self._anchors: dict[int, list[Anchor]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.batch, []).append(anchor)
         self.report = Report(anchors=sum(map(len, self._anchors.values())))
         self.batch, self._head, self._total, self._upto = 0, NOTHING, 0, 0
+        #: The last batch whose entries were removed as old enough.
+        self._forgotten = 0
         #: Position of an entry that its batch has not, and that batch; whether the batch is young enough to be waited for.
         self._strays: dict[int, tuple[int, bool]] = {}
 
@@ -102,8 +112,11 @@ class _Checking:
         report, number = self.report, head["batch"]
         if head["forgotten_at"] is not None:
             report.forgotten += 1
+            self._forgotten = number
             if report.since is not None:
                 report.found(f"the entries of batch {number} were removed, and those of older batches were not")
+            if self._now - head["sealed_at"] < KEPT:
+                report.found(f"the entries of batch {number} were removed, which is not {KEPT.days} days old")
             return await self._rows(head, {})
         report.since = report.since or head["sealed_at"]
         leaves = [head["leaves"][at : at + SIZE] for at in range(0, len(head["leaves"] or b""), SIZE)]
@@ -138,6 +151,7 @@ class _Checking:
 
     async def end(self) -> None:
         """Report the entries that no batch has, and the anchors of batches that are not there."""
+        await self._removals()
         unsealed = await self._store.audit_unsealed()
         self.report.unsealed = len(unsealed)
         for position, (number, waiting) in sorted(self._strays.items()):
@@ -153,6 +167,17 @@ class _Checking:
         for row in await self._store.audit_anchored(self.batch, FAR):
             self.report.found(
                 f"batch {row['batch']} is missing, whose anchor was noted at {row['at']:%Y-%m-%dT%H:%M:%SZ}"
+            )
+
+    async def _removals(self) -> None:
+        """Report entries that were removed without one that tells of it: what removes them writes one, and that is younger than they were."""
+        if not self._forgotten:
+            return
+        told = await self._store.audit_listed(action="entries.forget", limit=1)
+        last = told[0]["detail"].get("lastBatch") if told else None
+        if not isinstance(last, int) or last < self._forgotten:
+            self.report.found(
+                f"the entries up to batch {self._forgotten} were removed, and no entry (entries.forget) tells of it"
             )
 
 

@@ -47,7 +47,7 @@ def archive(
                 found.archive(settings.archive.after_months)
             else:
                 _show(found, settings)
-    except (ArchiveError, StoreMisconfigured, psycopg.Error) as error:
+    except (ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:  # OSError: no room for a temporary file
         return print_error(f"Not done; nothing is lost: {error}", FAILED)
     return 0
 

@@ -5,8 +5,8 @@ import asyncio
 from app.cli.support import login_file
 from app.cli.support.login_file import Login, LoginUnusable
 from app.cli.support.terminal import print_error, print_note
-from app.http.discovery import description_of, endpoint
-from app.login.oauth import FAULTS, exchange
+from app.http.discovery import description_of, endpoint, exchange
+from app.login.oauth import FAULTS
 
 
 def logout() -> int:

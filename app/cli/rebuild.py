@@ -48,7 +48,7 @@ def rebuild(
             with opened(load()) as archive:
                 for month in missing.months:
                     archive.drop(month, attached=True)
-    except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error) as error:
+    except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:
         print(f"Not rebuilt; the timelines are unchanged: {error}", file=sys.stderr)
         return 1
     took = time.monotonic() - began

@@ -26,6 +26,7 @@ from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 from sql.sealing import NoKey, Seal, Tampered
+from webhooks.cancelled import pass_on
 from webhooks.recognise import DOOR, AccountUnavailable
 
 log = structlog.get_logger(__name__)
@@ -119,8 +120,10 @@ class AccountSources:
                 await self.refresh(store)
                 self._trouble = None
             except (psycopg.Error, OSError) as error:
+                pass_on(error)
                 self._note("the accounts of clients cannot be read", error)
             except Exception as error:  # whatever it is, the present copy stays in use, and the door open
+                pass_on(error)
                 self._note("the copy of clients' accounts cannot be kept up", error)
             self._looked.set()
             await asyncio.sleep(EVERY)

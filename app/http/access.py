@@ -14,6 +14,7 @@ from app.http.issued import Checks, Invalid
 from app.http.rates import Rates
 from app.http.scopes import ALL_CLIENTS, granted
 from app.http.tokens import Kind, fault_of, fingerprint, id_of
+from webhooks.callers import party_of
 
 Network = IPv4Network | IPv6Network
 
@@ -167,7 +168,7 @@ class Access:
 
     async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
         # A key that was valid before is looked up regardless of the limit.
-        if self._rows.last(id) is None and not (taken := self._look_ups.take(address)).passes:
+        if self._rows.last(id) is None and not (taken := self._look_ups.take(party_of(address))).passes:
             raise TooManyUnknown(taken.wait)
         return await self._rows.get(id)
 

@@ -1,6 +1,10 @@
 """Fetches JSON from issuers: their descriptions (OpenID Connect Discovery 1.0, RFC 8414), their keys, and answers to forms."""
 
-from collections.abc import Mapping
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -8,6 +12,20 @@ import orjson
 
 #: Seconds for one exchange with an issuer, and bytes that an answer may have.
 PATIENCE, MOST = 5.0, 1 << 20
+
+
+@asynccontextmanager
+async def exchange() -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client for one exchange with an issuer. Raises TimeoutError if it takes too long."""
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(timeout=PATIENCE, verify=_trusted()) as http:
+        yield http
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what every exchange trusts. To load the certificates takes 30 ms of the event loop, which takes webhooks too, and callers
+    who are not known can cause exchanges."""
+    return httpx.create_ssl_context()
 
 
 async def json_of(

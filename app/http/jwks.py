@@ -14,7 +14,7 @@ import httpx
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from app.http.discovery import PATIENCE, description_of, endpoint, json_of
+from app.http.discovery import description_of, endpoint, exchange, json_of
 
 #: Seconds for which a set is used, for which it is used while the issuer is away, and between two fetches for whatever reason.
 FRESH, STALE, BETWEEN = 900.0, 86_400.0, 30.0
@@ -56,7 +56,7 @@ class Jwks:
     async def _fetch(self) -> None:
         self._tried = began = self._now()
         try:
-            async with asyncio.timeout(PATIENCE), httpx.AsyncClient(timeout=PATIENCE) as http:
+            async with exchange() as http:
                 url = self._url or (await self._discovered(http))
                 self._keys = keys_of(await json_of(http, url))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError):

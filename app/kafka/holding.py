@@ -11,6 +11,7 @@ import structlog
 from app.kafka import client_args
 from app.kafka.unread import GROUP, Log
 from app.settings import Settings
+from webhooks.cancelled import pass_on
 from webhooks.keep import TOPIC, Keep
 
 log = structlog.get_logger("http")
@@ -29,6 +30,7 @@ async def hold_back(keep: Keep, settings: Settings, every: float = EVERY) -> Non
             try:
                 used, partition = await _used(kafka)
             except Exception as error:  # Kafka is unreachable, so webhooks go to the spool anyway
+                pass_on(error)
                 log.debug("cannot check unread webhooks", error=f"{type(error).__name__}: {error}")
             else:
                 if used > ABOVE:

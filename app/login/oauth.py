@@ -1,16 +1,14 @@
 """What a client of an OpenID provider says to it: where to log in, and forms to its token endpoint. Used by the HTTP process and by
 the command line."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import httpx
 from pydantic import SecretStr
 
-from app.http.discovery import PATIENCE, endpoint, json_of
+from app.http.discovery import endpoint, json_of
 
 #: What an exchange with an issuer raises if it fails for another reason than a refusal.
 FAULTS = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError)
@@ -23,13 +21,6 @@ class Refused(Exception):
         self.code = code if code.isprintable() else "?"
         more = f": {words}" if words and words.isprintable() else ""
         super().__init__(f"The identity provider refused ({self.code}{more}).")
-
-
-@asynccontextmanager
-async def exchange() -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client for one exchange with an issuer. Raises TimeoutError if it takes too long."""
-    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(timeout=PATIENCE) as http:
-        yield http
 
 
 def authorization_url(

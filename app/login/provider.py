@@ -1,5 +1,6 @@
 """One issuer as the OpenID provider of people's log-ins: OpenID Connect Core 1.0, Back-Channel Logout 1.0, RP-Initiated Logout 1.0."""
 
+import asyncio
 import hmac
 import time
 from collections.abc import Mapping
@@ -7,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from app.http.discovery import description_of
+from app.http.discovery import description_of, exchange
 from app.http.issued import Invalid, Tokens
 from app.http.jwks import FRESH
 from app.login.attempts import Attempt, challenge
-from app.login.oauth import asked, authorization_url, exchange, with_query
+from app.login.oauth import asked, authorization_url, with_query
 
 #: The path to which issuers send people back.
 CALLBACK = "/login/callback"
@@ -19,6 +20,8 @@ CALLBACK = "/login/callback"
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 #: Most seconds since a logout token was made.
 AGE = 300
+#: Seconds in which an issuer that did not answer is not asked again for its description.
+AGAIN = 5.0
 #: Most characters of an issuer's session id.
 _MOST = 256
 
@@ -40,7 +43,10 @@ class Provider:
         assert identity.login_client_id is not None
         self.tokens, self.identity = tokens, identity
         self._client, self._url = identity.login_client_id, url
-        self._described: tuple[float, dict[str, Any]] | None = None
+        #: The issuer's description of itself, None if it did not answer, and until when (monotonic) it is not asked again.
+        self._described: dict[str, Any] | None = None
+        self._until = 0.0
+        self._turn = asyncio.Lock()
 
     async def begin(self, attempt: Attempt) -> str:
         """Return the URL at which a person logs in. Raises the FAULTS of `app.login.oauth`."""
@@ -93,6 +99,8 @@ class Provider:
         if not named or not all(isinstance(each, str) and each and each.isprintable() for each in named):
             raise Invalid("This logout token names neither a subject (sub) nor a session (sid).")
         leeway = self.identity.leeway
+        if not isinstance(claims["iat"], int | float):
+            raise Invalid("This logout token's time (iat) is no number.")
         if not 0 <= time.time() - claims["iat"] + leeway <= AGE + 2 * leeway:
             raise Invalid("This logout token is too old.")
         return Over(subject, sid, datetime.fromtimestamp(claims["iat"] + leeway, UTC))
@@ -105,14 +113,20 @@ class Provider:
         return with_query(url, {"client_id": self._client, "post_logout_redirect_uri": self._url + "/"})
 
     async def _description(self) -> dict[str, Any]:
-        known = self._described
-        if known is None or time.monotonic() - known[0] > FRESH:
-            async with exchange() as http:
-                known = self._described = (time.monotonic(), await description_of(http, self.tokens.issuer))
-        return known[1]
+        async with self._turn:  # of many who come at once one asks
+            if time.monotonic() >= self._until:
+                self._described = None
+                try:
+                    async with exchange() as http:
+                        self._described = await description_of(http, self.tokens.issuer)
+                finally:
+                    self._until = time.monotonic() + (AGAIN if self._described is None else FRESH)
+            if self._described is None:
+                raise ValueError("the issuer did not answer a moment ago")
+            return self._described
 
 
 def sid_of(claims: Mapping[str, Any]) -> str | None:
     """Return the issuer's id of its own session, None if an ID token names none."""
     sid = claims.get("sid")
-    return sid if isinstance(sid, str) and 0 < len(sid) <= _MOST and "\x00" not in sid else None
+    return sid if isinstance(sid, str) and 0 < len(sid) <= _MOST and sid.isprintable() else None

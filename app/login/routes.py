@@ -22,6 +22,7 @@ from app.login.provider import CALLBACK, Provider, sid_of
 from app.login.sessions import COOKIE, Session
 from sql.audited import Entry
 from sql.origin import ORIGIN, Origin
+from webhooks.callers import party_of
 
 #: Most bytes of a body, and most characters of a parameter of the callback.
 BODY, MOST = 16 << 10, 4096
@@ -75,7 +76,7 @@ async def login(request: Request) -> Response:
 async def callback(request: Request) -> Response:
     """Start the session of a person whom the issuer sends back. Raises Problem."""
     people, given = _people(request), request.query_params
-    if not (taken := people.rates.take(address_of(request))).passes:
+    if not (taken := people.rates.take(party_of(address_of(request)))).passes:
         raise Problem(
             429, "Too many log-ins come from this address.", headers={"retry-after": str(int(taken.wait) + 1)}
         )

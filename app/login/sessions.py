@@ -17,6 +17,7 @@ from app.login.attempts import new_secret
 from app.login.cookies import cookie
 from app.settings.login import Login
 from sql.sessions import Lifetimes
+from webhooks.callers import party_of
 
 #: The cookie of a session.
 COOKIE = "__Host-threadline"
@@ -105,7 +106,7 @@ class Sessions:
         if not _SECRET.fullmatch(secret):
             raise Unauthenticated(_ENDED)
         hash = _hash(secret)
-        if self._rows.last(hash) is None and not (taken := self._look_ups.take(address)).passes:
+        if self._rows.last(hash) is None and not (taken := self._look_ups.take(party_of(address))).passes:
             raise TooManyUnknown(taken.wait)
         row = await self._rows.get(hash)
         if row is None or not row["alive"]:

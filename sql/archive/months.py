@@ -92,10 +92,12 @@ class Archive:
         self._note(month, "dropped")
 
     def restore(self, month: date) -> None:
-        """Bring a month back from its files, in one transaction. Raises ArchiveError where a file is missing or changed."""
+        """Bring a month back from its files, in one transaction. Raises ArchiveError where there is none, or one is missing or changed."""
+        if not (files := self._file_rows(month)):
+            raise ArchiveError(f"the archive has no files of {month:%Y-%m}")
         with self._db.transaction():
             self._run(self._statements(month)["make"])
-            for row in self._file_rows(month):
+            for row in files:
                 file = self._fetched(row)
                 into = self._statements(month, columns=columns_of(file))["copy_in"]
                 with self._db.cursor().copy(into) as copy:

@@ -1,7 +1,7 @@
 """What tests of the audit share: entries to seal, an owner who tampers with them, and the check that is to notice."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -35,6 +35,6 @@ async def owner(dsn: Dsns, statement: LiteralString, *values: Any) -> None:
         await connection.execute(statement, values or None)
 
 
-async def found(store: EventStore, anchors: Iterable[Anchor] = ()) -> list[str]:
-    """Return what the check of the whole chain finds."""
-    return (await verify(store, list(anchors))).findings
+async def found(store: EventStore, anchors: Iterable[Anchor] = (), now: datetime | None = None) -> list[str]:
+    """Return what the check of the whole chain finds, now or at a time."""
+    return (await verify(store, list(anchors), now=now)).findings

@@ -2,6 +2,7 @@
 still does without them."""
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Iterator
@@ -323,6 +324,28 @@ def _archived(folder: Path, month: str) -> list[str]:
         return [row[0] for row in db.execute(f"SELECT id FROM read_parquet('{folder}/{month}/*.parquet')").fetchall()]
 
 
+async def test_a_full_disk_is_said_and_loses_nothing(
+    postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the archive is, of which no half of a file stays, and where the temporary files are."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
+        await old_log(store, postgres_dsn.owner)
+    whole = await read(postgres_dsn.owner, EVENTS)
+    environment = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_POSTGRES__OWNER_DSN": postgres_dsn.owner}
+    environment["THREADLINE_ARCHIVE__AFTER_MONTHS"] = "2"
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for where in ("shutil.copyfileobj", "sql.archive.months.write"):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, full)
+            ran = await command("archive", "--run", environment=environment)
+        assert ran.code == 1 and "nothing is lost" in ran.err and "No space left" in ran.err
+        assert not [file for file in (tmp_path / "archive").rglob("*") if file.is_file()]
+        assert await read(postgres_dsn.owner, EVENTS) == whole
+
+
 async def test_the_command(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """Lists, archives what is due, brings a month back; a rebuild reads both and leaves the archive as it was."""
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
@@ -343,6 +366,10 @@ async def test_the_command(postgres_dsn: Dsns, tmp_path: Path) -> None:
     assert await tables(postgres_dsn.owner) == projected
     assert len(await read(postgres_dsn.owner, EVENTS)) == 40
 
+    for month in ("2020-01", "2031-01"):
+        none = await command("archive", "--restore", month, environment=environment)
+        assert (none.code, f"no files of {month}" in none.err) == (1, True)
+    assert "20-01" not in (await command("archive", environment=environment)).out
     back = await command("archive", "--restore", "2025-04", environment=environment)
     assert (back.code, "2025-04 restored" in back.err) == (0, True)
     assert "the database and the archive" in (await command("archive", environment=environment)).out

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -146,9 +146,16 @@ async def test_old_batches_are_forgotten_whole_and_leave_their_heads(store: Even
     kept = await store.audit_exported({"client_id": None, "action": None, "since": None, "until": None}, 0)
     assert [row["action"] for row in kept] == ["message.read", "message.read", "entries.forget"]
     assert kept[-1]["detail"] == {"firstBatch": 1, "lastBatch": 2, "entries": 4}
-    assert await found(store) == []
+    then = datetime.now(UTC) + timedelta(days=31)
+    assert await found(store, now=then) == []
     assert await store.seal_audit(AT_ONCE) == 1
-    assert await found(store) == []
+    assert await found(store, now=then) == []
+    # Who does as if the rest had been forgotten too leaves no entry that says so.
+    await owner(postgres_dsn, "UPDATE threadline.audit_heads SET forgotten_at = now(), leaves = NULL WHERE batch = 3")
+    await owner(postgres_dsn, "DELETE FROM threadline.audit WHERE position <= 6")
+    assert await found(store, now=then) == [
+        "the entries up to batch 3 were removed, and no entry (entries.forget) tells of it"
+    ]
 
 
 async def test_an_entry_has_what_its_process_states(store: EventStore) -> None:

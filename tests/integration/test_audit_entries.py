@@ -195,6 +195,17 @@ async def test_verify_compares_the_audit_with_anchors_in_files(postgres_dsn: Dsn
         assert (await threadline(*options, "short", **where)).code == 2
         other = await threadline(*options, public_text(private_key(new_key())), **where)
         assert other.code == 2 and f"--anchor {file}, line 1: its signature" in other.err
+        # Cut off, and written again in a line of its own, as `append_line` does.
+        whole = file.read_bytes()
+        file.write_bytes(whole[:9] + b"\n" + whole[:70] + b"\n" + whole)
+        cut = await threadline(*options, public, **where)
+        assert (cut.code, cut.out) == (good.code, good.out) and "line 2 was cut off" in cut.err
+        for nothing in (b"", b"\n", whole[:70]):
+            file.write_bytes(nothing)
+            assert "there is no anchor" in (none := await threadline(*options, public, **where)).err and none.code == 2
+        file.write_bytes(whole[:70] + b"}\n" + whole)
+        assert (await threadline(*options, public, **where)).code == 2
+        file.write_bytes(whole)
         await owner(postgres_dsn, "UPDATE threadline.audit SET subject = 'm9' WHERE position = 2")
         bad = await threadline(*options, public, "--json", **where)
         assert bad.code == 1 and orjson.loads(bad.out)["findings"] == ["entry 2 of batch 1 was altered"]

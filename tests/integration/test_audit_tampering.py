@@ -145,6 +145,23 @@ async def test_an_entry_inserted_in_an_old_hole_is_named(store: EventStore, post
         assert await found(later) == ["entry 10 was inserted: it stands among those of batch 4, which has it not"]
 
 
+async def test_young_batches_that_seem_forgotten_are_named(store: EventStore, postgres_dsn: Dsns) -> None:
+    """Removed as retention removes the oldest ones, all of them or the first, and with an entry that tells of it: none is removed so soon."""
+    told = (
+        "INSERT INTO threadline.audit (actor, client_id, action, subject, detail) "
+        "VALUES ('retention', '', 'entries.forget', '', '{\"firstBatch\": 1, \"lastBatch\": 3, \"entries\": 9}')"
+    )
+    gone = "the entries of batch {} were removed, which is not 30 days old"
+    await owner(postgres_dsn, "UPDATE threadline.audit_heads SET forgotten_at = now(), leaves = NULL WHERE batch = 1")
+    await owner(postgres_dsn, "DELETE FROM threadline.audit WHERE position <= 3")
+    untold = "the entries up to batch 1 were removed, and no entry (entries.forget) tells of it"
+    assert await found(store) == [gone.format(1), untold]
+    await owner(postgres_dsn, "UPDATE threadline.audit_heads SET forgotten_at = now(), leaves = NULL")
+    await owner(postgres_dsn, "DELETE FROM threadline.audit")
+    await owner(postgres_dsn, told)
+    assert await found(store, [await anchor(store)]) == [gone.format(number) for number in (1, 2, 3)]
+
+
 async def test_a_cut_tail_is_noticed_by_an_anchor_alone(store: EventStore, postgres_dsn: Dsns) -> None:
     """The last batch, deleted with its head and its entries, leaves a chain that is right; an anchor names what is missing."""
     last = await anchor(store)

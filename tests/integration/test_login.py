@@ -1,6 +1,8 @@
 """People log in with a browser: into which session, with what they may do, and what is refused. The provider and the database are real
 servers; the browser is one of the test's own."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ import pytest
 import pytest_asyncio
 
 from app.http.app import Http
+from app.http.discovery import _trusted
+from app.login.people import ANSWERS_BURST
+from app.login.provider import AGAIN
 from app.login.sessions import COOKIE
 from app.settings import Login
 from tests.conftest import Dsns
@@ -270,13 +275,38 @@ async def test_while_the_provider_is_away_nobody_logs_in_and_sessions_go_on(http
     provider.states = "https://evil.example"
     people = http.api.people if http.api else None
     assert people is not None
-    people.providers[""]._described = None
+    people.providers[""]._until = 0.0
     answer = await Browser(http).get("/login")
     assert answer.status_code == 503 and answer.headers["retry-after"]
     page = await browser.get("/")
     assert "<dd>ana</dd>" in page.text and "form-action 'self';" in page.headers["content-security-policy"]
     out = await browser.here.post("/logout", headers=SAME)
     assert out.status_code == 303 and out.headers["location"] == "/" and browser.secret is None
+
+
+async def test_a_provider_that_is_away_is_asked_once_for_all_who_come(http: Http, provider: Provider) -> None:
+    """Nor does anybody make this process load certificates each time: it takes webhooks too. Seconds later it is asked again."""
+    browser = Browser(http)
+    provider.status = 503
+    answers = await asyncio.gather(*(browser.get("/login") for _ in range(50)))
+    assert {answer.status_code for answer in answers} == {503} and provider.described == 1
+    assert _trusted() is _trusted()
+    provider.status = 200
+    people = http.api.people if http.api else None
+    assert people is not None and people.providers[""]._until < time.monotonic() + AGAIN
+    assert (await browser.get("/login")).status_code == 503 and provider.described == 1
+    people.providers[""]._until = 0.0
+    assert (await browser.log_in()).status_code == 303 and provider.described > 1
+
+
+async def test_answers_are_limited_by_the_network_of_a_site(http: Http) -> None:
+    """As one site has 2^64 addresses of version 6."""
+    found = []
+    for number in range(ANSWERS_BURST + 30):
+        transport = httpx.ASGITransport(http, client=(f"2001:db8::{number:x}", 1))
+        async with httpx.AsyncClient(transport=transport, base_url=HERE) as there:
+            found.append((await there.get("/login/callback?code=x&state=y")).status_code)
+    assert set(found) == {401, 429}
 
 
 async def test_where_nobody_logs_in_there_are_no_such_pages(

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from psycopg.types.json import Jsonb
 
+from app.api.audited import AUDITED
 from app.http.scopes import PERSONAL, SCOPES
 from app.linking import linked
 from schemas.events import Error, Handle
@@ -66,6 +67,8 @@ SHOWING = {
     "GET /v1/messages/{id:path}",
     "GET /v1/messages/{id:path}/explain",
 }
+#: Those of them whose statement writes the entry of the audit itself.
+NOTED = {"POST /v1/dead-letters/{id}/replay"}
 STREAM = "GET /api/customers/{id}/interactions/stream"
 #: What requests have to say.
 QUERIES: dict[str, dict[str, str]] = {
@@ -171,6 +174,8 @@ async def test_no_answer_shows_personal_data_without_the_scope(served: Served, p
                     assert answer.status_code in (200, 202), (name, answer.text)
                     check(name.partition(" ")[2].replace(":path}", "}"), answer)
     assert shown == SHOWING
+    # What shows personal data leaves an entry in the audit.
+    assert {name for name in shown if tuple(name.split()) not in AUDITED} == NOTED
 
 
 async def test_masks_tell_what_is_there(served: Served) -> None:

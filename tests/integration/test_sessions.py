@@ -1,6 +1,7 @@
 """How sessions live and end: their secrets rotate, copies are noticed, they end by time, and by their issuer's word."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
@@ -159,7 +160,7 @@ async def test_a_logout_token_that_is_wrong_in_one_thing_ends_nothing(http: Http
     browser = Browser(http)
     await browser.log_in()
     wrong: list[dict[str, Any]] = [
-        {"aud": "threadline"}, {"iss": "https://evil.example"}, {"exp": 1}, {"iat": 1}, {"iat": None}, {"jti": None},
+        {"aud": "threadline"}, {"iss": "https://evil.example"}, {"exp": 1}, {"iat": 1}, {"iat": None}, {"iat": str(int(time.time()))}, {"jti": None},
         {"events": None}, {"events": {}}, {"events": {LOGOUT: True}}, {"events": [LOGOUT]}, {"nonce": "n"},
         {"sub": None, "sid": None}, {"sub": 7}, {"sid": ["s1"]}, {"sid": "\x00"}, {"key": OTHER_KEY}, {"iat": -(10**15)},
     ]  # fmt: skip

@@ -35,6 +35,8 @@ class Provider(Issuer):
         self.redirects: set[str] = set()
         self.approved = True
         self.lifetime = 300
+        #: How often its description was asked for.
+        self.described = 0
         self.requests: list[dict[str, str]] = []
         self.revoked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
@@ -44,6 +46,9 @@ class Provider(Issuer):
         """Answer /.well-known/openid-configuration."""
         names = ("authorization", "token", "end_session", "device_authorization", "revocation")
         endpoints = {f"{name}_endpoint": f"{self.url}/{name}" for name in names}
+        self.described += 1
+        if self.status != 200:
+            return web.Response(status=self.status)
         own = {"issuer": self.states or self.url, "jwks_uri": f"{self.url}/keys"}
         return web.json_response(own | endpoints | {"authorization_response_iss_parameter_supported": self.states_iss})
 

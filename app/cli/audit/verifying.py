@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from app.auditing.anchors import Anchor, anchor_of, new_key, private_key, public_key, public_text
+from app.auditing.anchors import Anchor, anchor_of, is_cut, new_key, private_key, public_key, public_text
 from app.auditing.bucket import SCHEME, lines, reading
 from app.auditing.verify import Report
 from app.auditing.verify import verify as verified
@@ -96,14 +96,21 @@ def _anchors(places: Sequence[str], keys: Sequence[Ed25519PublicKey]) -> list[An
     """Return the anchors of files and buckets: of each batch the first and, if another differs, that one too. Raises _Unusable."""
     found: dict[tuple[int, bytes, int], Anchor] = {}
     for place in places:
+        counted = 0
         try:
             for where, line in _in_bucket(place) if place.startswith(f"{SCHEME}://") else _in_file(Path(place)):
+                if is_cut(line):
+                    print_note(f"--anchor {place}, {where} was cut off as it was written, and is left out.")
+                    continue
                 one = _anchor(place, where, line, keys)
                 found.setdefault((one.batch, one.head, one.entries), one)
+                counted += 1
         except StoreAway as error:
             raise _Unusable(f"--anchor {place}: {error}.") from error
         except OSError as error:
             raise _Unusable(f"--anchor {place}: {error.strerror}.") from error
+        if not counted:
+            raise _Unusable(f"--anchor {place}: there is no anchor.")
     return list(found.values())
 
 
@@ -118,7 +125,7 @@ def _anchor(place: str, where: str, line: bytes, keys: Sequence[Ed25519PublicKey
 def _in_file(file: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the lines of a file that are not empty, each with its place. Raises OSError."""
     with file.open("rb") as lines:
-        yield from ((f"line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
+        yield from ((f"line {number}", line.strip()) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def _in_bucket(url: str) -> Iterator[tuple[str, bytes]]:

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 
 from app.cli.support.terminal import print_note
-from app.http.discovery import description_of
+from app.http.discovery import description_of, exchange
 from app.login.attempts import Attempt, challenge
-from app.login.oauth import Refused, asked, exchange
+from app.login.oauth import Refused, asked
 
 #: Seconds between two questions, where the issuer states none, and more after each `slow_down`.
 INTERVAL, SLOWER = 5.0, 5.0

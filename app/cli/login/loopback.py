@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from app.cli.support.terminal import print_note
-from app.http.discovery import description_of
+from app.http.discovery import description_of, exchange
 from app.login.attempts import Attempt, challenge
-from app.login.oauth import Refused, asked, authorization_url, exchange
+from app.login.oauth import Refused, asked, authorization_url
 
 PATH = "/callback"
 _HEADERS = {

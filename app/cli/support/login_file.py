@@ -14,8 +14,8 @@ from uuid import uuid4
 import orjson
 import platformdirs
 
-from app.http.discovery import description_of
-from app.login.oauth import FAULTS, Refused, asked, exchange
+from app.http.discovery import description_of, exchange
+from app.login.oauth import FAULTS, Refused, asked
 
 #: Seconds before it expires at which a token is renewed.
 EARLY = 60

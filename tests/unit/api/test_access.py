@@ -280,6 +280,19 @@ async def test_made_up_keys_cost_few_queries_and_shut_nobody_out() -> None:
         await access.check(f"Bearer {mint()[1]}", "timeline:read", address="10.0.0.2")
 
 
+async def test_addresses_of_one_site_count_as_one() -> None:
+    """Of a network of version 6 that a site has (a /64), however many of its addresses it uses; the next network goes on."""
+    rows = Rows()
+    access = Access(rows, now=Clock())
+    for number in range(LOOK_UPS_BURST):
+        with pytest.raises(Unauthenticated):
+            await access.check(f"Bearer {mint()[1]}", None, address=f"2001:db8::{number:x}")
+    with pytest.raises(TooManyUnknown):
+        await access.check(f"Bearer {mint()[1]}", None, address="2001:db8::ffff:1")
+    with pytest.raises(Unauthenticated):
+        await access.check(f"Bearer {mint()[1]}", None, address="2001:db8:0:1::1")
+
+
 @given(st.integers(0, 56), st.sampled_from(string.ascii_letters + string.digits + "_"))
 def test_one_wrong_character_of_a_key_is_refused_by_its_form(place: int, other: str) -> None:
     """Whichever it is: a checksum of 32 bits finds every error of one character."""

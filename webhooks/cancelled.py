@@ -1,0 +1,11 @@
+"""Passes a cancellation on that a call has lost."""
+
+import asyncio
+
+
+def pass_on(error: Exception) -> None:
+    """Raise CancelledError if the current task is being cancelled; else return. Call it where a task without end catches any error and goes
+    on: `asyncio.wait_for` of Python 3.11, which clients of Kafka and PostgreSQL use too, loses a cancellation that comes at the moment in
+    which the call fails, and the process would wait for the task for ever."""
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        raise asyncio.CancelledError from error
