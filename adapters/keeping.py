@@ -2,6 +2,7 @@
 addresses that are too long."""
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ _CUT = {
 #: The first names of a JSONPath: a part of the payload, and of `content` its own part.
 _PART = re.compile(r"\$\.(?P<name>\w+)(?:(?<=\$\.content)\.(?P<part>\w+))?")
 _IDS = ("source_event_id", "provider_message_id", "message_id", "echoed_message_id")
+_ids_of = attrgetter(*_IDS)
 _NUL = b"\\u0000"
 
 
@@ -40,14 +42,15 @@ def size_of(event: Event) -> int:
     hold no NUL, UTF-8 no lone surrogate. Raises SchemaError for an event that is nested too deeply, and for an id or
     address that is too long: if they were cut, two could become one. A text that only describes is cut, an `ip` left out.
     """
-    for name, most in _CUT.items():
-        if isinstance(words := event.payload.get(name), str) and len(words) > most:
+    payload = event.payload
+    for name in payload.keys() & _CUT.keys():
+        if isinstance(words := payload[name], str) and len(words) > (most := _CUT[name]):
             if name == "ip":
-                del event.payload[name]  # a part of an address is another address
+                del payload[name]  # a part of an address is another address
             else:
-                event.payload[name] = words[:most]
-    for name in _IDS:
-        if len(getattr(event, name) or "") > MAX_ID:
+                payload[name] = words[:most]
+    for name, id in zip(_IDS, _ids_of(event), strict=True):
+        if id is not None and len(id) > MAX_ID:
             raise SchemaError("$", f"has an id ({name}) of more than {MAX_ID} characters")
     if event.handle is not None and len(event.handle.value) > MAX_LENGTH:
         raise SchemaError("$", f"has an address of more than {MAX_LENGTH} characters")

@@ -12,4 +12,9 @@ def with_implied(events: Iterable[Event], by: Stated = "provider_states_both") -
     """Return the events of one record, each followed by the consent that it implies, and the links of handles that they
     state, each once. `by`: the evidence of the links."""
     given = list(events)
-    return [each for event in given for each in (event, *learned(event))] + links_of(given, by)
+    made: list[Event] = []
+    for event in given:
+        made.append(event)
+        made += learned(event)
+    made += links_of(given, by)
+    return made

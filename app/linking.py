@@ -48,7 +48,12 @@ def linked(event: Event, by: Stated = "provider_states_both") -> list[Event]:
 
 def links_of(events: Iterable[Event], by: Stated = "provider_states_both") -> list[Event]:
     """Return the links that the events of one record state, each once. `by`: their evidence."""
-    return list({link.source_event_id: link for event in events for link in linked(event, by)}.values())
+    stating = [event for event in events if "handles" in event.payload]  # few do
+    return (
+        list({link.source_event_id: link for event in stating for link in linked(event, by)}.values())
+        if stating
+        else []
+    )
 
 
 def _handles(stated: Iterable[Any]) -> Iterable[Handle]:

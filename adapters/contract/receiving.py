@@ -109,9 +109,16 @@ class Normalized:
     def __post_init__(self) -> None:
         for name in ("events", "unprocessable"):
             if not isinstance(items := getattr(self, name), Bounded):
-                bounded: Bounded[Any] = Bounded()
-                bounded.extend(items)
-                setattr(self, name, bounded)
+                setattr(self, name, _bounded(items))
+
+
+def _bounded(items: Iterable[Any]) -> Bounded[Any]:
+    """Return the items as a bounded list: a list at once, others one by one."""
+    if isinstance(items, list) and len(items) <= MAX_EVENTS:
+        return Bounded(items)
+    bounded: Bounded[Any] = Bounded()
+    bounded.extend(items)
+    return bounded
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,13 +65,19 @@ def add_native(payload: dict[str, Any], rest: Any) -> None:
 
 
 class _Held:
-    """The values that an event holds, by their text, and by their name too if they are short."""
+    """The values that an event holds, by their text, and by their name too if they are short. They are gathered at the first
+    question, as of many items nothing remains to ask for."""
 
     def __init__(self, event: Event, read: Collection[str]) -> None:
-        self.read = read
+        self.read, self._event, self._gathered = read, event, False
         self._time = event.occurred_at
         self._texts: set[str] = set()
         self._named: set[tuple[str, str]] = set()
+        self._ids: frozenset[str] = frozenset()
+
+    def _gather(self) -> None:
+        self._gathered = True
+        event = self._event
         handle, error = event.handle, event.error
         ids = (
             event.source_event_id,
@@ -89,6 +95,8 @@ class _Held:
 
     def __contains__(self, leaf: tuple[str, Any]) -> bool:
         name, value = leaf
+        if not self._gathered:
+            self._gather()
         text = value if isinstance(value, str) else str(value)
         if (name, text) in self._named or text in self._ids:
             return True
@@ -107,12 +115,16 @@ class _Held:
 
     def _add(self, name: str, text: str) -> None:
         self._named.add((name, text))
-        self._texts.update((text, text.removeprefix("+")))
+        self._texts.add(text)
+        if text[:1] == "+":
+            self._texts.add(text[1:])
         if "\n" in text:  # parts that an adapter joined
             self._texts.update(text.split("\n"))
 
     def _walk(self, name: str, value: Any, depth: int) -> None:
-        if isinstance(value, dict):
+        if value.__class__ is str:
+            self._add(name, value)
+        elif isinstance(value, dict):
             for key, inner in value.items() if depth < _DEPTH else ():
                 self._walk(key, inner, depth + 1)
         elif isinstance(value, list):
@@ -136,6 +148,8 @@ _NOTHING = _Nothing()
 
 def _rest(value: Any, held: _Held | _Nothing, name: str, depth: int) -> Any:
     """Return what remains of a value, or None if nothing does."""
+    if value.__class__ is str:  # most values
+        return None if value == "" or (name, value) in held else value
     if value is None or value is False or value == "" or value == [] or value == {}:
         return None
     if isinstance(value, dict | list) and depth >= _DEPTH:

@@ -9,7 +9,11 @@ from typing import NamedTuple
 #: Samples a second.
 RATE = 250
 #: The innermost function of a thread that waits, which costs no processor time.
-WAITING = ("Selector.select (selectors.py", "_worker (concurrent/futures/thread.py")
+WAITING = (
+    "Selector.select (selectors.py",
+    "_worker (concurrent/futures/thread.py",
+    "Ending._listen (agents/process/ending.py",
+)
 
 
 class Sampled(NamedTuple):
