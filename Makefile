@@ -16,7 +16,9 @@ IMAGE_FLAGS ?=
 .PHONY: help install install-dev up demo test coverage bench profile faults acceptance image sbom check lint-api postman docs format provider lock clean
 
 help: ## Explain every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { line = sprintf("  make %-12s", $$1); n = split($$2, words, " "); \
+		for (i = 1; i <= n; i++) { if (length(line " " words[i]) > 80) { print line; line = sprintf("%19s", "") } line = line " " words[i] } \
+		print line }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Install into .venv, from requirements.lock, each file checked against its hash
 

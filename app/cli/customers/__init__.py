@@ -5,8 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from app.api.customer_record import CONFLICTS, CONFLICTS_MAX
 from app.cli.customers.deciding import by, customer_id, decided, handle_ids_of, of_customer
@@ -17,7 +15,7 @@ from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import Yes
 from app.cli.support.store import in_store, note
-from app.cli.support.terminal import add_row, minute, print_error, print_note, table
+from app.cli.support.terminal import entry, minute, print_error, print_note
 from app.customers.shown import conflicts_json, customer_json
 from sql import Decision, EventStore, Refused
 
@@ -187,15 +185,13 @@ def conflicts(
         found = await conflicts_json(store, of, limit)
         if as_json:
             return print_json({"conflicts": found})
-        shown = table("since", "handle", "customer", "other handle", "other customer")
         for one in found:
-            sides = [
-                cell
-                for side in (one["one"], one["other"])
-                for cell in (handle_words(side["handle"]), side["customerId"])
-            ]
-            add_row(shown, minute(one["since"]), *sides)
-        Console().print(shown if found else Text("No conflicts."))
+            sides = (
+                f"{handle_words(side['handle'])}\ncustomer {side['customerId']}" for side in (one["one"], one["other"])
+            )
+            print(entry(f"since {minute(one['since'])}", *sides))
+        if not found:
+            print("No conflicts.")
         return 0
 
     return in_store(within)

@@ -88,6 +88,15 @@ def test_help_fits_80_columns_by_either_name(path: tuple[str, ...]) -> None:
     assert max(map(len, long.output.splitlines())) <= 80
 
 
+def test_the_targets_of_make_fit_80_columns() -> None:
+    """Each is listed, and no line of `make help` is wider than the terminal."""
+    root = Path(app.cli.__file__).parents[2]
+    shown = subprocess.run(
+        ["make", "-s", "help"], cwd=root, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert "  make install-dev  The same" in shown and max(map(len, shown.splitlines())) <= 80
+
+
 def test_the_same_option_has_one_name() -> None:
     """What a person gives as the reason is `--reason` in each command that keeps one, and so on; what is not asked, `-y`."""
     options = {path: [name for each in one.params for name in each.opts] for path, one in EVERY}
