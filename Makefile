@@ -121,13 +121,16 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "This Python lacks venv (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
-# Shows the package that pip is at; what pip said is in install.log, and on the screen where it failed.
+# Shows the package that pip is at, where there is no terminal every tenth on a line; what pip said is in install.log, and on the screen where it failed.
 define install
 	@rm -f $(VENV)/.complete
 	@{ $(PIP) install --progress-bar off --require-hashes --requirement $(1) 2>&1 && touch $(VENV)/.complete; } | \
 		tee $(VENV)/install.log | { n=0; while read -r word name rest; do \
-		if [ -t 1 ] && [ "$$word" = Collecting ]; then n=$$((n + 1)); printf '\r  %d: %s\033[K' $$n "$$name"; \
-		elif [ -t 1 ] && [ "$$word" = Installing ]; then printf '\r  unpacking %d packages\033[K' $$n; fi; \
+		if [ "$$word" = Collecting ]; then n=$$((n + 1)); fi; \
+		if [ -t 1 ] && [ "$$word" = Collecting ]; then printf '\r  %d: %s\033[K' $$n "$$name"; \
+		elif [ -t 1 ] && [ "$$word" = Installing ]; then printf '\r  unpacking %d packages\033[K' $$n; \
+		elif [ "$$word" = Collecting ] && [ $$((n % 10)) = 1 ]; then echo "  $$n: $$name"; \
+		elif [ "$$word" = Installing ]; then echo "  unpacking $$n packages"; fi; \
 		done; if [ -t 1 ]; then printf '\r\033[K'; fi; }
 	@test -f $(VENV)/.complete || { cat $(VENV)/install.log >&2; exit 1; }
 endef
