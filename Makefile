@@ -16,7 +16,9 @@ IMAGE_FLAGS ?=
 .PHONY: help install install-dev up demo test coverage bench profile faults acceptance image sbom check lint-api postman docs format provider lock clean
 
 help: ## Explain every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { line = sprintf("  make %-12s", $$1); n = split($$2, words, " "); \
+		for (i = 1; i <= n; i++) { if (length(line " " words[i]) > 80) { print line; line = sprintf("%19s", "") } line = line " " words[i] } \
+		print line }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Install into .venv, from requirements.lock, each file checked against its hash
 
@@ -119,13 +121,16 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "This Python lacks venv (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
-# Shows the package that pip is at; what pip said is in install.log, and on the screen where it failed.
+# Shows the package that pip is at, where there is no terminal every tenth on a line; what pip said is in install.log, and on the screen where it failed.
 define install
 	@rm -f $(VENV)/.complete
 	@{ $(PIP) install --progress-bar off --require-hashes --requirement $(1) 2>&1 && touch $(VENV)/.complete; } | \
 		tee $(VENV)/install.log | { n=0; while read -r word name rest; do \
-		if [ -t 1 ] && [ "$$word" = Collecting ]; then n=$$((n + 1)); printf '\r  %d: %s\033[K' $$n "$$name"; \
-		elif [ -t 1 ] && [ "$$word" = Installing ]; then printf '\r  unpacking %d packages\033[K' $$n; fi; \
+		if [ "$$word" = Collecting ]; then n=$$((n + 1)); fi; \
+		if [ -t 1 ] && [ "$$word" = Collecting ]; then printf '\r  %d: %s\033[K' $$n "$$name"; \
+		elif [ -t 1 ] && [ "$$word" = Installing ]; then printf '\r  unpacking %d packages\033[K' $$n; \
+		elif [ "$$word" = Collecting ] && [ $$((n % 10)) = 1 ]; then echo "  $$n: $$name"; \
+		elif [ "$$word" = Installing ]; then echo "  unpacking $$n packages"; fi; \
 		done; if [ -t 1 ]; then printf '\r\033[K'; fi; }
 	@test -f $(VENV)/.complete || { cat $(VENV)/install.log >&2; exit 1; }
 endef

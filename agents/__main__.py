@@ -195,4 +195,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:  # it has no options: whoever gives one wants to read, not to start a worker
+        asked = sys.argv[1:] in (["-h"], ["--help"])
+        print(__doc__, end="", file=sys.stdout if asked else sys.stderr)
+        sys.exit(0 if asked else 2)
     sys.exit(main())

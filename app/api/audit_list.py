@@ -55,5 +55,5 @@ def _entry_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "keyId": row["key_id"],
         "address": row["address"],
         "requestId": row["request_id"],
-        "why": row["why"],
+        "reason": row["why"],
     }

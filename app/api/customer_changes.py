@@ -88,13 +88,13 @@ async def _asked(request: Request, *needed: str, previews: bool = True) -> tuple
     key = caller(request)
     read(request, ())
     body = await json_of(request, MOST)
-    optional = ("cause", "preview") if previews else ("cause",)
+    optional = ("reason", "preview") if previews else ("reason",)
     allowed = {*needed, *optional}
     if not isinstance(body, dict) or not set(needed) <= body.keys() <= allowed:
         words = ", ".join(needed) or "no member"
         raise Problem(400, f"The body is an object with {words}; and, where wanted, {' and '.join(optional)}.")
-    if not isinstance(body.get("cause"), str | None) or len(body.get("cause") or "") > 1024:
-        raise refusal("cause", "cause is a text of at most 1,024 characters.")
+    if not isinstance(body.get("reason"), str | None) or len(body.get("reason") or "") > 1024:
+        raise refusal("reason", "reason is a text of at most 1,024 characters.")
     if not isinstance(preview := body.get("preview", False), bool):
         raise refusal("preview", "preview is true or false.")
     return key, body, preview
@@ -102,7 +102,7 @@ async def _asked(request: Request, *needed: str, previews: bool = True) -> tuple
 
 def _by(key: Key, given: dict[str, Any]) -> Deciding:
     kind = "client_api" if key.kind == "key" else "operator"
-    return Deciding(kind, f"{key.kind}:{key.id}", given.get("cause"))
+    return Deciding(kind, f"{key.kind}:{key.id}", given.get("reason"))
 
 
 async def _answered(request: Request, made: Any, preview: bool) -> Response:

@@ -119,7 +119,7 @@ def erasure_json(row: Mapping[str, Any], asked: Mapping[str, Any] | None = None)
             "expiresAt": asked["expires_at"],
             "decidedBy": asked["decided_by"],
             "decidedAt": asked["decided_at"],
-            "why": asked["why"],
+            "refusalReason": asked["why"],
         },
     }
 

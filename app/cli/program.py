@@ -97,6 +97,7 @@ program = typer.Typer(
     name="threadline",
     cls=Commands,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command: contexts inherit it
     pretty_exceptions_enable=False,
     help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
 )

@@ -340,7 +340,7 @@ class Merge(TypedDict):
     """The document Merge."""
 
     customerId: CustomerIdOf
-    cause: NotRequired[Cause]
+    reason: NotRequired[DecisionReason]
     preview: NotRequired[Preview]
 
 
@@ -348,7 +348,7 @@ class Link(TypedDict):
     """The document Link."""
 
     handle: str
-    cause: NotRequired[Cause]
+    reason: NotRequired[DecisionReason]
     preview: NotRequired[Preview]
 
 
@@ -356,7 +356,7 @@ class Split(TypedDict):
     """The document Split."""
 
     handles: list[str]
-    cause: NotRequired[Cause]
+    reason: NotRequired[DecisionReason]
     preview: NotRequired[Preview]
 
 
@@ -365,14 +365,14 @@ class Unlink(TypedDict):
 
     handle: str
     validFrom: str
-    cause: NotRequired[Cause]
+    reason: NotRequired[DecisionReason]
     preview: NotRequired[Preview]
 
 
 class Undo(TypedDict):
     """The document Undo."""
 
-    cause: NotRequired[Cause]
+    reason: NotRequired[DecisionReason]
 
 
 class Undone(TypedDict):
@@ -524,7 +524,7 @@ class Approval(TypedDict):
     expiresAt: str
     decidedBy: str | None
     decidedAt: str | None
-    why: str | None
+    refusalReason: str | None
 
 
 class Session(TypedDict):
@@ -612,7 +612,7 @@ class AuditEntry(TypedDict):
     keyId: str | None
     address: str | None
     requestId: str | None
-    why: str | None
+    reason: str | None
 
 
 class CancelFilter(TypedDict):
@@ -736,7 +736,7 @@ class CustomerChange(TypedDict):
     otherCustomerId: str | None
     undoneBy: str | None
     evidence: dict[str, Any] | None
-    cause: str | None
+    reason: str | None
 
 
 class Consent(TypedDict):
@@ -840,7 +840,7 @@ MessageLinks: TypeAlias = "dict[str, Any]"
 
 CustomerIdOf: TypeAlias = "str"
 
-Cause: TypeAlias = "str | None"
+DecisionReason: TypeAlias = "str | None"
 
 Preview: TypeAlias = "bool"
 

@@ -119,7 +119,7 @@ def change(row: Mapping[str, Any]) -> dict[str, Any]:
         "otherCustomerId": row["one_id"],
         "undoneBy": row["undone_by"],
         "evidence": row["evidence"],
-        "cause": row["decided_cause"],
+        "reason": row["decided_cause"],
     }
 
 

@@ -64,11 +64,22 @@ def digest_of(receipt: Document) -> str:
 
 def read_receipt(text: bytes, keys: Sequence[Ed25519PublicKey]) -> Document:
     """Return a receipt that one of the keys signed. Raises ValueError, with a message for people."""
+    receipt = receipt_in(text)
+    check_receipt(receipt, keys)
+    return receipt
+
+
+def check_receipt(receipt: Document, keys: Sequence[Ed25519PublicKey]) -> None:
+    """Check that one of the keys signed a receipt. Raises ValueError, with a message for people."""
+    check(_LABEL, receipt, keys)
+
+
+def receipt_in(text: bytes) -> Document:
+    """Return the receipt that a text has, whoever signed it. Raises ValueError, with a message for people."""
     try:
         read = orjson.loads(text)
     except ValueError as error:
         raise ValueError("it is no JSON") from error
     if not isinstance(read, dict) or "erasureId" not in read:
         raise ValueError("it is no receipt of an erasure")
-    check(_LABEL, read, keys)
     return read

@@ -3,6 +3,7 @@
 import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 
 #: Bytes that are gathered before they are given on.
 PIECE = 64 << 10
@@ -32,13 +33,15 @@ class _Sink:
         return taken
 
 
-async def archived(members: Mapping[str, AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """Yield a ZIP with these files, in pieces."""
+async def archived(members: Mapping[str, AsyncIterator[bytes]], at: datetime) -> AsyncIterator[bytes]:
+    """Yield a ZIP with these files, all of the time `at` (in UTC, as a ZIP has no zone), in pieces."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it needs no more than write
         for name, pieces in members.items():
+            entry = zipfile.ZipInfo(name, at.astimezone(UTC).timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
             # Its size is not known before: above 2 GiB it needs the long form.
-            with archive.open(name, "w", force_zip64=True) as member:
+            with archive.open(entry, "w", force_zip64=True) as member:
                 async for piece in pieces:
                     await asyncio.to_thread(member.write, piece)
                     if sink.size >= PIECE:

@@ -47,7 +47,7 @@ async def export(store: EventStore, subject: Subject, now: datetime, form: Form)
         SCHEMA: _once(files("app.exporting").joinpath(SCHEMA).read_bytes()),
         "timeline.html": _page(store, subject, now, form),
     }
-    async for piece in archived(members):
+    async for piece in archived(members, now):
         yield piece
 
 

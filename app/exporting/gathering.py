@@ -47,7 +47,15 @@ async def head_of(store: EventStore, subject: Subject, now: datetime) -> Documen
             }
             for row in subject.handles
         ],
-        "assignments": await store.exported_assignments(subject.client, subject.customer),
+        "assignments": [
+            {
+                "handleId": row["handle_id"],
+                "validFrom": None if row["valid_from"] == "-infinity" else row["valid_from"],
+                "validTo": None if row["valid_to"] == "infinity" else row["valid_to"],
+                "customerId": row["customer_id"],
+            }
+            for row in await store.exported_assignments(subject.client, subject.customer)
+        ],
         "legalHold": hold and {"reason": hold["reason"], "until": hold["until"]},
     }
 

@@ -126,7 +126,9 @@ async def test_what_is_refused_or_too_old_cannot_be_approved(postgres_dsn: Dsns)
         refused(await http.post(f"{first}/refuse", json={"reason": " "}, headers=officer), 400)
         withdrawn = await http.post(f"{first}/refuse", json=REASON, headers=clerk)
         check("/v1/erasures/{id}/refuse", withdrawn)
-        assert withdrawn.json()["state"] == "refused" and withdrawn.json()["approval"]["why"] == REASON["reason"]
+        assert (
+            withdrawn.json()["state"] == "refused" and withdrawn.json()["approval"]["refusalReason"] == REASON["reason"]
+        )
         assert refused(await http.post(f"{first}/approve", headers=officer), 409)["state"] == "refused"
         second = await asked(served, whose, clerk)
         await expire(postgres_dsn)

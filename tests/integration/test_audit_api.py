@@ -50,7 +50,7 @@ async def test_entries_are_shown_whole_and_those_of_others_are_not(served: Serve
     assert isinstance(position, int) and datetime.fromisoformat(at) > datetime.now(UTC) - timedelta(minutes=5)
     assert first == {
         "actor": "person:ana", "action": "consent.set", "subject": "e1", "detail": {"channel": "sms"},
-        "keyId": None, "address": None, "requestId": None, "why": "asked by phone",
+        "keyId": None, "address": None, "requestId": None, "reason": "asked by phone",
     }  # fmt: skip
     assert (entries[1]["address"], entries[1]["requestId"]) == ("198.51.100.7", "r6")
     await served.ask_as("audit:read", client="other")

@@ -36,7 +36,7 @@ async def test_merge_split_and_undo(served: Served) -> None:
     assert looked.status_code == 200 and looked.json()["eventId"] is None
     assert looked.json()["moves"]["interactions"] == {"sms": 1}
     assert await served.customer(BOB) == other
-    made = await served.http.post(f"/v1/customers/{one}/merge", json={"customerId": str(other), "cause": "one person"})
+    made = await served.http.post(f"/v1/customers/{one}/merge", json={"customerId": str(other), "reason": "one person"})
     assert made.status_code == 200 and made.json()["customerId"] == str(one)
     moved = await served.http.get(f"/v1/customers/{other}")
     assert (moved.status_code, moved.headers["location"]) == (301, f"/v1/customers/{one}")
@@ -49,7 +49,7 @@ async def test_merge_split_and_undo(served: Served) -> None:
     ]
     assert shown["interactions"] == {"sms": 2} and shown["optedOut"] == {"handles": 0, "of": 2}
     (change,) = shown["changes"]
-    assert (change["kind"], change["cause"], change["evidence"]["kind"]) == ("merged", "one person", "client_api")
+    assert (change["kind"], change["reason"], change["evidence"]["kind"]) == ("merged", "one person", "client_api")
     parted = await served.http.post(f"/v1/customers/{one}/split", json={"handles": ["bob@example.com"]})
     assert parted.status_code == 200 and str(await served.customer(BOB)) == parted.json()["customerId"]
     undone = await served.http.post(f"/v1/customer-changes/{parted.json()['eventId']}/undo", json={})
@@ -121,7 +121,7 @@ async def test_unlinking_and_what_is_refused(served: Served) -> None:
         (f"/v1/customers/{one}/merge", {"customerId": str(uuid4())}, 404),
         (f"/v1/customers/{one}/merge", {"customerId": "x"}, 400),
         (f"/v1/customers/{one}/merge", {"customer": str(one)}, 400),
-        (f"/v1/customers/{one}/merge", {"customerId": str(one), "cause": "x" * 1025}, 400),
+        (f"/v1/customers/{one}/merge", {"customerId": str(one), "reason": "x" * 1025}, 400),
         (f"/v1/customers/{uuid4()}/merge", {"customerId": str(one)}, 404),
         (f"/v1/customers/{one}/link", {"handle": "+15559999999"}, 404),
         (f"/v1/customer-changes/{uuid4()}/undo", {}, 404),
@@ -141,13 +141,15 @@ async def test_the_command_line_decides_too(served: Served, postgres_dsn: Dsns, 
     looked = await command("customers", "merge", ANA.value, BOB.value, "--preview", environment=environment)
     assert looked.code == 0 and "moves: interactions sms 1" in looked.out
     assert await served.customer(BOB) == other
-    made = await command("customers", "merge", ANA.value, BOB.value, "--yes", "--cause", "one", environment=environment)
+    made = await command(
+        "customers", "merge", ANA.value, BOB.value, "--yes", "--reason", "one", environment=environment
+    )
     (change,) = (await served.http.get(f"/v1/customers/{one}")).json()["changes"]
     assert change["evidence"]["kind"] == "operator"
     assert made.code == 0 and made.out.strip().endswith(str(one)) and "threadline customers undo" in made.err
     shown = await command("customers", "show", str(other), environment=environment)
     assert "merged into" in shown.err and "bob@example.com" in shown.out and "opted out on 0 of 2 handles" in shown.out
-    parted = await command("customers", "split", str(one), BOB.value, "--json", environment=environment)
+    parted = await command("customers", "split", str(one), BOB.value, "--yes", "--json", environment=environment)
     event_id = orjson.loads(parted.out)["eventId"]
     undone = await command("customers", "undo", event_id, environment=environment)
     assert undone.code == 0 and await served.customer(BOB) == one

@@ -140,7 +140,7 @@ async def test_discarding_asks_and_says_why(store: EventStore, postgres_dsn: Dsn
     """Several only after a yes; each with its reason in the list; one that was handled is none to discard."""
     env = on_store(postgres_dsn.service, tmp_path)
     await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(3)])
-    discard = ("dead-letters", "discard", "--source", "twilio", "--why", "test traffic")
+    discard = ("dead-letters", "discard", "--source", "twilio", "--reason", "test traffic")
     assert (await command(*discard[:-2], environment=env)).code == 2
     for answer in (b"", b"n\n"):
         asked = await command(*discard, given=answer, environment=env)
@@ -148,10 +148,10 @@ async def test_discarding_asks_and_says_why(store: EventStore, postgres_dsn: Dsn
             asked.code == 1 and "3 dead letters will be discarded" in asked.err and "Nothing was discarded" in asked.err
         )
     one = str((await store.dead_letters())[0]["id"])
-    assert "1 discarded" in (await command("dead-letters", "discard", one, "--why", "a test", environment=env)).err
+    assert "1 discarded" in (await command("dead-letters", "discard", one, "--reason", "a test", environment=env)).err
     done = await command(*discard, "--remove-record", given=b"y\n", environment=env)
     assert done.code == 0 and "2 discarded" in done.err
-    again = await command("dead-letters", "discard", one, "--why", "a test", environment=env)
+    again = await command("dead-letters", "discard", one, "--reason", "a test", environment=env)
     assert again.code == 1 and "replayed or discarded before" in again.err
     listed = (await command("dead-letters", "list", "--handled", environment=env)).out
     assert listed.count("test traffic") == 2 and listed.count("record removed") == 2

@@ -143,6 +143,8 @@ async def exported(served: Served, path: str) -> dict[str, bytes]:
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
+        for each in archive.infolist():
+            assert abs(datetime(*each.date_time, tzinfo=UTC) - datetime.now(UTC)) < timedelta(minutes=5)
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -166,7 +168,7 @@ async def test_an_export_has_all_and_fits_its_schema(postgres_dsn: Dsns) -> None
     assert len(data["interactions"]) == len({each["interactionId"] for each in data["interactions"]}) == 7 + 460
     assert [each["request"]["content"] for each in data["messages"]] == [{"text": WORDS}]
     assert [each["optedOut"] for handle in data["handles"] for each in handle["consents"]] == [True, True]
-    assert {each["handle_id"] for each in data["assignments"]} == {each["handleId"] for each in data["handles"]}
+    assert {each["handleId"] for each in data["assignments"]} == {each["handleId"] for each in data["handles"]}
     page = files["timeline.html"].decode()
     assert page.count("<article>") == 467 and page.count("&lt;script&gt;") == 460 and "<script" not in page
     assert BO.value not in page and BO.value.encode() not in files["data.json"]
@@ -234,7 +236,7 @@ async def test_the_commands(postgres_dsn: Dsns, tmp_path: Path) -> None:
     ran = await run(
         postgres_dsn, tmp_path, *verify, "--value", ANA.value, "--value", "-", given=ANA_MAIL.value.encode()
     )
-    assert ran.code == 0 and "Not found" in ran.out and "It cannot see" in ran.err
+    assert ran.code == 0 and "Not found" in ran.out and "no table" in ran.err and "cannot see" in ran.err
     ran = await run(postgres_dsn, tmp_path, *verify, "--value", BO.value, "--json")
     assert ran.code == 1
     found = orjson.loads(ran.out)["found"]
@@ -243,6 +245,12 @@ async def test_the_commands(postgres_dsn: Dsns, tmp_path: Path) -> None:
     dump.write_bytes(b"x" * (1 << 20) + b"-" + ANA.value[1:].encode().hex().encode() + b"\n")
     ran = await run(postgres_dsn, tmp_path, *verify, "--value", ANA.value, "--dump", str(dump))
     assert ran.code == 1 and "hexadecimal" in ran.out
+    assert "no table" not in ran.err and "cannot see" in ran.err
+    unsigned = tmp_path / "unsigned.json"
+    unsigned.write_bytes(orjson.dumps(orjson.loads(receipt.read_bytes()) | {"signature": None, "publicKey": None}))
+    for value, code in ((ANA.value, 3), (BO.value, 1)):
+        ran = await run(postgres_dsn, tmp_path, "erasure", "verify", str(unsigned), "--value", value)
+        assert ran.code == code and "UNSIGNED" in ran.err and "has no signature" in ran.out
     receipt.write_bytes(receipt.read_bytes().replace(b'"suppressions": 2', b'"suppressions": 3'))
     ran = await run(postgres_dsn, tmp_path, *verify)
     assert ran.code == 1 and "not by a key that was given" in ran.err

@@ -5,17 +5,17 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from app.api.customer_record import CONFLICTS, CONFLICTS_MAX
 from app.cli.customers.deciding import by, customer_id, decided, handle_ids_of, of_customer
 from app.cli.customers.tables import handle_words, print_customer
 from app.cli.erasure.exporting import export
 from app.cli.erasure.requesting import erase, hold, unhold
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.progress import Yes
 from app.cli.support.store import in_store, note
-from app.cli.support.terminal import add_row, minute, print_error, print_note, table
+from app.cli.support.terminal import entry, minute, print_error, print_note
 from app.customers.shown import conflicts_json, customer_json
 from sql import Decision, EventStore, Refused
 
@@ -33,11 +33,10 @@ Client = Annotated[
     str | None,
     typer.Option(help="The client id of the customer; by default that of THREADLINE_API_KEY, else default."),
 ]
-Cause = Annotated[
-    str | None, typer.Option("--cause", help="The reason, in words. It is kept in the log: no addresses.")
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Why, in words, without addresses; it is kept in the log.")
 ]
 Preview = Annotated[bool, typer.Option("--preview", help="Only show what would move.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @customers.command()
@@ -76,7 +75,7 @@ def merge(
     into: Customer,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="The customer that is merged into the first.")],
     client: Client = None,
-    cause: Cause = None,
+    reason: Reason = None,
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -89,7 +88,7 @@ def merge(
 
     async def decide(store: EventStore, client: str, customer: UUID, only_look: bool) -> Decision:
         merged = await customer_id(store, client, other)
-        return await store.merge_customers(client, customer, merged, by(cause), only_look=only_look)
+        return await store.merge_customers(client, customer, merged, by(reason), only_look=only_look)
 
     return decided(into, client, decide, "customer.merge", preview, yes, as_json)
 
@@ -99,7 +98,7 @@ def split(
     customer: Customer,
     handles: Annotated[list[str], typer.Argument(metavar="HANDLE…", help="The handles that move to a new customer.")],
     client: Client = None,
-    cause: Cause = None,
+    reason: Reason = None,
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -111,7 +110,7 @@ def split(
 
     async def decide(store: EventStore, client: str, id: UUID, only_look: bool) -> Decision:
         ids = await handle_ids_of(store, client, id, handles)
-        return await store.split_customer(client, id, ids, by(cause), only_look=only_look)
+        return await store.split_customer(client, id, ids, by(reason), only_look=only_look)
 
     return decided(customer, client, decide, "customer.split", preview, yes, as_json)
 
@@ -129,7 +128,7 @@ def unlink(
         ),
     ],
     client: Client = None,
-    cause: Cause = None,
+    reason: Reason = None,
     preview: Preview = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -142,7 +141,7 @@ def unlink(
     async def decide(store: EventStore, client: str, id: UUID, only_look: bool) -> Decision:
         (found,) = await handle_ids_of(store, client, id, [handle])
         at = since.replace(tzinfo=UTC)
-        return await store.unlink_handle(client, id, found, at, by(cause), only_look=only_look)
+        return await store.unlink_handle(client, id, found, at, by(reason), only_look=only_look)
 
     return decided(customer, client, decide, "customer.unlink", preview, yes, as_json)
 
@@ -153,14 +152,14 @@ def undo(
         UUID, typer.Argument(metavar="EVENT", help="The event's id; `threadline customers show` lists it.")
     ],
     client: Client = None,
-    cause: Cause = None,
+    reason: Reason = None,
 ) -> int:
     """Undo a merge, a split or an unlinking, also after later ones."""
 
     async def within(store: EventStore) -> int:
         of = await client_of(store, client)
         try:
-            undone = await store.undo_customer_change(of, event, by(cause))
+            undone = await store.undo_customer_change(of, event, by(reason))
         except Refused as error:
             return print_error(str(error))
         await note(store, "customer.undo", of, str(event))
@@ -171,7 +170,13 @@ def undo(
 
 
 @customers.command()
-def conflicts(client: Client = None, limit: int = 100, as_json: AsJson = False) -> int:
+def conflicts(
+    client: Client = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=CONFLICTS_MAX, help="The number of conflicts, newest first.")
+    ] = CONFLICTS,
+    as_json: AsJson = False,
+) -> int:
     """List links that contradict a split: merge the two customers, or leave them apart."""
 
     async def within(store: EventStore) -> int:
@@ -180,15 +185,13 @@ def conflicts(client: Client = None, limit: int = 100, as_json: AsJson = False) 
         found = await conflicts_json(store, of, limit)
         if as_json:
             return print_json({"conflicts": found})
-        shown = table("since", "handle", "customer", "other handle", "other customer")
         for one in found:
-            sides = [
-                cell
-                for side in (one["one"], one["other"])
-                for cell in (handle_words(side["handle"]), side["customerId"])
-            ]
-            add_row(shown, minute(one["since"]), *sides)
-        Console().print(shown if found else Text("No conflicts."))
+            sides = (
+                f"{handle_words(side['handle'])}\ncustomer {side['customerId']}" for side in (one["one"], one["other"])
+            )
+            print(entry(f"since {minute(one['since'])}", *sides))
+        if not found:
+            print("No conflicts.")
         return 0
 
     return in_store(within)

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-import typer
-
 from app.cli.customers.tables import print_parts
 from app.cli.support.client import client_of
 from app.cli.support.json_output import print_json
+from app.cli.support.progress import confirmed
 from app.cli.support.store import in_store, note, user
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.customers.shown import decision_json, handle_ids
@@ -30,8 +29,8 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
                 return print_json(await decision_json(store, looked, preview=True)) if as_json else 0
             if not looked.moves.assignments:
                 return print_note("They are one customer already.")
-            if not yes and not as_json and not typer.confirm("Do it?"):
-                return print_error("Nothing was changed.")
+            if not confirmed("Do it?", yes):
+                return print_error("Nothing was changed; --yes changes without asking.")
             made = await decide(store, client, customer, False)
             await note(store, action, client, str(made.becomes))
         except Refused as error:
@@ -83,7 +82,7 @@ async def handle_ids_of(store: EventStore, client: str, customer: UUID, named: l
     return handle_ids(side, named)
 
 
-def by(cause: str | None) -> Deciding:
+def by(reason: str | None) -> Deciding:
     """Return who decides: the user of the command line."""
     name = user()
-    return Deciding("operator", f"command line, {name}" if name else "command line", cause)
+    return Deciding("operator", f"command line, {name}" if name else "command line", reason)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.support.terminal import add_row, minute, printable, table
+from app.cli.support.terminal import add_row, entry, fields, minute, printable, table
 from schemas.typed_handles import typed
 
 
@@ -30,12 +30,10 @@ def print_customer(found: dict[str, Any]) -> None:
             why = "it contradicts a split" if one["refusedBy"] else "several people share a handle, or too many handles"
             add_row(links, handle_words(one["other"]), handle_words(one["handle"]), why)
         console.print(links)
-    if found["changes"]:
-        changes = table("decided", "what", "by", "event", whole=("event",))
-        for one in found["changes"]:
-            what = one["kind"] + (" (undone)" if one["undoneBy"] else "")
-            add_row(changes, minute(one["at"]), what, (one["evidence"] or {}).get("actor"), one["eventId"])
-        console.print(changes)
+    for one in found["changes"]:
+        what = one["kind"] + (" (undone)" if one["undoneBy"] else "")
+        by = fields(by=(one["evidence"] or {}).get("actor"), event=one["eventId"])
+        print(entry(f"{minute(one['at'])}  {what}", by, fields(reason=one["reason"])))
 
 
 def print_parts(decision: dict[str, Any]) -> None:

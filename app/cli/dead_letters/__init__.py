@@ -17,7 +17,7 @@ dead_letters = typer.Typer(
   threadline dead-letters show ID                  the reason and the record
   threadline dead-letters replay ID                process it again
   threadline dead-letters replay --source twilio   all not yet handled
-  threadline dead-letters discard --source test --why "test traffic"
+  threadline dead-letters discard --source test --reason "test traffic"
 """,
 )
 for name, command in (("list", list_), ("show", show), ("replay", replay), ("discard", discard)):

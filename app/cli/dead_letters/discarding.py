@@ -9,18 +9,17 @@ from app.cli.dead_letters.which import (
     NO_SUCH,
     ClientId,
     Ids,
-    Reason,
+    Matching,
     Since,
     Source,
     Topic,
     Until,
-    Yes,
     batches,
     filter_of,
     uuids,
 )
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.progress import confirmed, progress
+from app.cli.support.progress import Yes, confirmed, progress
 from app.cli.support.store import actor, in_store
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from sql import EventStore, Filter
@@ -31,10 +30,10 @@ MOST = 500
 
 def discard(
     ids: Ids = None,
-    why: Annotated[str, typer.Option("--why", help="Why they are discarded; it is kept with them.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why they are discarded; it is kept with them.")] = "",
     source: Source = None,
     topic: Topic = None,
-    reason: Reason = None,
+    matching: Matching = None,
     client: ClientId = None,
     since: Since = None,
     until: Until = None,
@@ -48,13 +47,13 @@ def discard(
 
     Asks before it discards more than one. Exit code 1 where one was handled before.
     """
-    known, which = uuids(ids), filter_of(source, topic, reason, client, since, until)
+    known, which = uuids(ids), filter_of(source, topic, matching, client, since, until)
     if isinstance(known, str):
         return print_error(NO_SUCH.format(known), MISUSED)
     if not known and which == Filter():
         return print_error("Give an ID; or --source, --topic or another option for all not yet handled.", MISUSED)
-    if not why.strip() or len(why) > MOST:
-        return print_error(f"Say why, in at most {MOST} characters: --why TEXT.", MISUSED)
+    if not reason.strip() or len(reason) > MOST:
+        return print_error(f"Say why, in at most {MOST} characters: --reason TEXT.", MISUSED)
 
     async def work(store: EventStore) -> int:
         chosen = replace(which, handled=False)
@@ -66,12 +65,12 @@ def discard(
             return print_error("Nothing was discarded; --yes discards without asking.")
         done = 0
         if known:
-            done = len(await store.discard_dead_letters(known, why.strip(), actor(), remove=remove))
+            done = len(await store.discard_dead_letters(known, reason.strip(), actor(), remove=remove))
         else:
             with progress("discarding", total) as advance:
                 async for rows in batches(store, chosen):
                     some = [row["id"] for row in rows]
-                    done += len(await store.discard_dead_letters(some, why.strip(), actor(), remove=remove))
+                    done += len(await store.discard_dead_letters(some, reason.strip(), actor(), remove=remove))
                     advance(len(rows))
         if as_json:
             print_json({"discarded": done})

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from app.cli.dead_letters.which import NO_SUCH, ClientId, Reason, Since, Source, Topic, Until, filter_of, uuids
+from app.cli.dead_letters.which import NO_SUCH, ClientId, Matching, Since, Source, Topic, Until, filter_of, uuids
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note, printable
@@ -24,7 +24,7 @@ SHOWN = 64 << 10
 def list_(
     source: Source = None,
     topic: Topic = None,
-    reason: Reason = None,
+    matching: Matching = None,
     client: ClientId = None,
     since: Since = None,
     until: Until = None,
@@ -39,7 +39,7 @@ def list_(
     """List the latest dead letters, newest first, or their groups, the largest first."""
     if open and handled:
         return print_error("--open and --handled exclude each other: leave both out for all.", MISUSED)
-    which = filter_of(source, topic, reason, client, since, until)
+    which = filter_of(source, topic, matching, client, since, until)
     which = replace(which, handled=True if handled else False if open else None)
 
     async def read(store: EventStore) -> int:

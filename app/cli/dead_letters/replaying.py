@@ -16,7 +16,7 @@ from app.cli.dead_letters.which import (
     NO_SUCH,
     ClientId,
     Ids,
-    Reason,
+    Matching,
     Since,
     Source,
     Topic,
@@ -39,7 +39,7 @@ def replay(
     ids: Ids = None,
     source: Source = None,
     topic: Topic = None,
-    reason: Reason = None,
+    matching: Matching = None,
     client: ClientId = None,
     since: Since = None,
     until: Until = None,
@@ -53,7 +53,7 @@ def replay(
 
     Waits for what comes of it. Exit code 1 where one could not be replayed, or failed again.
     """
-    known, which = uuids(ids), filter_of(source, topic, reason, client, since, until)
+    known, which = uuids(ids), filter_of(source, topic, matching, client, since, until)
     if isinstance(known, str):
         return print_error(NO_SUCH.format(known), MISUSED)
     if not known and which == Filter():

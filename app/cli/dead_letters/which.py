@@ -13,12 +13,14 @@ from sql import EventStore, Filter
 
 Source = Annotated[str | None, typer.Option(help="Only those of this source.")]
 Topic = Annotated[str | None, typer.Option(help="Only those of this topic, e.g. webhooks.received.")]
-Reason = Annotated[str | None, typer.Option(help="Only those whose reason contains this text.")]
+Matching = Annotated[
+    str | None,
+    typer.Option("--matching", metavar="TEXT", help="Only those with this text in what was wrong with them."),
+]
 ClientId = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
 Since = Annotated[str | None, typer.Option(help=f"Only those since: {FORMS}.")]
 Until = Annotated[str | None, typer.Option(help=f"Only those before: {FORMS}.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="The dead letters; or use the options below.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 NO_SUCH = "There is no dead letter {}. See which there are: threadline dead-letters list"
 #: Dead letters of one transaction.
@@ -26,7 +28,12 @@ BATCH = 500
 
 
 def filter_of(
-    source: str | None, topic: str | None, reason: str | None, client: str | None, since: str | None, until: str | None
+    source: str | None,
+    topic: str | None,
+    matching: str | None,
+    client: str | None,
+    since: str | None,
+    until: str | None,
 ) -> Filter:
     """Return the filter that the options name. Ends the command (SystemExit) for a time that is none."""
     now = datetime.now(UTC)
@@ -34,7 +41,7 @@ def filter_of(
         client=client,
         topic=topic,
         source=source,
-        reason=reason,
+        reason=matching,
         since=time_given("--since", since, now),
         until=time_given("--until", until, now),
     )

@@ -9,7 +9,7 @@ import typer
 from app.cli.erasure.requesting import erased
 from app.cli.erasure.whose import MOST, Reason, sound
 from app.cli.support.json_output import AsJson
-from app.cli.support.progress import confirmed
+from app.cli.support.progress import Yes, confirmed
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.embedded.running import resolve
@@ -24,7 +24,7 @@ Id = Annotated[str, typer.Argument(metavar="ERASURE", help="The erasure's id.")]
 def approve(
     id: Id,
     receipt: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
     """Approve an erasure that somebody else asked for, and do it. It cannot be undone. Exit code 1 where it does not wait, under a legal

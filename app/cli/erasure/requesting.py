@@ -11,7 +11,7 @@ import typer
 from app.api.erasures import LONGEST, erasure_json
 from app.cli.erasure.whose import MOST, Client, Customer, NoCustomer, Reason, sound, whose
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.progress import confirmed
+from app.cli.support.progress import Yes, confirmed
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
 from app.embedded.running import resolve
@@ -37,7 +37,7 @@ def erase(
     reason: Reason = "",
     client: Client = None,
     receipt: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
     """Erase a customer: make all that is kept of them unreadable, everywhere, and prove it. It cannot be undone.

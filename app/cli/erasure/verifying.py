@@ -15,15 +15,29 @@ from app.cli.support.store import opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, print_error, print_note
 from app.embedded.running import resolve
 from app.erasing.needles import needles_of
-from app.erasing.receipt import read_receipt
+from app.erasing.receipt import check_receipt, receipt_in
 from app.erasing.searching import Found, NotReadable, search_database, search_dump
 from app.settings import Settings
 from app.settings.loading import load
 from schemas.typed_handles import searched
 
-_LIMITS = (
+#: Exit code of an unsigned receipt, where nothing was found.
+UNSIGNED = 3
+#: The receipt has no signature: nothing shows that it is as it was made.
+_UNSIGNED = (
+    "UNSIGNED: no audit.key was set when this receipt was made, so that anybody could have changed it since. What it says of "
+    "the erasure is not checked."
+)
+_NOT_FOUND = (
     "It shows that no table, or no byte of the dump, has the value in plain, JSON, percent-encoded, hexadecimal or base64 form, nor "
-    "the digest by which it would be found. It cannot see what is encrypted or compressed (what was sealed is unreadable since its key "
+    "the digest by which it would be found. "
+)
+_FOUND = (
+    "A row that came after the erasure is another's or a new customer's (threadline customers find shows whether somebody is found by the "
+    "address now). One from before it was not erased: request the erasure once more, and report the place. "
+)
+_UNSEEN = (
+    "The search cannot see what is encrypted or compressed (what was sealed is unreadable since its key "
     "is gone: the receipt names it), nor Kafka, blobs, old pages of PostgreSQL's files, backups, or providers."
 )
 
@@ -44,17 +58,16 @@ def verify(
 ) -> int:
     """Check a receipt's signature, and search the database, or a dump of it, for the addresses that were erased.
 
-    Exit code 1 where the receipt is not as it was signed, or an address is found.
+    Exit code 1 where the receipt is not as it was signed, or an address is found; 3 where nothing is found and the receipt has no
+    signature.
     """
     try:
-        keys = keys_of(public_keys)
-        if not keys:
-            return print_error(
-                "By which key was it signed? Give --public-key, or set audit.key. A receipt without a signature (no audit.key was set "
-                "when it was made) cannot be checked.",
-                MISUSED,
-            )
-        receipt = read_receipt(file.read_bytes(), keys)
+        receipt, keys = receipt_in(file.read_bytes()), keys_of(public_keys)
+        signed = receipt.get("signature") is not None
+        if signed and not keys:
+            return print_error("By which key was it signed? Give --public-key, or set audit.key.", MISUSED)
+        if signed or public_keys:  # who gives a key expects a signature
+            check_receipt(receipt, keys)
     except OSError as error:
         return print_error(f"{file}: {error.strerror}.", MISUSED)
     except ValueError as error:
@@ -62,14 +75,14 @@ def verify(
     given = (line for each in value or () for line in (sys.stdin.read().splitlines() if each == "-" else (each,)))
     values = [line.strip() for line in given if line.strip()]
     try:
-        return asyncio.run(_run(receipt, values, dump, as_json))
+        return asyncio.run(_run(receipt, signed, values, dump, as_json))
     except (NotReadable, OSError) as error:
         return print_error(f"{dump}: {error}")
     except psycopg.Error as error:
         return print_error(f"The database cannot be searched: {type(error).__name__}: {error}")
 
 
-async def _run(receipt: Mapping[str, Any], values: list[str], dump: Path | None, as_json: bool) -> int:
+async def _run(receipt: Mapping[str, Any], signed: bool, values: list[str], dump: Path | None, as_json: bool) -> int:
     settings = resolve(load())
     forms = {form: name for text in values for form, name in needles_of(text).items()}
     for text in values:
@@ -84,7 +97,7 @@ async def _run(receipt: Mapping[str, Any], values: list[str], dump: Path | None,
     if as_json:
         print_json(
             {
-                "signed": True,
+                "signed": signed,
                 "searched": found.searched,
                 "bytes": found.bytes,
                 "notReadable": refused,
@@ -92,8 +105,10 @@ async def _run(receipt: Mapping[str, Any], values: list[str], dump: Path | None,
             }
         )
     else:
-        _print(receipt, found, refused, bool(values))
-    return FAILED if found.places else 0
+        _print(receipt, signed, found, refused, bool(values))
+    if found.places:
+        return FAILED
+    return 0 if signed else UNSIGNED
 
 
 async def _digests(settings: Settings, client: str, text: str) -> dict[bytes, str]:
@@ -111,12 +126,11 @@ async def _digests(settings: Settings, client: str, text: str) -> dict[bytes, st
     return {digest.hex().encode(): "digest of a handle that is there now"} if digest else {}
 
 
-def _print(receipt: Mapping[str, Any], found: Found, refused: list[str], asked: bool) -> None:
-    print(
-        entry(
-            f"The receipt of erasure {receipt['erasureId']} is as it was signed.", f"completed {receipt['completedAt']}"
-        )
-    )
+def _print(receipt: Mapping[str, Any], signed: bool, found: Found, refused: list[str], asked: bool) -> None:
+    known = "is as it was signed." if signed else "has no signature."
+    print(entry(f"The receipt of erasure {receipt['erasureId']} {known}", f"completed {receipt['completedAt']}"))
+    if not signed:
+        print_note(_UNSIGNED)
     if not asked:
         print_note("Nothing was searched for: give --value.")
         return
@@ -126,4 +140,4 @@ def _print(receipt: Mapping[str, Any], found: Found, refused: list[str], asked: 
         print(entry("Not found", f"in {len(found.searched)} places, {found.bytes:,} bytes"))
     if refused:
         print(entry("Not searched, as this role may not read them", ", ".join(refused)))
-    print_note(_LIMITS)
+    print_note((_FOUND if found.places else _NOT_FOUND) + _UNSEEN)

@@ -10,7 +10,7 @@ from app.api.bulk import CALL_MAX
 from app.cli.messages.calling import Account, Channel, Older, Since, filter_given, request_json
 from app.cli.support.api import ApiError, Caller, ClientName, Key, Url, api, error_text
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.progress import confirmed, progress
+from app.cli.support.progress import Yes, confirmed, progress
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from app.client import Call, Client
 
@@ -18,7 +18,6 @@ OneOrMore = Annotated[
     str | None,
     typer.Argument(metavar="[ID]", help="The message's id, or the Idempotency-Key of its request; or use --state."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def cancel(

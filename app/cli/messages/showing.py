@@ -42,12 +42,12 @@ _SHOWN = {
 
 def list_(
     state: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="queued, unanswered, held, retrying, failed, expired or cancelled. Messages that were sent are in the "
+            help="By default unanswered; or queued, held, retrying, failed, expired or cancelled. Messages that were sent are in the "
             "timelines (threadline timeline)."
         ),
-    ] = "unanswered",
+    ] = None,
     channel: Channel = None,
     account: Account = None,
     since: Since = None,
@@ -63,6 +63,7 @@ def list_(
     """List messages of the API key's client in one state: those that wait, or that ended without being sent."""
     found: list[dict[str, Any]] = []
     caller = Caller(key, url, client)
+    asked, state = state, state or "unanswered"
     chosen, cursor = filter_given(state, channel, account, since, older), None
     while len(found) < limit:
         query = chosen | {"limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
@@ -85,6 +86,10 @@ def list_(
         print(f"No message of this kind is {state}." if len(chosen) > 1 else f"No message is {state}.")
     if found and state in WAITING:
         print_note("Why one waits: threadline messages explain ID")
+    if asked is None:
+        print_note(
+            "This is the state unanswered alone; --state shows another one: queued, held, retrying, failed, expired or cancelled."
+        )
     return print_note(f"There are more than {limit}; --limit shows more.") if cursor else 0
 
 

@@ -124,6 +124,18 @@ def test_every_example_fits_its_schema() -> None:
     assert seen > 10
 
 
+def test_what_a_caller_gives_as_the_reason_has_one_name() -> None:
+    """In a body it is `reason`, as the option of the command line."""
+    bodies = [
+        (path, name)
+        for path, _, operation in operations()
+        for media in operation.get("requestBody", {}).get("content", {}).values()
+        for name in resolve(media["schema"]).get("properties", {})
+    ]
+    assert ("/v1/customers/{id}/merge", "reason") in bodies
+    assert not [each for each in bodies if each[1] in ("cause", "why")]
+
+
 def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
     """Each has an id of its own, a known tag, a summary and its security; each error is a problem document."""
     ids = [operation["operationId"] for _, _, operation in operations()]

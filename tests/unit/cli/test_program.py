@@ -67,6 +67,58 @@ def test_what_a_person_reads_a_program_can_read_too(path: tuple[str, ...]) -> No
     assert any("--json" in option.opts for option in command.params)
 
 
+def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command and group at or below this one, with its path."""
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+EVERY = [one for name in COMMANDS for one in commands(load(name), (name,))]
+#: Options that have one name everywhere, with the words that other programs use for the same.
+NAMES = {"--reason": {"--cause", "--why", "--because", "--comment"}, "--yes": {"--force", "--no-input"}}
+
+
+@pytest.mark.parametrize("path", [path for path, _ in EVERY], ids=" ".join)
+def test_help_fits_80_columns_by_either_name(path: tuple[str, ...]) -> None:
+    """Of each command and group `-h` prints what `--help` does, no line wider than the terminal."""
+    wide = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    short, long = (CliRunner().invoke(program, [*path, name], env=wide) for name in ("-h", "--help"))
+    assert (short.exit_code, long.exit_code) == (0, 0) and short.output == long.output
+    assert max(map(len, long.output.splitlines())) <= 80
+
+
+def test_the_targets_of_make_fit_80_columns() -> None:
+    """Each is listed, and no line of `make help` is wider than the terminal."""
+    root = Path(app.cli.__file__).parents[2]
+    shown = subprocess.run(
+        ["make", "-s", "help"], cwd=root, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert "  make install-dev  The same" in shown and max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_same_option_has_one_name() -> None:
+    """What a person gives as the reason is `--reason` in each command that keeps one, and so on; what is not asked, `-y`."""
+    options = {path: [name for each in one.params for name in each.opts] for path, one in EVERY}
+    others = {name for names in NAMES.values() for name in names}
+    assert not {path: found for path, names in options.items() if (found := others & set(names))}
+    assert {" ".join(path) for path, names in options.items() if "--reason" in names} == {
+        "customers merge", "customers split", "customers unlink", "customers undo", "customers erase", "customers hold",
+        "erasure refuse", "dead-letters discard",
+    }  # fmt: skip
+    assert all(("--yes" in names) == ("-y" in names) for names in options.values())
+
+
+def test_each_option_says_what_it_is_for() -> None:
+    """None is without words in the help."""
+    assert not [
+        (path, each.name)
+        for path, one in EVERY
+        for each in one.params
+        if not hasattr(one, "commands") and each.param_type_name == "option" and not each.help
+    ]
+
+
 def test_a_wrong_name_is_answered_with_the_one_that_is_meant() -> None:
     """And ends with 2."""
     ran = CliRunner().invoke(program, ["client"])
