@@ -40,10 +40,14 @@ SELECT * FROM jsonb_populate_recordset(NULL::threadline.bare, %s) ON CONFLICT (i
 READY = "SELECT to_jsonb(e) FROM threadline.events e ORDER BY position"
 
 
-def rows_of(count: int) -> list[Row]:
-    """Return the events of `count` webhooks, as the worker appends them."""
+def rows_of(count: int, seed: int = 1) -> list[Row]:
+    """Return the events of `count` webhooks, as the worker appends them; others with another `seed`."""
     now = datetime.now(UTC)
-    return [(event, "default", now, None) for post in traffic.posts(count) for event in facts_of(Signed(post), now)]
+    return [
+        (event, "default", now, None)
+        for post in traffic.posts(count, seed=seed)
+        for event in facts_of(Signed(post), now)
+    ]
 
 
 async def append(dsn: str, rows: list[Row]) -> float:
