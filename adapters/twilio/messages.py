@@ -105,10 +105,10 @@ def events(
         error=error,
         payload=payload,
     )
-    if inbound:
+    if not inbound and (not native or native == fields):  # a report's parameters, none of them twice: flat, and texts
+        keep_flat(event, fields, ROUTINE)
+    else:
         keep_rest(event, native or fields, ROUTINE)
-    else:  # a report's parameters are flat and few
-        keep_flat(event, native or fields, ROUTINE)
     if inbound and (consent_type := OPT_OUTS.get(get("OptOutType", "").upper())):
         return [event, _opt_out(consent_type, event)]
     return [event]
