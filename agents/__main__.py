@@ -45,6 +45,7 @@ from app.settings.loading import SettingsRefused
 from app.settings.reloading import Reloading
 from app.telemetry import configure, set_level, shut_down
 from sql import EventStore
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger("agents")
 
@@ -58,6 +59,7 @@ async def endless(what: str, work: Callable[[], Awaitable[None]], health: Worker
     try:
         await work()
     except Exception as error:
+        pass_on(error)
         health.fatal(error)
     else:
         health.fatal(Stopped(f"{what} has ended unexpectedly"))
@@ -131,6 +133,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
         await app.wait_until_stopped()
         raise app._crash_reason or Stopped("Faust has stopped unexpectedly")
     except Exception as error:
+        pass_on(error)
         health.fatal(error)  # before the shutdown, which may hang
     finally:
         health.ready = False

@@ -18,6 +18,7 @@ from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
 
 from agents.weighing import divided
+from webhooks.cancelled import pass_on
 
 #: Seconds to let records accumulate after a fetch that returned all available ones: few large transactions cost less
 #: than many small ones.
@@ -87,7 +88,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             if read is None or end is None or end <= read:
                 continue
             try:
-                position = await asyncio.wait_for(self.position(tp), 5.0)
+                async with asyncio.timeout(5.0):
+                    position = await self.position(tp)
             except (KafkaError, OSError, TimeoutError) as error:  # the partition was revoked, or the brokers are away
                 self.log.warning("cannot ask how far %r was read: %r", tp, error)
                 return
@@ -175,6 +177,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         try:
             await self.perform_seek()
         except Exception as error:
+            pass_on(error)
             self.log.warning("cannot seek to the committed offsets while paused: %r", error)
 
     def ack(self, message: Any) -> bool:

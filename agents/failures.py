@@ -20,6 +20,7 @@ from agents.health import WorkerHealth, part_of, worded
 from agents.process.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
 from webhooks.backoff import exponential
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Wor
         try:
             result = await attempt()
         except Exception as error:
+            pass_on(error)
             if is_permanent(error):
                 raise
             health.failing(what, error)
@@ -82,6 +84,7 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Worker
         try:
             await work()
         except Exception as error:
+            pass_on(error)
             health.fails(what, error)
             away = is_transient(error) or isinstance(error, KafkaError | OSError)
             log.warning("starting again", what=what, error=worded(error), exc_info=not away)

@@ -20,6 +20,7 @@ from schemas.events import CHANNELS, Error, Handle
 from schemas.handles import handle_of
 from schemas.json_text import read_json
 from sql import NewMessage
+from webhooks.cancelled import pass_on
 from webhooks.spans import traceparent_of
 
 log = structlog.get_logger(__name__)
@@ -126,6 +127,7 @@ class Intake(Pipeline):
             message = await self._routed(outcome, outcome.request, at)
             return message and traced(message, traceparent_of(outcome.span))
         except Exception as error:  # a fault of this request or its client: accept the others
+            pass_on(error)
             log.error("a request cannot be accepted", offset=outcome.record.offset, error=type(error).__name__)
             outcome.refuse(f"cannot be accepted: {type(error).__name__}: {error}")
             return None

@@ -14,6 +14,7 @@ from agents.health import WorkerHealth
 from agents.records.replays import header_of
 from sql import EventStore
 from sql.sealed_records import is_sealed
+from webhooks.cancelled import pass_on
 from webhooks.record import OF_BLOB
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,8 @@ class Replayer:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(TimeoutError):  # it waits for what Kafka has not taken
-                await asyncio.wait_for(producer.stop(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await producer.stop()
 
     async def _one(self, topic: str, value: bytes, id: UUID, number: int) -> bool | None:
         """Publish one record, sealed as the door does it. Return False if Kafka does not take it, and None if it is to be published
@@ -81,6 +83,7 @@ class Replayer:
             async with asyncio.timeout(PATIENCE):
                 await self._producer.send_and_wait(topic, sealed, headers=[header_of(id, number)])
         except Exception as error:
+            pass_on(error)
             if not is_permanent(error) and not isinstance(error, _OF_TOPIC):
                 self._health.fails("replays", error)
                 return None

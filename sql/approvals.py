@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sql.append import Appending
-from sql.erasures import ErasuresStore
+from sql.erasures import ALL_HANDLES, ErasuresStore
 from sql.origin import noted, origin
 from sql.pool import Connection
 from sql.statements import statement
@@ -45,8 +45,8 @@ class ApprovalsStore(Appending, ErasuresStore):
         """Ask for the erasure of a customer, to be approved within a time; return its id, that of the one that waits or is under way if
         there is one, or None if the client has no such customer (any more). Raises Held."""
         await self._unheld(client_id, customer_id)
-        asked = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "lasts": lasts, "handles": None}
-        given = asked | {"id": uuid4(), "party": party_of(origin().actor)} | noted()
+        asked = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "lasts": lasts}
+        given = asked | ALL_HANDLES | {"id": uuid4(), "party": party_of(origin().actor)} | noted()
 
         async def work(connection: Connection) -> UUID | None:
             await connection.execute(statement("expire_erasure_requests"), {"client_id": client_id}, prepare=True)
@@ -75,13 +75,12 @@ class ApprovalsStore(Appending, ErasuresStore):
         client, customer = request["client_id"], request["customer_id"]
         await self._unheld(client, customer)
         given = {"id": request["id"], "client_id": client, "customer_id": customer, "reason": request["reason"]}
+        given |= ALL_HANDLES | {"asked": request["assignments"]}
 
         async def work(connection: Connection) -> UUID | None:
             if not await _decided(connection, request, "approved", None):
                 return None
-            cursor = await connection.execute(
-                statement("request_erasure"), given | {"handles": None} | noted(), prepare=True
-            )
+            cursor = await connection.execute(statement("request_erasure"), given | noted(), prepare=True)
             if (row := await cursor.fetchone()) is None:
                 raise NothingLeft
             found: UUID = row["id"]

@@ -180,7 +180,8 @@ class ErasingStore(Appending, Suppressing):
 def _asked(erasure: Erasure) -> dict[str, Any]:
     """Return the parameters that say whose handles are meant, before the fence."""
     named = erasure["handles"] if erasure["repeats"] is not None else None
-    return {"client_id": erasure["client_id"], "customer_id": erasure["customer_id"], "handles": named}
+    whose = {"client_id": erasure["client_id"], "customer_id": erasure["customer_id"]}
+    return whose | {"handles": named, "asked": erasure["assignments"]}
 
 
 async def _taken(connection: Connection, id: UUID, state: str) -> bool:

@@ -11,6 +11,9 @@ from sql.origin import noted
 
 Erasure = dict[str, Any]
 
+#: The parameters of statements that say: all handles of the customer.
+ALL_HANDLES = {"handles": None, "asked": None}
+
 
 class Held(Exception):
     """The customer is under a legal hold. The message has the reason and its end."""
@@ -31,8 +34,8 @@ class ErasuresStore(Naming):
         """Request the erasure of a customer; return its id, that of the one under way if there is one, or None if the client has no
         such customer (any more). Raises Held."""
         await self._unheld(client_id, customer_id)
-        given = {"id": uuid4(), "client_id": client_id, "customer_id": customer_id, "reason": reason, "handles": None}
-        rows = await self._run("request_erasure", given | noted())
+        given = {"id": uuid4(), "client_id": client_id, "customer_id": customer_id, "reason": reason}
+        rows = await self._run("request_erasure", given | ALL_HANDLES | noted())
         return rows[0]["id"] if rows else None
 
     async def erasure(self, id: UUID, client_id: str | None = None) -> Erasure | None:
@@ -61,8 +64,8 @@ class ErasuresStore(Naming):
 
     async def set_hold(self, client_id: str, customer_id: UUID, reason: str, until: datetime) -> dict[str, Any] | None:
         """Set or change a customer's legal hold; return it, or None if the client has no such customer."""
-        given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until, "handles": None}
-        return next(iter(await self._run("set_hold", given | noted())), None)
+        given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until}
+        return next(iter(await self._run("set_hold", given | ALL_HANDLES | noted())), None)
 
     async def end_hold(self, client_id: str, customer_id: UUID) -> bool:
         """End a customer's legal hold; return whether there was one."""

@@ -137,6 +137,7 @@ class Keep:
             self._lost(error)
             for item in items:
                 self.spool.put(item)
+            pass_on(error)
         else:
             self.sent += len(items)
             for _, _, waiter in items:

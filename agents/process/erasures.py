@@ -16,6 +16,7 @@ from app.clients.configured import Account, Clients
 from app.erasing.steps import Eraser, Held, Waits
 from app.settings import Settings
 from sql import EventStore
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class Erasures:
             except Waits as why:
                 log.info("erasure_waits", erasure=str(id), reason=str(why))
             except Exception as error:
+                pass_on(error)
                 log.warning("erasure_failed", erasure=str(id), error=worded(error))
                 failed = error
         counted = await self._store.erasure_counts()

@@ -118,7 +118,8 @@ class Gaps:
             self._open = len(rows)
             self._health.works("gaps")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVERY)
+                async with asyncio.timeout(EVERY):
+                    await self._wake.wait()
 
     async def _write(self, store: EventStore) -> None:
         waiting: list[Gap] = []

@@ -18,6 +18,7 @@ from agents.process.gaps import Gaps
 from agents.process.recreated import Recreated
 from agents.process.resuming import NotResumed, Resuming
 from app.kafka.unread import Log, Reach, Retention
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +90,7 @@ class Watch:
                 else:
                     self._health.works("kafka")
             except Exception as error:  # the brokers are unreachable, which is no stall of this worker
+                pass_on(error)
                 last = None
                 self._resuming.lost()
                 self._health.fails("kafka", error)

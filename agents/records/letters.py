@@ -17,6 +17,7 @@ from sql.hour_keys import HourKeys
 from sql.hours import HoursStore
 from sql.letters import general_of
 from sql.sealed_records import OVERHEAD
+from webhooks.cancelled import pass_on
 
 #: Bad items that a dead letter lists; the characters of a reason and the bytes of an item's JSON that it keeps.
 MOST_ITEMS, REASON, DETAIL = 20, 500, 1024
@@ -97,6 +98,7 @@ class Letters:
         try:
             await self._send(letter)
         except Exception as error:
+            pass_on(error)
             if not is_permanent(error):
                 raise
             await self._send(stub_of(letter))

@@ -11,6 +11,7 @@ from agents.records.outcome import RecordOutcome
 from agents.records.withheld import raw_of
 from sql import DeadLetter, EventStore, Replayed, Row
 from sql.customers import MANY
+from webhooks.cancelled import pass_on
 
 #: The most bytes of one transaction, or of dead letters published at once. A larger record goes alone.
 BYTES = 8 << 20
@@ -49,6 +50,7 @@ async def apart(
     try:
         await until_done("database", lambda: attempt(items), health)
     except Exception as error:
+        pass_on(error)
         if not is_permanent(error):
             raise
         if len(items) == 1:

@@ -20,6 +20,7 @@ from agents.transport.fence import clock, fenced
 from app.clients.configured import Account, Client, Route
 from app.sending.requests import Request
 from schemas.events import Handle
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +116,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
     except NoAnswer as error:
         return _settled(calls, [_not_answered(call, error) for call in calls])
     except Exception as error:  # a fault of ours: the call may have arrived
+        pass_on(error)
         log.exception("a call failed", account=first.account.name)
         return _settled(calls, [answers.unanswered(type(error).__name__)] * len(calls))
     try:

@@ -23,6 +23,7 @@ from app.sending.decide import CANCELLED, EXPIRED, End, Hold, decide
 from app.sending.incoming import lane_of
 from sql import is_transient
 from sql.messages import Lane
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class Deciding:
             self._health.tenant_works(row["client_id"], _about(row))
             return made
         except Exception as error:  # a fault of the configuration or of ours, not of the message
+            pass_on(error)
             return self._failed(row, error)
 
     def _failed(self, row: Row, error: Exception) -> Settlement:

@@ -81,7 +81,8 @@ class Due:
                 if len(rows) == free:
                     continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), IDLE)
+                async with asyncio.timeout(IDLE):
+                    await self._woken.wait()
             if self._calls and not self._ended:
                 await asyncio.sleep(LINGER)
 

@@ -13,6 +13,7 @@ from agents.sender.claimed import Claimed, Recovery, Settlement
 from agents.transport import NoAnswer
 from app.clients.configured import Account
 from schemas.events import Error
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,8 @@ class Lookup:
         except NoAnswer as error:
             log.warning("a look-up went unanswered", account=self.account.name, error=str(error)[:300])
             found = Found(None)
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             log.exception("a look-up failed", account=self.account.name)
             found = Found(None)
         return [self._settled(answers.found(found))]

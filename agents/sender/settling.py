@@ -14,6 +14,7 @@ from app.implied import with_implied
 from schemas.events import Event
 from sql import EventStore, Row
 from sql.messages import Lane
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,8 @@ class Settling:
     async def _write(self, settlements: list[Settlement]) -> None:
         try:
             await self._write_lanes(settlements)
-        except Exception:  # the outcomes matter more than how the accounts did
+        except Exception as error:  # the outcomes matter more than how the accounts did
+            pass_on(error)
             log.exception("how an account did cannot be stored")
         await self._settle(settlements)
 
@@ -83,6 +85,7 @@ class Settling:
         try:
             await until_done("database", lambda: self.store.settle(settlements, rows), self.health)
         except Exception as error:
+            pass_on(error)
             if len(settlements) > 1:
                 half = len(settlements) // 2
                 await self._settle(settlements[:half])

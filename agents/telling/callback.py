@@ -19,6 +19,7 @@ from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.callbacks import ClientCallbacks
 from sql import EventStore
 from sql.deliveries import DeliveryOutcome
+from webhooks.cancelled import pass_on
 from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
 
 log = structlog.get_logger(__name__)
@@ -175,6 +176,7 @@ class ClientDeliveries:
                     answer = await self._transport.carry(request, {}, trusted=False)
                 tried.answered(answer.status)
         except Exception as failure:  # whatever it was: this try has failed, and is repeated
+            pass_on(failure)
             error = _worded(failure)
             word = "refused" if isinstance(failure, AddressRefused) else word
         else:

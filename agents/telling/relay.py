@@ -25,6 +25,7 @@ from sql import EventStore, is_transient
 from sql.relay import Place, RelaySession
 from sql.sealed_records import OVERHEAD
 from webhooks.abandoning import abandon
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +123,7 @@ class Relayer:
         try:
             found = await self._callbacks.of(client)
         except Exception as error:
+            pass_on(error)
             if is_transient(error) or isinstance(error, OSError):
                 raise
             self._metrics.health.tenant_fails(client, "configuration", error)

@@ -25,6 +25,7 @@ from agents.transport.origins import Connection, Origin
 from agents.transport.tls import web_context
 from agents.transport.unanswered import NoAnswer, failure_words
 from agents.transport.written import read_headers
+from webhooks.cancelled import pass_on
 
 
 class _Progress:
@@ -115,11 +116,15 @@ class Http2:
                 try:
                     whole = await _exchange(connection, request, progress, most)
                     return progress.response()
-                except httpcore.ConnectionNotAvailable:  # closed before, or the server did not process the request
+                except (
+                    httpcore.ConnectionNotAvailable
+                ) as away:  # closed before, or the server did not process the request
+                    pass_on(away)
                     if progress.status:  # it did, since it answered
                         raise
                     refusals += progress.started
                 except httpcore.RemoteProtocolError as error:
+                    pass_on(error)
                     if progress.status or not _refused(error):
                         raise
                     refusals += 1

@@ -9,6 +9,7 @@ from app.api.taken import Taken
 from sql import Accepted, EventStore, InFlight, KeptAnswer, KeyTaken
 from sql.errors import DATA_ERRORS
 from sql.tenants import acting
+from webhooks.cancelled import pass_on
 
 #: Most messages of one transaction, and concurrent transactions: the next is prepared while one is written.
 MOST, AT_ONCE = 200, 2
@@ -87,6 +88,7 @@ class Accepting:
             for offer in offers:
                 if not offer.done.done():
                     offer.done.set_exception(error)
+            pass_on(error)
         else:
             for offer in offers:
                 if not offer.done.done():

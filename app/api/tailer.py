@@ -16,6 +16,7 @@ import psycopg
 import structlog
 
 from app.api.cursors import Place
+from webhooks.cancelled import pass_on
 
 #: Seconds between two queries. On average a change is seen half of this after its commit.
 POLL = 0.1
@@ -151,11 +152,13 @@ class Tailer:
                 place = await self._step(place)
                 away = False
             except psycopg.OperationalError as error:
+                pass_on(error)
                 if not away:
                     log.warning("stream.database_away", error=type(error).__name__)
                 away = True
                 await asyncio.sleep(self._away)
-            except Exception:
+            except Exception as error:
+                pass_on(error)
                 # A bug: end all listeners, since no task reads for them. Callers reconnect with their last event's id.
                 log.exception("stream.failed")
                 self._end("an error of the service")

@@ -18,6 +18,7 @@ import structlog
 from app.settings.auditing import Audit
 from sql import DATA_ERRORS
 from sql.audited import Entry
+from webhooks.cancelled import pass_on
 
 #: Seconds after which waiting entries are written, between two tries while the database is away, that a required entry may
 #: take, and between two writes of refusals.
@@ -90,7 +91,8 @@ class Auditing:
         """Write entries without end."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVERY)
+                async with asyncio.timeout(EVERY):
+                    await self._wake.wait()
             self._wake.clear()
             if (now := asyncio.get_running_loop().time()) >= self._refused_at + REFUSED_EVERY:
                 self._refused_at = now
@@ -115,6 +117,7 @@ class Auditing:
             except Exception as error:
                 log.error("audit_entry_refused", error=type(error).__name__, action=entry.action)
                 self._lose(1)
+                pass_on(error)
             else:
                 self.written += 1
 
@@ -142,6 +145,7 @@ class Auditing:
                 await self._write_each(queued)
                 return True
             self._waiting.extendleft(reversed(queued))
+            pass_on(error)
             log.warning("audit_not_written", error=type(error).__name__, waiting=self.waiting)
             return False
         for _, done in required:

@@ -35,6 +35,7 @@ from app.settings.reloading import Reloading
 from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
+from webhooks.cancelled import pass_on
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
 
@@ -187,6 +188,7 @@ async def _note_used_keys(served: api.Api) -> None:
         try:
             await served.store.used_api_keys(used)
         except (psycopg.Error, OSError) as error:  # dropped: keys still in use are stored a minute later
+            pass_on(error)
             log.warning("keys_not_noted", error=type(error).__name__)
 
 

@@ -114,11 +114,13 @@ class Log:
         for end in (consumer and consumer.stop, admin and admin.close):
             if end is not None:
                 with contextlib.suppress(Exception):  # a connection that does not close in time is abandoned
-                    await asyncio.wait_for(end(), PATIENCE)
+                    async with asyncio.timeout(PATIENCE):
+                        await end()
 
     async def _asked(self, question: Awaitable[T]) -> T:
         try:
-            return await asyncio.wait_for(question, PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                return await question
         except BaseException:
             await self.close()
             raise

@@ -12,6 +12,7 @@ import structlog
 from sql import EventStore
 from sql.hour_keys import HOUR
 from sql.sealing import NoKey
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ async def keep_ahead(store: EventStore, oldest: Callable[[], float]) -> None:
                 await store.need_hour_keys(datetime.fromtimestamp(time.time() - age, UTC))
             pause = HOUR * random.uniform(0.5, 1)  # noqa: S311  # so that processes do not ask at once; no secret
         except (psycopg.Error, OSError, NoKey) as error:
+            pass_on(error)
             log.warning("hour_keys_away", error=type(error).__name__, hours_left=store.hours.hours_ahead("records"))
             pause = AGAIN
         await asyncio.sleep(pause)

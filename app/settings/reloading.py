@@ -24,6 +24,7 @@ from app.settings.digest import digest
 from app.settings.loading import SettingsRefused, load, read
 from app.settings.reloaded import changed, taken_over
 from app.settings.stamp import Stamp, stamp_of, stamp_of_file
+from webhooks.cancelled import pass_on
 
 log = structlog.get_logger("settings")
 
@@ -93,8 +94,8 @@ class Reloading:
                     try:
                         async with asyncio.timeout(every):
                             await woken.wait()
-                    except TimeoutError:
-                        pass
+                    except TimeoutError as late:
+                        pass_on(late)
                 woken.clear()
                 before, self._handled = self._handled, self._asked
                 now = await asyncio.to_thread(stamp_of, self.settings)
@@ -117,6 +118,7 @@ class Reloading:
         except SettingsRefused as refused:
             self._refuse(refused.faults)
         except Exception as error:  # whatever it is, the settings in force stay
+            pass_on(error)
             register(self.settings)
             self._refuse([f"they cannot be put into force: {type(error).__name__}"])
         else:

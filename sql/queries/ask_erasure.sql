@@ -14,8 +14,10 @@ under_way AS MATERIALIZED (
     JOIN erasures AS e ON e.client_id = %(client_id)s AND e.customer_id = p.id AND e.state <> 'completed' AND e.repeats IS NULL
 ),
 made AS (
-    INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, reason, expires_at)
-    SELECT %(id)s, p.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s
+    INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, reason, expires_at, asked)
+    SELECT
+        %(id)s, p.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s,
+        ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id)
     FROM present AS p
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
     ON CONFLICT (client_id, customer_id) WHERE decision IS NULL DO NOTHING

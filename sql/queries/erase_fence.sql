@@ -9,7 +9,7 @@ fenced AS (
         kept = CASE WHEN e.repeats IS NULL THEN ARRAY(SELECT t.id FROM theirs AS t WHERE t.shared ORDER BY t.id) ELSE e.kept END,
         suppressed = %(suppressed)s, fence_xid = pg_current_xact_id()::text::bigint
     WHERE e.id = %(id)s AND e.state = 'requested'
-    RETURNING e.id, e.handles, e.kept, e.repeats, e.client_id, e.customer_id
+    RETURNING e.id, e.handles, e.kept, e.asked, e.repeats, e.client_id, e.customer_id
 ),
 ended AS MATERIALIZED (SELECT clock_timestamp() AS at),
 emptied AS (
@@ -26,7 +26,7 @@ emptied AS (
     ))
     FROM fenced AS e
     CROSS JOIN ended
-    JOIN assignments AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id
+    JOIN assignments AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id AND (a.id = ANY (e.asked)) IS NOT FALSE
     WHERE e.repeats IS NULL AND a.valid_from < ended.at AND a.customer_id =
 \ir customer_id.sql
 )

@@ -1,11 +1,13 @@
 -- Part of the statements about the erasure of a customer: his handles, each with whether another customer has it too or had it
--- (`shared`). `handles`: those that are meant, whosever they are, as when an erasure is repeated after a restore; else NULL.
+-- (`shared`). `handles`: those that are meant, whosever they are, as when an erasure is repeated after a restore; else NULL. `asked`:
+-- the assignments that he had when it was asked for, since a link that was stated later brings in what nobody asked for; NULL: all.
 SELECT
     h.id, h.kind, h.erased_at,
     %(handles)s::uuid[] IS NULL AND EXISTS (
         SELECT FROM assignments AS theirs
-        WHERE theirs.handle_id = h.id AND theirs.customer_id <>
+        WHERE theirs.handle_id = h.id AND (theirs.id <> ALL (%(asked)s::uuid[]) OR theirs.customer_id <>
 \ir customer_id.sql
+            )
             -- It counts if there is something of it, or a legal hold; else not if what was said is gone, since that one was erased, or
             -- if it was made by an erasure, for whoever comes next.
             AND (
@@ -31,7 +33,8 @@ SELECT
 FROM handles AS h
 WHERE h.client_id = %(client_id)s AND h.id IN (
     SELECT mine.handle_id FROM assignments AS mine
-    WHERE %(handles)s::uuid[] IS NULL AND mine.client_id = %(client_id)s AND mine.customer_id =
+    WHERE %(handles)s::uuid[] IS NULL AND (mine.id = ANY (%(asked)s::uuid[])) IS NOT FALSE
+        AND mine.client_id = %(client_id)s AND mine.customer_id =
 \ir customer_id.sql
     UNION ALL
     SELECT unnest(%(handles)s::uuid[])

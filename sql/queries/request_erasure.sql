@@ -1,5 +1,6 @@
--- Requests the erasure of a customer, unless one is under way, who has handles that are not erased. Notes it in the audit. Returns
--- it; no row where there is no such customer.
+-- Requests the erasure of a customer, unless one is under way, who has handles that are not erased. It is about the assignments that he
+-- has now, and no others than `asked`, if these were named when it was asked for. Notes it in the audit. Returns it; no row where there
+-- is no such customer.
 WITH present AS MATERIALIZED (
     SELECT
 \ir customer_id.sql
@@ -9,8 +10,13 @@ theirs AS MATERIALIZED (
 \ir erased_handles.sql
 ),
 made AS (
-    INSERT INTO erasures (id, customer_id, client_id, actor, reason)
-    SELECT %(id)s, p.id, %(client_id)s, %(by_actor)s, %(reason)s
+    INSERT INTO erasures (id, customer_id, client_id, actor, reason, asked)
+    SELECT
+        %(id)s, p.id, %(client_id)s, %(by_actor)s, %(reason)s,
+        coalesce(
+            %(asked)s::uuid[],
+            ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id)
+        )
     FROM present AS p
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL)
     ON CONFLICT (client_id, customer_id) WHERE state <> 'completed' AND repeats IS NULL DO NOTHING

@@ -62,7 +62,8 @@ class Subscriber:
                 await stop.wait()
                 self._stopping = True
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._under_way.join(), GRACE)
+                    async with asyncio.timeout(GRACE):
+                        await self._under_way.join()
             finally:
                 self._client.disconnect()
                 await asyncio.to_thread(self._client.loop_stop)
