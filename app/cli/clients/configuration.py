@@ -22,6 +22,7 @@ from app.clients.shown_accounts import AccountJson, accounts_json
 from app.embedded.running import resolve
 from app.settings.loading import load
 from schemas import SchemaError
+from schemas.faults import lines
 from sql.sealing import NoKey
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]
@@ -122,7 +123,7 @@ def set_client(
 
 
 def run(work: Callable[[Changes], Awaitable[int]]) -> int:
-    """Run `work` with the store open and return its exit code; 2 for a document that does not fit, with the error's path."""
+    """Run `work` with the store open and return its exit code; 2 for a document that does not fit, with a line for each error."""
 
     async def within() -> int:
         settings = resolve(load())
@@ -131,7 +132,9 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
 
     try:
         return asyncio.run(within())
-    except (SchemaError, Unreadable) as error:
+    except SchemaError as error:
+        return print_error("\n".join(lines(error.faults)), MISUSED)
+    except Unreadable as error:
         return print_error(str(error), MISUSED)
     except (InUse, NoKey, LockedAccount) as error:
         return print_error(str(error), FAILED)
