@@ -155,7 +155,7 @@ def replay(
     try:
         span = (instant(since), instant(until) if until else datetime.now(UTC)) if since else None
     except ValueError as error:
-        return print_error(f"A time {error}.", MISUSED)
+        return print_error(f"--since and --until: {error}.", MISUSED)
 
     async def again(store: EventStore, _: ClientCallbacks) -> int:
         if span is None:
