@@ -133,7 +133,7 @@ MISUSES = [
     ("audit list --since yesterday", "--since yesterday is no time"),
     ("audit list --action none", "There is no action none"),
     ("callbacks replay shop --since noon", "must be a time with its offset"),
-    ("customers show nobody", "names no customer"),
+    ("customers show +1555", "names no customer"),
     ("dead-letters list --until never", "--until never is no time"),
     ("dead-letters show 1", "There is no dead letter 1"),
     ("erasure show 1", "is no erasure's id"),

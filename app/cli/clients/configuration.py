@@ -115,7 +115,7 @@ def set_client(
         if not row["added"]:
             return print_note(f"Client {client} has this configuration already: version {row['version']}.")
         for line in differences(row["replaced"] or {}, row["document"]):
-            print(line)
+            print_lines(line)
         return print_note(f"Client {client} has version {row['version']}.")
 
     return run(write)
@@ -160,7 +160,7 @@ async def _history(changes: Changes, client_id: str, console: Console) -> None:
         print_lines(f"Version {newer['version']}, {minute(newer['created_at'])}, {newer['actor']}")
         if older or newer["version"] == 1:
             for line in differences(older["document"] if older else {}, newer["document"]):
-                console.print(Text(f"  {line}"))
+                print_lines(f"  {line}")
     for row in await changes.store.audit(client_id):
         what = " ".join(part for part in (row["action"], row["subject"]) if part)
         print(entry(f"{minute(row['at'])}  {what}, by {row['actor']}", orjson.dumps(row["detail"]).decode()))

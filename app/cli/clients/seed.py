@@ -12,7 +12,7 @@ from adapters.contract import Adapter
 from app.cli.clients.accounts import settings_of
 from app.cli.clients.configuration import run as run_with_store
 from app.cli.clients.documents import Unreadable, differences, document_of
-from app.cli.support.terminal import print_note
+from app.cli.support.terminal import print_lines, print_note
 from app.clients.accounts import Account, account_of
 from app.clients.changes import Changes
 from app.clients.ids import is_client_id
@@ -127,8 +127,8 @@ async def _apply(one: _Client, changes: Changes) -> None:
         assert account is not None, "the file was checked"
         state = await changes.write_account(one.id, _account(one.id, name, account))
         if state != "unchanged":
-            print(f"{one.id}: account {name} {state}")
+            print_lines(f"{one.id}: account {name} {state}")
     if one.document:
         row = await changes.set_client(one.id, one.document)
         for line in differences(row["replaced"] or {}, row["document"]) if row["added"] else ():
-            print(f"{one.id}: {line}")
+            print_lines(f"{one.id}: {line}")

@@ -38,6 +38,8 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
             return print_error(str(error))
         except LookupError as error:
             return print_error(f"Nothing was changed: {error}.")
+        except ValueError as error:  # a second customer, or a handle, that is neither an id nor an address
+            return print_error(f"Nothing was changed: {error}.", MISUSED)
         if as_json:
             return print_json(await decision_json(store, made))
         print(made.becomes)
