@@ -24,6 +24,10 @@ Schema = dict[str, Any]
 #: takes a millisecond, and a webhook may have thousands of bad items.
 WORDED = 20
 NOT_WORDED = "does not fit its schema, as others of the same webhook before it"
+#: Most errors of one value that are found: a list of 60,000 bad items has as many.
+MOST_FAULTS = 100
+#: An error: its path and message.
+Fault = tuple[str, str]
 
 
 class SchemaError(ValueError):
@@ -48,6 +52,11 @@ class SchemaError(ValueError):
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
 
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """All errors that were found in the document; the first is this one."""
+        return (self._error,)
+
     def under(self, path: str) -> "SchemaError":
         """Return the same error with a path from a document that holds this one at `path` (`$.data`)."""
         return SchemaError(path + self.path[1:], self.message)
@@ -62,10 +71,14 @@ class Unfit(SchemaError):
         self._checked = (references, value, at)
 
     @cached_property
-    def _error(self) -> tuple[str, str]:  # type: ignore[override]
+    def _error(self) -> Fault:  # type: ignore[override]
+        return self.faults[0]
+
+    @cached_property
+    def faults(self) -> Sequence[Fault]:
+        """All errors of the value; the first is the most relevant."""
         references, value, at = self._checked
-        path, message = _words().fault(references, value)
-        return at + path[1:], message
+        return [(at + path[1:], message) for path, message in _words().faults(references, value)]
 
     def under(self, path: str) -> "SchemaError":
         """Return the same error with a longer path, its message still to be made."""

@@ -12,6 +12,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from schemas import MOST_FAULTS, Fault
 from schemas.json_text import NAMES, kind_of
 from schemas.times import instant
 
@@ -24,9 +25,6 @@ def _is_date_time(text: object) -> bool:
 
 
 _FORMATS.checkers["date-time"] = (_is_date_time, ValueError)
-
-#: Most errors of one value that are compared; one is described, and a list of 60,000 bad items has as many errors.
-MOST = 100
 
 
 def _anything(*_: Any) -> Iterator[ValidationError]:
@@ -51,34 +49,42 @@ class Words:
         self._registry: Registry[Any] = Registry().with_resources(resources).crawl()
         self._validators: dict[str, Any] = {}
 
-    def fault(self, references: Sequence[str], value: Any) -> tuple[str, str]:
-        """Return the path and the message of the most relevant error, checking the schemas that the `$ref`s name in
-        turn."""
+    def faults(self, references: Sequence[str], value: Any) -> list[Fault]:
+        """Return the path and the message of each error, one for each path and at most MOST_FAULTS, checking the schemas that the
+        `$ref`s name in turn until one finds some. The most relevant comes first, the others in the order of the schema."""
         for reference in references:
             if (validator := self._validators.get(reference)) is None:
                 validator = _Validator({"$ref": reference}, registry=self._registry, format_checker=_FORMATS)
                 self._validators[reference] = validator
-            if errors := list(islice(validator.iter_errors(value), MOST)):
-                return worded(max(errors, key=relevance))
-        return "$", "does not fit its schema"
+            if errors := list(islice(validator.iter_errors(value), MOST_FAULTS)):
+                found: dict[str, str] = {}
+                for error in (max(errors, key=relevance), *errors):
+                    for path, message in islice(worded(error), MOST_FAULTS - len(found)):
+                        found.setdefault(path, message)
+                return list(found.items())
+        return [("$", "does not fit its schema")]
 
 
-def worded(error: ValidationError) -> tuple[str, str]:
-    """Return the path and the message of one error."""
+def worded(error: ValidationError) -> Iterator[Fault]:
+    """Yield the path and the message of one error; of keys that are missing or unknown, each."""
     if error.validator == "anyOf" and error.context:
         if not all(inner.validator == "required" for inner in error.context):
-            return worded(max(error.context, key=relevance))
+            yield from worded(max(error.context, key=relevance))
+            return
         names = [name for inner in error.context for name in inner.validator_value]
-        return path_of(error.absolute_path), f"needs one of: {', '.join(names)}"
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
-        return path_of([*error.absolute_path, missing]), "is required"
-    if error.validator == "additionalProperties" and error.validator_value is False:
+        yield path_of(error.absolute_path), f"needs one of: {', '.join(names)}"
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield path_of([*error.absolute_path, name]), "is required"
+    elif error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {})
-        unknown = next(name for name in error.instance if name not in known)
-        return path_of([*error.absolute_path, unknown]), f"is not known here; there are: {', '.join(known)}"
-    words = _WORDS.get(str(error.validator))
-    return path_of(error.absolute_path), words(error) if words else f"breaks the rule {error.validator!r}"
+        for name in error.instance:
+            if name not in known:
+                yield path_of([*error.absolute_path, name]), f"is not known here; there are: {', '.join(known)}"
+    else:
+        words = _WORDS.get(str(error.validator))
+        yield path_of(error.absolute_path), words(error) if words else f"breaks the rule {error.validator!r}"
 
 
 def path_of(keys: Iterable[str | int]) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from app.api.payload import errors
 from app.http.problems import Problem, phrase
 from app.sending.requests import Request, read_request
-from schemas import SchemaError
+from schemas import Fault, SchemaError
 from schemas.events import Error
 from sql import Accepted
 
@@ -18,20 +19,21 @@ MOST = 50
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a message is refused: the HTTP status if it were the only one, the path of the fault in the body, and the
-    words."""
+    words; `faults`: all faults, where they are several."""
 
     status: int
     path: str
     words: str
+    faults: Sequence[Fault] = ()
 
     def problem(self) -> Problem:
         """Return the problem that answers a request for this message alone."""
-        return Problem(self.status, f"{self.path}: {self.words}", path=self.path)
+        return Problem(self.status, f"{self.path}: {self.words}", path=self.path, **errors(self.faults))
 
     def to_json(self) -> dict[str, Any]:
         """Return the members of that problem document."""
         members = {"type": "about:blank", "title": phrase(self.status), "status": self.status}
-        return members | {"detail": f"{self.path}: {self.words}", "path": self.path}
+        return members | {"detail": f"{self.path}: {self.words}", "path": self.path} | errors(self.faults)
 
 
 @dataclass(slots=True)
@@ -52,6 +54,11 @@ class Item:
     def refuse(self, status: int, path: str, words: str) -> None:
         """Refuse the message; `path` is relative to it."""
         self.refusal = Refusal(status, self.path + path[1:], words)
+
+    def unfit(self, error: SchemaError) -> None:
+        """Refuse the message for all that is wrong with it."""
+        within = error.under(self.path)
+        self.refusal = Refusal(422, within.path, within.message, within.faults)
 
     def unroutable(self, error: Error) -> None:
         """Refuse the message, because the client's configuration has no route for it."""
@@ -110,5 +117,5 @@ def items_of(
         try:
             item.request = read_request(document, client_id=client_id, channel=channel, key=own)
         except SchemaError as error:
-            item.refuse(422, error.path, error.message)
+            item.unfit(error)
         yield item

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.bodies import PRIVATE, answer, write
 from app.api.clients import object_of
 from app.api.parameters import limit_of, read, refusal
-from app.api.payload import json_of
+from app.api.payload import json_of, refused
 from app.api.service import api_of, caller
 from app.clients.callbacks import ClientCallbacks
 from app.http.access import Key
@@ -88,7 +88,7 @@ async def replay(request: Request) -> Response:
         else:
             replayed, following = await store.replay_span(key.client, *_span(document))
     except SchemaError as error:
-        raise Problem(422, str(error), path=error.path) from error
+        raise refused(error) from error
     return _written({"replayed": replayed, "next": following})
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.bodies import PRIVATE, answer, write
 from app.api.negotiation import has
 from app.api.parameters import limit_of, read, refusal
-from app.api.payload import json_of
+from app.api.payload import json_of, refused
 from app.api.service import api_of, caller
 from app.clients.changes import Changes
 from app.http.access import Key
@@ -149,6 +149,6 @@ async def refusing() -> AsyncIterator[None]:
     try:
         yield
     except SchemaError as error:
-        raise Problem(422, str(error), path=error.path) from error
+        raise refused(error) from error
     except NoKey as error:
         raise Problem(503, "Accounts cannot be stored: no key to encrypt them is configured.") from error

@@ -1,12 +1,14 @@
 """Reads a request's JSON body, within limits of size and time."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
 
 from app.http.problems import Problem
-from schemas import SchemaError
+from schemas import Fault, SchemaError
+from schemas.faults import told
 from schemas.json_text import read_json
 
 #: Most seconds that a body may take to arrive.
@@ -36,4 +38,18 @@ async def json_of(request: Request, most: int) -> Any:
         return read_json(bytes(body))
     except SchemaError as error:
         status = 400 if isinstance(error.__cause__, ValueError) else 422
-        raise Problem(status, str(error), path=error.path) from error
+        raise refused(error, status) from error
+
+
+def refused(error: SchemaError, status: int = 422) -> Problem:
+    """Return the problem of a body that does not fit."""
+    return Problem(status, str(error), path=error.path, **errors(error.faults))
+
+
+def errors(faults: Sequence[Fault]) -> dict[str, Any]:
+    """Return the members of a problem document that tell all errors of a body: none where `detail` and `path` tell the only one."""
+    if len(faults) < 2:
+        return {}
+    shown, more = told(faults)
+    listed = {"errors": [{"path": path, "detail": f"{path}: {message}"} for path, message in shown]}
+    return listed | ({"moreErrors": more} if more else {})

@@ -13,11 +13,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     try:
         program(arguments, prog_name="threadline")
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            raise
+        from app.cli.support.terminal import print_error
+
+        sys.exit(print_error(end.code))
     except Exception as error:
+        from app.cli.support.terminal import MISUSED, print_error
         from app.keys.wrapping import KeysUnavailable
         from app.settings.loading import SettingsRefused
 
         if not isinstance(error, SettingsRefused | KeysUnavailable):
             raise
-        print(f"threadline: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(print_error(f"threadline: {error}", MISUSED))

@@ -14,7 +14,7 @@ from app.api.callbacks import STATES, callback_json, delivery_json
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, opened
-from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note
+from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_lines, print_note
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.embedded.running import resolve
@@ -64,7 +64,9 @@ def list_(as_json: AsJson = False) -> int:
                 )
             )
         if not rows:
-            print('There are no callbacks yet. A client\'s configuration names one: "callback": {"url": "https://…"}.')
+            print_lines(
+                'There are no callbacks yet. A client\'s configuration names one: "callback": {"url": "https://…"}.'
+            )
         return 0
 
     return _run(read)
@@ -155,7 +157,7 @@ def replay(
     try:
         span = (instant(since), instant(until) if until else datetime.now(UTC)) if since else None
     except ValueError as error:
-        return print_error(f"A time {error}.", MISUSED)
+        return print_error(f"--since and --until: {error}.", MISUSED)
 
     async def again(store: EventStore, _: ClientCallbacks) -> int:
         if span is None:

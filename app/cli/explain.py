@@ -16,6 +16,7 @@ from adapters import interpret
 from adapters.contract import Answer, Normalized, Request, Unprocessable
 from app.cli.support.http_file import NoRequest, read_request
 from app.cli.support.sources import Given, WrongUse, accounts_for, apply, candidates, given_of
+from app.cli.support.terminal import print_error, print_note
 from app.implied import with_implied
 from schemas.events import Event
 from schemas.numbering import spelled
@@ -47,8 +48,7 @@ def explain(
     try:
         code, explained = _explain(file, source, [given_of(text) for text in setting or ()], url, at)
     except WrongUse as error:
-        print(f"threadline explain: {error}", file=sys.stderr)
-        return WRONG_USE
+        return print_error(f"threadline explain: {error}", WRONG_USE)
     sys.stdout.buffer.write(
         orjson.dumps(explained, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
     )
@@ -65,7 +65,7 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
         return NOT_UNDERSTOOD, _to_json(None, None, str(error), _refused(400))
     accounts = accounts_for(name or named(request.url), request)
     for unknown in apply(given, accounts, candidates(request, name or named(request.url), accounts)):
-        print(f"threadline explain: {unknown}", file=sys.stderr)
+        print_note(f"threadline explain: {unknown}")
     if url is not None:
         for account in accounts.values():
             account.url = url

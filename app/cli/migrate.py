@@ -1,10 +1,11 @@
 """`threadline migrate`: apply the missing migrations."""
 
 import asyncio
-import sys
 
 import psycopg
 
+from app.cli.support.connecting import TODO, cause
+from app.cli.support.terminal import print_error
 from app.embedded.running import resolve
 from app.settings.loading import load
 from sql.migrate import MigrationError
@@ -27,8 +28,9 @@ def migrate() -> int:
     """Apply the missing migrations to the database's schema and roles. Safe to repeat."""
     try:
         applied = asyncio.run(apply(owner_dsn()))
-    except (MigrationError, psycopg.OperationalError) as error:
-        print(f"Not migrated: {error}", file=sys.stderr)
-        return 1
+    except MigrationError as error:
+        return print_error(f"Not migrated: {error}")
+    except psycopg.OperationalError as error:
+        return print_error(f"Not migrated: {cause(error)}. {TODO}")
     print("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
     return 0

@@ -3,11 +3,11 @@ endpoint."""
 
 import asyncio
 import signal
-import sys
 from typing import Annotated
 
 import typer
 
+from app.cli.support.terminal import MISUSED, print_error
 from app.embedded import addresses
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
@@ -37,8 +37,7 @@ def mqtt(
     try:
         accounts = _accounts(settings, source, (to or addresses.url(settings.door)).rstrip("/"))
     except WrongSetting as error:
-        print(f"threadline mqtt: {error}", file=sys.stderr)
-        return 2
+        return print_error(f"threadline mqtt: {error}", MISUSED)
     configure(settings.telemetry, service="mqtt")
     asyncio.run(_run(accounts))
     return 0

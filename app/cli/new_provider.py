@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.support.terminal import MISUSED, print_error
 from app.simulator import samples
 
 #: The comment in `adapters/__init__.py` above the providers of each channel.
@@ -54,8 +55,7 @@ def run(name: str, *, title: str | None, channel: str) -> int:
         root = checkout(Path.cwd())
         created = create(root, name, title or name.replace("_", " ").title(), channel)
     except NotCreated as error:
-        print(f"threadline new-provider: {error}", file=sys.stderr)
-        return 2
+        return print_error(f"threadline new-provider: {error}", MISUSED)
     print("\n".join(f"created {path}" for path in created))
     print(f'added "{name}" to {REGISTRY}\n')
     print(f"Next: replace each TODO (grep -rn TODO adapters/{name} tests/fixtures/{name}), then")

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.terminal import entry, table
+from app.cli.support.terminal import MISUSED, entry, print_error, table
 from app.settings.loading import load
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
@@ -38,8 +38,7 @@ def providers(
     """List the providers: channels, signature, events, and whether Threadline can send by them."""
     load()
     if name is not None and name not in ADAPTERS:
-        print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
-        return 2
+        return print_error(f"There is no provider {name!r}; there are: {', '.join(sorted(ADAPTERS))}", MISUSED)
     rows = [row(each) for each in ([name] if name else ordered(ADAPTERS))]
     if as_json:
         print_json(rows)

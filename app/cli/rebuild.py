@@ -1,7 +1,6 @@
 """`threadline rebuild`: rebuild the interactions from the event log."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -13,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.archive import opened
 from app.cli.migrate import owner_dsn
+from app.cli.support.connecting import TODO, cause
+from app.cli.support.terminal import print_error
 from app.settings.loading import load
 from sql.archive import ArchiveError
 from sql.rebuild import MonthsMissing, RebuildError
@@ -48,9 +49,10 @@ def rebuild(
             with opened(load()) as archive:
                 for month in missing.months:
                     archive.drop(month, attached=True)
+    except psycopg.OperationalError as error:
+        return print_error(f"Not rebuilt; the timelines are unchanged: {cause(error)}. {TODO}")
     except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:
-        print(f"Not rebuilt; the timelines are unchanged: {error}", file=sys.stderr)
-        return 1
+        return print_error(f"Not rebuilt; the timelines are unchanged: {error}")
     took = time.monotonic() - began
     print(f"Rebuilt from {done:,} events in {took:.1f} s ({done / took:,.0f} events/s).")
     return 0

@@ -6,13 +6,12 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.key_names import key_names, with_name
 from app.cli.support.store import in_store, note, user
-from app.cli.support.terminal import MISUSED, add_row, minute, print_error, printable, table
+from app.cli.support.terminal import MISUSED, entry, fields, minute, print_error
 from app.clients.shown_recipients import recipient_json, recipient_of
 from app.sending.consent import ALL, consent_event
 from app.sending.zones import zone_named
@@ -118,11 +117,11 @@ def _with(
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
     known = await recipient_json(store, client, handle)
     title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
-    consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
+    names = await key_names(store, [one["basis"] for one in known["consents"]])
+    print(entry(title if known["consents"] else f"{title}: no consent on record."))
     for one in known["consents"]:
-        add_row(consents, one["channel"], one["state"], minute(one["since"]), minute(one["until"]), one["basis"])
-    console = Console()
-    console.print(consents if consents.row_count else Text(printable(f"{title}: no consent on record.")))
+        times = fields(out_since=minute(one["since"]), in_again=minute(one["until"]))
+        print(entry(f"{one['channel']} {one['state']}", times, fields(basis=with_name(one["basis"], names))))
     return 0
 
 

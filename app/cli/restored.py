@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
+from app.cli.support.connecting import TODO
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.kafka import kafka_error_text
+from app.cli.support.kafka import kafka_error_text, quiet
 from app.cli.support.store import actor, in_store
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from app.embedded.running import resolve
@@ -53,12 +54,13 @@ def rewind_(
     if time > datetime.now(UTC):
         return print_error(f"--to {to} is in the future", MISUSED)
     settings = resolve(load())
+    quiet()
     try:
         done = asyncio.run(rewind(settings.kafka, [topic.name for topic in READ], time))
     except WorkersRun as error:
         return print_error(str(error))
     except (KafkaError, OSError, ValueError) as error:
-        return print_error(kafka_error_text(error, settings))
+        return print_error(f"{kafka_error_text(error, settings)}. {TODO}")
     if as_json:
         print_json([asdict(each) for each in done])
     else:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from aiokafka.errors import KafkaError
 
+from app.cli.support.connecting import TODO
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.kafka import kafka_error_text
+from app.cli.support.kafka import kafka_error_text, quiet
 from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
 from app.kafka import TopicsFailed, TopicState, ensure_topics
@@ -38,10 +39,11 @@ def topics(
         anchors = settings.audit.anchor_topic
         print("\n".join(commands(USERS, [anchors] if anchors else [])))
         return 0
+    quiet()
     try:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:
-        return print_error(kafka_error_text(error, settings))
+        return print_error(f"{kafka_error_text(error, settings)}. {TODO}")
     if as_json:
         print_json([_document(state) for state in states])
     else:

@@ -773,6 +773,8 @@ class Problem(TypedDict):
     parameter: NotRequired[str]
     scope: NotRequired[str]
     path: NotRequired[str]
+    errors: NotRequired[list[BodyError]]
+    moreErrors: NotRequired[int]
 
 
 class Assigned(TypedDict):
@@ -790,6 +792,13 @@ class HandleOf(TypedDict):
 
     kind: str
     value: str | None
+
+
+class BodyError(TypedDict):
+    """A fault of a body."""
+
+    path: str
+    detail: str
 
 
 Channel: TypeAlias = "Literal['sms', 'email', 'push', 'voice', 'whatsapp', 'rcs', 'chat', 'iot']"

@@ -14,6 +14,7 @@ from app.sending.configuration import hint, must_be_public
 from app.settings import Source
 from schemas import SchemaError
 from schemas.documents import check
+from schemas.faults import Faults
 from sql.sealing import NoKey, Seal, Tampered
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -49,23 +50,44 @@ class Account:
 
 
 def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Account:
-    """Return the account that a document describes. Raises SchemaError with the path of the first error."""
+    """Return the account that a document describes. Raises SchemaError with all errors and their paths."""
     if not _NAME.fullmatch(name):
         raise SchemaError("$", f"an account's name must look like {_NAME.pattern}")
-    check("account", document)
-    adapter = ADAPTERS.get(document["adapter"])
+    found = Faults()
+    with found:
+        check("account", document)
+    values = _values(document)
+    document = found.sound(document)
+    with found:
+        if "adapter" in document:
+            adapter = _sending(document["adapter"])
+            for key, fault in faults(adapter, values):
+                found.add(f"$.settings['{key}']", fault)
+    with found:
+        if (url := document.get("url")) is not None:
+            must_be_public(url, "$.url")
+    found.refuse()
+    return Account(name, adapter, values, document.get("source", name), url, trusted)
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the settings of a document that need not fit its schema: those whose values do."""
+    settings = document.get("settings") if isinstance(document, Mapping) else None
+    given = {} if not isinstance(settings, Mapping) else settings
+    listed = {key: value if isinstance(value, list) else [value] for key, value in given.items()}
+    return {
+        key: tuple(each) for key, each in listed.items() if each and all(isinstance(one, str) and one for one in each)
+    }
+
+
+def _sending(name: str) -> Adapter:
+    """Return the adapter of that name, which sends. Raises SchemaError."""
+    adapter = ADAPTERS.get(name)
     if adapter is None or adapter.send is None:
         senders = {one.name: one for one in ADAPTERS.values() if one.send is not None}
         wrong = "is no adapter" if adapter is None else "does not send, it only receives"
-        raise SchemaError("$.adapter", wrong + hint(document["adapter"], senders))
-    values: dict[str, tuple[str, ...]] = {
-        key: (value,) if isinstance(value, str) else tuple(value) for key, value in document["settings"].items()
-    }
-    for key, fault in faults(adapter, values):
-        raise SchemaError(f"$.settings['{key}']", fault)
-    if (url := document.get("url")) is not None:
-        must_be_public(url, "$.url")
-    return Account(name, adapter, values, document.get("source", name), url, trusted)
+        raise SchemaError("$.adapter", wrong + hint(name, senders))
+    return adapter
 
 
 def configured(name: str, source: Source) -> Account | None:

@@ -9,9 +9,11 @@ from adapters.contract import Adapter
 from app.clients.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
 from app.clients.ids import RULE, is_client_id
 from app.keys import seal_of
-from app.sending.configuration import Client, hint, parse
+from app.sending.configuration import hint, parse
 from app.settings import Settings
 from schemas import SchemaError
+from schemas.events import CHANNELS
+from schemas.faults import Faults
 from sql import EventStore
 from sql.sealing import Seal
 
@@ -36,9 +38,7 @@ class Changes:
         Raises SchemaError: the document is invalid, or names an account that does not exist or does not send by the channel.
         """
         self.check_client(client_id)
-        client = parse(client_id, 0, document, self.settings.callbacks.http_hosts)
-        senders = {name: one for name, one in await self.senders(client_id)}
-        check_routes(client, senders)
+        self.check_document(client_id, document, dict(await self.senders(client_id)))
         return await self.store.set_client(client_id, document, self.actor, expected)
 
     async def set_account(
@@ -111,16 +111,32 @@ class Changes:
         if not is_client_id(client_id):
             raise SchemaError("$", RULE)
 
+    def check_document(
+        self, client_id: str, document: Mapping[str, Any], senders: Mapping[str, Adapter | None]
+    ) -> None:
+        """Raise SchemaError with all that is wrong with a configuration; `senders`: as for `check_routes`."""
+        faults = Faults()
+        with faults:
+            parse(client_id, 0, document, self.settings.callbacks.http_hosts)
+        with faults:
+            check_routes(client_id, document, senders)
+        faults.refuse()
 
-def check_routes(client: Client, senders: Mapping[str, Adapter]) -> None:
-    """Raise SchemaError for a route whose account does not exist, or does not send by its channel."""
-    for index, route in enumerate(client.routes):
-        path = f"$.channels[{index}].account"
-        adapter = senders.get(route.account)
-        if adapter is None:
-            raise SchemaError(path, f"there is no such account of {client.id}{hint(route.account, senders)}")
-        if route.channel not in adapter.sends:
-            raise SchemaError(path, _cannot(adapter, route.channel))
+
+def check_routes(client_id: str, document: Mapping[str, Any], senders: Mapping[str, Adapter | None]) -> None:
+    """Raise SchemaError for routes whose account does not exist, or does not send by its channel. The document need not fit its
+    schema. `senders`: the accounts; None for one whose adapter is not known."""
+    faults, channels = Faults(), document.get("channels")
+    for index, route in enumerate(channels if isinstance(channels, list) else ()):
+        named = route if isinstance(route, Mapping) else {}
+        account, channel, path = named.get("account"), named.get("channel"), f"$.channels[{index}].account"
+        if not isinstance(account, str):
+            continue
+        if account not in senders:
+            faults.add(path, f"there is no such account of {client_id}{hint(account, senders)}")
+        elif channel in CHANNELS and (adapter := senders[account]) is not None and channel not in adapter.sends:
+            faults.add(path, _cannot(adapter, channel))
+    faults.refuse()
 
 
 def _cannot(adapter: Adapter, channel: str) -> str:

@@ -13,6 +13,7 @@ from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.documents import check
 from schemas.events import EVENT_TYPES
+from schemas.faults import Faults
 
 #: Calls by one account at once, and posts to one callback, where nothing else is configured.
 CONCURRENCY, CALLBACKS = 64, 8
@@ -90,38 +91,49 @@ class Client:
 
 def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
     """Return the client that a document describes. `http_hosts`: the hosts whose callbacks need no https (None: all,
-    for a document that was checked when it was set). Raises SchemaError with the path of the first error."""
-    check("client", document)
+    for a document that was checked when it was set). Raises SchemaError with all errors and their paths."""
+    faults = Faults()
+    with faults:
+        check("client", document)
+    document = faults.sound(document)
     zone = document.get("zone")
-    if zone is not None:
-        zone_named(zone, "$.zone")
+    with faults:
+        if zone is not None:
+            zone_named(zone, "$.zone")
     tries = document.get("retry", {})
     retry = Retry(**tries | {"attempts": int(tries.get("attempts", 8))})  # JSON's 3.0 is an integer too
     if retry.first > retry.longest:
-        raise SchemaError("$.retry.first", f"must be at most retry.longest, which is {retry.longest:g}")
+        faults.add("$.retry.first", f"must be at most retry.longest, which is {retry.longest:g}")
+    with faults:
+        routes = _routes(document)
+    with faults:
+        callback = _callback(document["callback"], http_hosts) if "callback" in document else None
+    faults.refuse()
     fallback = document.get("fallback", {})
     return Client(
         id=client_id,
         version=version,
-        routes=_routes(document),
+        routes=routes,
         zone=zone,
         retry=retry,
         fallback=Fallback(fallback.get("onFailure", False), fallback.get("after")),
         unanswered=document.get("unanswered", "hold"),
         exempt=frozenset(document.get("exempt", ())),
         expires_after=document.get("expiresAfter"),
-        callback=_callback(document["callback"], http_hosts) if "callback" in document else None,
+        callback=callback,
         propagate=document.get("erasure", {}).get("propagate", False),
     )
 
 
 def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
-    windows = _windows(document)
-    routes: dict[str, Route] = {}
-    for index, each in enumerate(document["channels"]):
+    """Return the routes of the channels, by which a sound document has at least one. Raises SchemaError with all errors."""
+    faults, windows, routes = Faults(), dict[str, Windows](), dict[str, Route]()
+    with faults:
+        windows = _windows(document)
+    for index, each in enumerate(document.get("channels", ())):
         channel, rate = each["channel"], each.get("rate")
         if channel in routes:
-            raise SchemaError(f"$.channels[{index}].channel", f"{channel} is named twice; each channel has one place")
+            faults.add(f"$.channels[{index}].channel", f"{channel} is named twice; each channel has one place")
         routes[channel] = Route(
             channel=channel,
             account=each["account"],
@@ -131,29 +143,39 @@ def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
             burst=int(each.get("burst", max(1, ceil(rate or 1)))),
             concurrency=int(each.get("concurrency", CONCURRENCY)),
         )
-    if unused := [channel for channel in windows if channel not in routes]:
-        raise SchemaError(f"$.windows.{unused[0]}", f"there is no {unused[0]} among the channels: {', '.join(routes)}")
+    if "channels" in document:
+        for unused in document.get("windows", {}).keys() - routes.keys():
+            faults.add(f"$.windows.{unused}", f"there is no {unused} among the channels: {', '.join(routes)}")
+    faults.refuse()
     return tuple(routes.values())
 
 
 def _windows(document: Mapping[str, Any]) -> dict[str, Windows]:
     """Return the windows of each channel, with the holidays that all share."""
-    shared = document.get("holidays", [])
-    rules.parse({"daily": "never", "holidays": shared})  # alone, so that an error is reported at its own path
-    found = {}
-    for channel, spec in document.get("windows", {}).items():
-        own = spec.get("holidays", [])
-        rules.parse(spec, f"$.windows.{channel}")
-        found[channel] = rules.parse(spec | {"holidays": list(dict.fromkeys([*own, *shared]))}, f"$.windows.{channel}")
-    return found
+    shared, given, faults = document.get("holidays", []), document.get("windows", {}), Faults()
+    with faults:
+        rules.parse({"daily": "never", "holidays": shared})  # alone, so that an error is reported at its own path
+    for channel, spec in given.items():
+        with faults:
+            rules.parse(spec, f"$.windows.{channel}")
+    faults.refuse()
+    return {
+        channel: rules.parse(
+            spec | {"holidays": list(dict.fromkeys([*spec.get("holidays", []), *shared]))}, f"$.windows.{channel}"
+        )
+        for channel, spec in given.items()
+    }
 
 
 def _callback(document: Mapping[str, Any], http_hosts: Collection[str] | None) -> Callback:
     url, types = document["url"], document.get("types", ())
-    must_be_public(url, "$.callback.url", http_hosts)
+    faults = Faults()
+    with faults:
+        must_be_public(url, "$.callback.url", http_hosts)
     for index, type in enumerate(types):
         if type not in EVENT_TYPES.values():
-            raise SchemaError(f"$.callback.types[{index}]", f"is no event type{hint(type, EVENT_TYPES.values())}")
+            faults.add(f"$.callback.types[{index}]", f"is no event type{hint(type, EVENT_TYPES.values())}")
+    faults.refuse()
     return Callback(url, tuple(types), int(document.get("concurrency", CALLBACKS)))
 
 

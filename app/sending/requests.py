@@ -15,6 +15,7 @@ from schemas import SchemaError
 from schemas.chosen_ids import address_in, refusal_of
 from schemas.documents import check
 from schemas.events import Error, Handle
+from schemas.faults import Faults
 from schemas.handles import handle_of
 from schemas.times import instant
 
@@ -67,36 +68,40 @@ def read_request(
 ) -> Request:
     """Return the request in a JSON document. `client_id`: who asks, where that is known; `channel`: the only one allowed;
     `key`: its Idempotency-Key, the same as its member `idempotencyKey`. A message without an id of its own gets a new one, also
-    under a key: by that the store finds the first one. Raises SchemaError with the path of the error."""
+    under a key: by that the store finds the first one. Raises SchemaError with all errors and their paths."""
     check("request", document)
-    client = _same(document, "clientId", client_id)
-    if client is None:
-        raise SchemaError("$.clientId", "is required")
-    channels = _channels(document, channel)
+    wrong, channels, client = Faults(), tuple[str, ...](), ""
+    with wrong:
+        client = _same(document, "clientId", client_id)
+    with wrong:
+        channels = _channels(document, channel)
     own_key = document.get("idempotencyKey")
     if own_key is not None and key is not None and own_key != key:
-        raise SchemaError("$.idempotencyKey", "differs from the header Idempotency-Key: give one of the two")
+        wrong.add("$.idempotencyKey", "differs from the header Idempotency-Key: give one of the two")
     key = own_key if key is None else key
     kept = {name: value for name, value in document.items() if name not in ("clientId", "messageId", "idempotencyKey")}
     if "body" in kept:
         if "content" in kept:
-            raise SchemaError("$.body", "is short for content.text: give one of the two")
+            wrong.add("$.body", "is short for content.text: give one of the two")
         kept["content"] = {"text": kept.pop("body")}
     if "variables" in kept and "template" not in kept:
-        raise SchemaError("$.variables", "belong to a template: give the template, or leave them out")
+        wrong.add("$.variables", "belong to a template: give the template, or leave them out")
     for path, why in faults(_short(document)):
-        raise SchemaError(path, why)
-    if "zone" in document:
-        zone_named(document["zone"], "$.zone")
+        wrong.add(path, why)
+    with wrong:
+        if "zone" in document:
+            zone_named(document["zone"], "$.zone")
     if isinstance(kept.get("template"), str):
         kept["template"] = {"name": kept["template"]}
     kept.pop("channel", None)
     if channels:
         kept["channels"] = list(channels)
     fingerprint = sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest()
-    to, id = _addresses(document["to"], channels), document.get("messageId")
-    if id is not None and (found := address_in(id, to.values())):
-        raise SchemaError("$.messageId", refusal_of(found))
+    with wrong:
+        to, id = _addresses(document["to"], channels), document.get("messageId")
+        if id is not None and (found := address_in(id, to.values())):
+            wrong.add("$.messageId", refusal_of(found))
+    wrong.refuse()
     return replace(_request(client, id or str(uuid4()), kept, fingerprint, to), key=key)
 
 
@@ -142,11 +147,13 @@ def _request(client: str, message: str, document: dict[str, Any], fingerprint: b
     )
 
 
-def _same(document: Mapping[str, Any], name: str, known: str | None) -> str | None:
+def _same(document: Mapping[str, Any], name: str, known: str | None) -> str:
     given: str | None = document.get(name)
     if given is not None and known is not None and given != known:
         raise SchemaError(f"$.{name}", "is not the client of the API key")
-    return known or given
+    if (found := known or given) is None:
+        raise SchemaError(f"$.{name}", "is required")
+    return found
 
 
 def _short(document: Mapping[str, Any]) -> dict[str, object]:

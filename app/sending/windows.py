@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from app.sending.wall_clock import Span, Stretch, shown, stretches
 from schemas import SchemaError
+from schemas.faults import Faults
 from schemas.json_text import kind_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -48,19 +49,23 @@ class Windows:
 def parse(spec: Mapping[str, Any], path: str = "$") -> Windows:
     """Read windows from their JSON: `{"mon-fri": ["09:00-20:00"], "sat": ["22:00-02:00"], "sun": "never", "holidays":
     ["2026-12-25", "01-01"]}`. A key is a day, a range of days (`sat-mon` goes over Sunday) or `daily`; a day that no key
-    names is closed. Raises SchemaError, its path below `path`: `$.windows.sms.sat[1]`."""
+    names is closed. Raises SchemaError with all errors, their paths below `path`: `$.windows.sms.sat[1]`."""
     if not isinstance(spec, Mapping):
         raise SchemaError(path, f'must be an object, as {{"mon-fri": ["09:00-20:00"]}}, not {kind_of(spec)}')
-    days: dict[int, tuple[Span, ...]] = {}
+    days, faults = dict[int, tuple[Span, ...]](), Faults()
     for key, value in spec.items():
         if key == "holidays":
             continue
         there = f"{path}.{key[:40]}"
-        named = _days(key, there)
-        if twice := [NAMES[day] for day in named if day in days]:
-            raise SchemaError(there, f"names {twice[0]}, which another key names: name each day once")
-        days |= dict.fromkeys(named, _spans(value, there))
-    holidays, yearly = _holidays(spec.get("holidays", []), f"{path}.holidays")
+        with faults:
+            named = _days(key, there)
+            if twice := [NAMES[day] for day in named if day in days]:
+                faults.add(there, f"names {twice[0]}, which another key names: name each day once")
+            days |= dict.fromkeys(named, ())
+            days |= dict.fromkeys(named, _spans(value, there))
+    with faults:
+        holidays, yearly = _holidays(spec.get("holidays", []), f"{path}.holidays")
+    faults.refuse()
     return Windows(tuple(days.get(day, ()) for day in range(7)), holidays, yearly)
 
 
@@ -143,7 +148,12 @@ def _spans(value: Any, path: str) -> tuple[Span, ...]:
     if not isinstance(value, list) or len(value) > MOST_WINDOWS:
         most = f"a list of at most {MOST_WINDOWS} windows"
         raise SchemaError(path, f'must be {most}, as ["09:00-20:00"], or "{ALL_DAY}", or "{NEVER}"')
-    return tuple(sorted({_span(text, f"{path}[{place}]") for place, text in enumerate(value)}))
+    spans, faults = set[Span](), Faults()
+    for place, text in enumerate(value):
+        with faults:
+            spans.add(_span(text, f"{path}[{place}]"))
+    faults.refuse()
+    return tuple(sorted(spans))
 
 
 def _span(text: Any, path: str) -> Span:
@@ -160,7 +170,7 @@ def _span(text: Any, path: str) -> Span:
 def _holidays(value: Any, path: str) -> tuple[frozenset[date], frozenset[tuple[int, int]]]:
     if not isinstance(value, list) or len(value) > MOST_HOLIDAYS:
         raise SchemaError(path, f'must be a list of at most {MOST_HOLIDAYS} dates, as ["2026-12-25", "01-01"]')
-    dates, yearly = set[date](), set[tuple[int, int]]()
+    dates, yearly, faults = set[date](), set[tuple[int, int]](), Faults()
     for place, text in enumerate(value):
         match = _DATE.fullmatch(text) if isinstance(text, str) else None
         try:
@@ -168,11 +178,12 @@ def _holidays(value: Any, path: str) -> tuple[frozenset[date], frozenset[tuple[i
         except ValueError:
             day = None
         if match is None or day is None:
-            raise SchemaError(f"{path}[{place}]", 'must be a date, as "2026-12-25", or "12-25" for that of every year')
-        if match[1]:
+            faults.add(f"{path}[{place}]", 'must be a date, as "2026-12-25", or "12-25" for that of every year')
+        elif match[1]:
             dates.add(day)
         else:
             yearly.add((day.month, day.day))
+    faults.refuse()
     return frozenset(dates), frozenset(yearly)
 
 

@@ -202,6 +202,20 @@ async def test_what_does_not_fit_is_reported_with_its_path(served: Served) -> No
         assert "hidden-token" not in problem["detail"]
 
 
+async def test_a_document_is_told_all_that_is_wrong_with_it(served: Served) -> None:
+    """In `errors`, of which the first is that of `path`; at most twenty, with the number of the others."""
+    document = SMS | {"x": "hidden-token", "zone": "Mars", "windows": {"sms": {"mon": ["9-20"]}, "email": {}}}
+    problem = refused(await served.http.put(SHOP, json=document), 422)
+    assert {one["path"] for one in problem["errors"]} == {
+        "$.x", "$.zone", "$.windows.sms.mon[0]", "$.windows.email", "$.channels[0].account",
+    }  # fmt: skip
+    assert problem["errors"][0] == {"path": problem["path"], "detail": problem["detail"]}
+    assert "hidden-token" not in str(problem) and "moreErrors" not in problem
+    problem = refused(await served.http.put(SHOP, json=SMS | {f"x{n}": n for n in range(30)}), 422)
+    assert (len(problem["errors"]), problem["moreErrors"]) == (20, 11)
+    assert "errors" not in refused(await served.http.put(SHOP, json=SMS), 422)
+
+
 async def test_a_callback_to_a_host_of_the_setting_needs_no_https(served: Served) -> None:
     """For a receiver beside it, in development."""
     await served.http.put(TWILIO, json=ACCOUNT)

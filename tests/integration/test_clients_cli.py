@@ -200,6 +200,48 @@ async def test_a_seed_is_applied_and_again_changes_nothing(line: Line, store: Ev
     ]
 
 
+WRONG = """
+[clients.shop]
+zone = "Mars"
+channels = [{ channel = "sms", account = "twilio" }, { channel = "email", account = "gone" }]
+windows.sms = { mon-fri = ["9-20"] }
+
+[clients.shop.accounts.twilio]
+adapter = "twillio"
+settings = { auth_token = "env:NOT_THERE" }
+
+[clients.bank]
+colour = "blue"
+channels = [{ channel = "fax", account = "x" }]
+
+[clients.bank.accounts.mail]
+adapter = "smtp"
+settings = { hoste = "mail.example.com" }
+
+[clients.stall]
+accounts = 7
+"""
+
+
+async def test_a_seed_is_told_all_that_is_wrong_with_it(line: Line, store: EventStore, tmp_path: Path) -> None:
+    """A line for each fault of any client, with its path in the file; an account that cannot be read is none that is missing."""
+    file = tmp_path / "clients.toml"
+    file.write_text(WRONG)
+    ran = await line("seed", str(file))
+    assert ran.code == 2
+    assert {one.partition(": ")[0] for one in ran.err.splitlines()} == {
+        "$.clients.shop.zone", "$.clients.shop.channels[1].account", "$.clients.shop.windows.sms.mon-fri[0]",
+        "$.clients.shop.accounts.twilio.adapter", "$.clients.shop.accounts.twilio.settings.auth_token",
+        "$.clients.bank.colour", "$.clients.bank.channels[0].channel", "$.clients.bank.channels[0].account",
+        "$.clients.bank.accounts.mail.settings['hoste']", "$.clients.stall.accounts",
+    }  # fmt: skip
+    assert await store.accounts() == await store.clients() == []
+    many_unknown = "".join(f"k{n} = 1\n" for n in range(40))
+    file.write_text(f'[clients.shop]\nchannels = [{{channel = "sms", account = "none"}}]\n{many_unknown}')
+    many = await line("seed", str(file))
+    assert (many.code, len(many.err.splitlines()), many.err.splitlines()[-1]) == (2, 21, "and 21 more")
+
+
 FAULTS = [
     ('carrier = "pigeon"\n[clients.shop]', "[clients.ID]"),
     ("[clients.shop]\nchannels = []", "$.clients.shop.channels: has fewer"),

@@ -15,7 +15,7 @@ from app.auditing.verify import verify as verified
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import progress
 from app.cli.support.store import in_store
-from app.cli.support.terminal import FAILED, MISUSED, minute, print_error, print_note
+from app.cli.support.terminal import FAILED, MISUSED, minute, print_error, print_lines, print_note
 from app.settings.loading import load
 from sql import EventStore
 from webhooks.blobs import StoreAway
@@ -139,10 +139,10 @@ def _in_bucket(url: str) -> Iterator[tuple[str, bytes]]:
 
 def _print(report: Report) -> None:
     for finding in report.findings:
-        print(finding)
+        print_lines(finding)
     if not report.findings:
         against = f", as {report.anchors} anchors have it" if report.anchors else ""
-        print(f"{report.entries} entries in {report.batches} batches are as they were sealed{against}.")
+        print_lines(f"{report.entries} entries in {report.batches} batches are as they were sealed{against}.")
     if report.forgotten:
         since = f" Entries are there from {minute(report.since)} on." if report.since else ""
         print_note(f"The entries of {report.forgotten} old batches were removed; their heads are there.{since}")

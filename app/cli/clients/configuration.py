@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.cli.clients.documents import Unreadable, differences, document_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, opened
-from app.cli.support.terminal import FAILED, MISUSED, add_row, entry, fields, minute, print_error, print_note, table
+from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_lines, print_note
 from app.clients.accounts import LockedAccount
 from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
@@ -22,6 +21,7 @@ from app.clients.shown_accounts import AccountJson, accounts_json
 from app.embedded.running import resolve
 from app.settings.loading import load
 from schemas import SchemaError
+from schemas.faults import lines
 from sql.sealing import NoKey
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]
@@ -51,21 +51,21 @@ def list_clients(as_json: AsJson = False) -> int:
             )
         if as_json:
             return print_json(found)
-        Console().print(_listed(found) if found else "There are no clients. How to make one: threadline clients --help")
-        return 0
+        for one in found:
+            print(_listed(one))
+        return 0 if found else print_note("There are no clients. How to make one: threadline clients --help")
 
     return run(read)
 
 
-def _listed(clients: list[dict[str, Any]]) -> Table:
-    """Return the table of clients."""
-    listed = table("client", "version", "channels", "accounts", "changed", "by", title="Clients")
-    for one in clients:
-        channels = ", ".join(each["channel"] for each in (one["document"] or {"channels": ()})["channels"])
-        version = str(one["version"]) if one["version"] else "settings"
-        changed = minute(one["changedAt"])
-        add_row(listed, one["clientId"], version, channels, one["accounts"], changed, one["changedBy"])
-    return listed
+def _listed(one: dict[str, Any]) -> str:
+    """Return a client as an entry."""
+    channels = ", ".join(each["channel"] for each in (one["document"] or {"channels": ()})["channels"])
+    version = f"version {one['version']}" if one["version"] else "by the settings"
+    changed = fields(changed=minute(one["changedAt"]), by=one["changedBy"])
+    return entry(
+        f"{one['clientId']}, {version}", fields(channels=channels), fields(accounts=one["accounts"] or None), changed
+    )
 
 
 def show_client(
@@ -90,7 +90,7 @@ def show_client(
             f"version {row['version']} of {minute(row['created_at'])} by {row['actor']}" if row else "by the settings"
         )
         console = Console(soft_wrap=True)
-        console.print(Text(f"Client {client}, {origin}" if document else f"Client {client}: no configuration"))
+        print_lines(f"Client {client}, {origin}" if document else f"Client {client}: no configuration")
         if document:
             console.print(Text(_json(document)))
         _print_accounts(found)
@@ -115,14 +115,14 @@ def set_client(
         if not row["added"]:
             return print_note(f"Client {client} has this configuration already: version {row['version']}.")
         for line in differences(row["replaced"] or {}, row["document"]):
-            print(line)
+            print_lines(line)
         return print_note(f"Client {client} has version {row['version']}.")
 
     return run(write)
 
 
 def run(work: Callable[[Changes], Awaitable[int]]) -> int:
-    """Run `work` with the store open and return its exit code; 2 for a document that does not fit, with the error's path."""
+    """Run `work` with the store open and return its exit code; 2 for a document that does not fit, with a line for each error."""
 
     async def within() -> int:
         settings = resolve(load())
@@ -131,7 +131,9 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
 
     try:
         return asyncio.run(within())
-    except (SchemaError, Unreadable) as error:
+    except SchemaError as error:
+        return print_error("\n".join(lines(error.faults)), MISUSED)
+    except Unreadable as error:
         return print_error(str(error), MISUSED)
     except (InUse, NoKey, LockedAccount) as error:
         return print_error(str(error), FAILED)
@@ -155,10 +157,10 @@ def _print_accounts(found: Sequence[AccountJson]) -> None:
 async def _history(changes: Changes, client_id: str, console: Console) -> None:
     versions = await changes.store.client_versions(client_id, limit=200)
     for newer, older in zip_longest(versions, versions[1:]):
-        console.print(Text(f"Version {newer['version']}, {minute(newer['created_at'])}, {newer['actor']}"))
+        print_lines(f"Version {newer['version']}, {minute(newer['created_at'])}, {newer['actor']}")
         if older or newer["version"] == 1:
             for line in differences(older["document"] if older else {}, newer["document"]):
-                console.print(Text(f"  {line}"))
+                print_lines(f"  {line}")
     for row in await changes.store.audit(client_id):
         what = " ".join(part for part in (row["action"], row["subject"]) if part)
         print(entry(f"{minute(row['at'])}  {what}, by {row['actor']}", orjson.dumps(row["detail"]).decode()))

@@ -13,6 +13,7 @@ from app.cli.erasure.exporting import export
 from app.cli.erasure.requesting import erase, hold, unhold
 from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
+from app.cli.support.key_names import key_names
 from app.cli.support.progress import Yes
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import entry, minute, print_error, print_note
@@ -64,7 +65,8 @@ def show(customer: Customer, client: Client = None, as_json: AsJson = False) -> 
             return print_json(found)
         if found["customerId"] != id:
             print_note(f"{id} was merged into {found['customerId']}.")
-        print_customer(found)
+        names = await key_names(store, [(one["evidence"] or {}).get("actor") for one in found["changes"]])
+        print_customer(found, names)
         return 0
 
     return of_customer(customer, client, work)

@@ -10,6 +10,7 @@ from app.cli.support.progress import confirmed
 from app.cli.support.store import in_store, note, user
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.customers.shown import decision_json, handle_ids
+from schemas.events import Handle
 from schemas.typed_handles import searched, typed
 from sql import Deciding, Decision, EventStore, Refused
 
@@ -37,6 +38,8 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
             return print_error(str(error))
         except LookupError as error:
             return print_error(f"Nothing was changed: {error}.")
+        except ValueError as error:  # a second customer, or a handle, that is neither an id nor an address
+            return print_error(f"Nothing was changed: {error}.", MISUSED)
         if as_json:
             return print_json(await decision_json(store, made))
         print(made.becomes)
@@ -47,6 +50,10 @@ def decided(text: str, client: str | None, decide: Decide, action: str, preview:
 
 def of_customer(text: str, client: str | None, work: Callable[[EventStore, str, UUID], Awaitable[int]]) -> int:
     """Run `work` with the store open, the client and the customer's id; return the exit code, 2 for no handle."""
+    try:
+        _named(text)
+    except ValueError as error:
+        return print_error(f"{text!r} names no customer: {error}.", MISUSED)
 
     async def within(store: EventStore) -> int:
         of = await client_of(store, client)
@@ -54,8 +61,6 @@ def of_customer(text: str, client: str | None, work: Callable[[EventStore, str, 
             customer = await customer_id(store, of, text)
         except LookupError as error:
             return print_error(str(error))
-        except ValueError as error:
-            return print_error(f"{text!r} names no customer: {error}.", MISUSED)
         return await work(store, of, customer)
 
     return in_store(within)
@@ -63,15 +68,21 @@ def of_customer(text: str, client: str | None, work: Callable[[EventStore, str, 
 
 async def customer_id(store: EventStore, client: str, text: str) -> UUID:
     """Return a customer's id by itself or by a handle. Raises ValueError for neither, LookupError for an unknown handle."""
-    try:
-        return UUID(text)
-    except ValueError:
-        handle = searched(text)
+    if isinstance(handle := _named(text), UUID):
+        return handle
     rows = await store.customer_of(client, handle.kind, handle.value)
     if not rows:
         raise LookupError(f"client {client} has no customer with the handle {typed(handle.kind, handle.value)}")
     id: UUID = rows[0]["customer_id"]
     return id
+
+
+def _named(text: str) -> UUID | Handle:
+    """Return a customer's id, or one of the handles. Raises ValueError for neither."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return searched(text)
 
 
 async def handle_ids_of(store: EventStore, client: str, customer: UUID, named: list[str]) -> list[UUID]:

@@ -1,16 +1,18 @@
 """Prints customers, and what a decision on them moves."""
 
 from typing import Any
+from uuid import UUID
 
 from rich.console import Console
 from rich.text import Text
 
+from app.cli.support.key_names import with_name
 from app.cli.support.terminal import add_row, entry, fields, minute, printable, table
 from schemas.typed_handles import typed
 
 
-def print_customer(found: dict[str, Any]) -> None:
-    """Print a customer of `app.customers.shown`."""
+def print_customer(found: dict[str, Any], names: dict[UUID, str]) -> None:
+    """Print a customer of `app.customers.shown`; `names`: those of API keys by their ids."""
     console = Console()
     out = found["optedOut"]
     counts = ", ".join(f"{channel} {number}" for channel, number in found["interactions"].items()) or "none"
@@ -18,22 +20,24 @@ def print_customer(found: dict[str, Any]) -> None:
     console.print(Text(f"interactions: {counts}; waiting to be sent: {found['waitingMessages']}"))
     console.print(Text(f"opted out on {out['handles']} of {out['of']} handles"))
     console.print(_handles(found["handles"]))
-    if found["links"]:
-        stated = table("handle", "linked with", "since", "evidence")
-        for one in found["links"]:
-            kinds = ", ".join(each["kind"] for each in one["evidence"])
-            add_row(stated, handle_words(one["handle"]), handle_words(one["other"]), minute(one["since"]), kinds)
-        console.print(stated)
-    if found["linksNotApplied"]:
-        links = table("link that does not apply", "of", "because")
-        for one in found["linksNotApplied"]:
-            why = "it contradicts a split" if one["refusedBy"] else "several people share a handle, or too many handles"
-            add_row(links, handle_words(one["other"]), handle_words(one["handle"]), why)
-        console.print(links)
+    for one in found["links"]:
+        kinds = ", ".join(each["kind"] for each in one["evidence"])
+        why = fields(since=minute(one["since"]), evidence=kinds)
+        print(entry(handle_words(one["handle"]), f"linked with {handle_words(one['other'])}", why))
+    for one in found["linksNotApplied"]:
+        why = "it contradicts a split" if one["refusedBy"] else "several people share a handle, or too many handles"
+        print(entry(handle_words(one["handle"]), f"not linked with {handle_words(one['other'])}", f"because {why}"))
     for one in found["changes"]:
         what = one["kind"] + (" (undone)" if one["undoneBy"] else "")
-        by = fields(by=(one["evidence"] or {}).get("actor"), event=one["eventId"])
-        print(entry(f"{minute(one['at'])}  {what}", by, fields(reason=one["reason"])))
+        by = with_name((one["evidence"] or {}).get("actor"), names)
+        print(
+            entry(
+                f"{minute(one['at'])}  {what}",
+                fields(by=by),
+                fields(event=one["eventId"]),
+                fields(reason=one["reason"]),
+            )
+        )
 
 
 def print_parts(decision: dict[str, Any]) -> None:

@@ -63,8 +63,8 @@ async def _run(console: Console) -> int:
             began = time.monotonic()
             timelines = await _see(http, story)
             seen = 1000 * (time.monotonic() - began)
-            console.print(f"All of it is in the timelines, seen {seen:.0f} ms after the last answer.", soft_wrap=True)
-            console.print(Text(NOTE, "dim"), soft_wrap=True)
+            console.print(f"All of it is in the timelines, seen {seen:.0f} ms after the last answer.")
+            console.print(Text(NOTE, "dim"))
         for customer, handles, interactions, earlier in timelines:
             console.print(timeline_table(customer, handles, interactions, width=console.width))
             if earlier:
@@ -127,10 +127,7 @@ async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None
     posts = story.posts + draw.sample(story.posts, int(len(story.posts) * TWICE))
     draw.shuffle(posts)
     again = len(posts) - len(story.posts)
-    console.print(
-        f"Posting {len(posts)} requests to {http.base_url.join(DOOR)}, shuffled, {again} of them twice:",
-        soft_wrap=True,
-    )
+    console.print(f"Posting {len(posts)} requests to {http.base_url.join(DOOR)}, shuffled, {again} of them twice:")
     places = asyncio.Semaphore(AT_ONCE)
 
     async def answer(post: Post) -> tuple[str, int]:

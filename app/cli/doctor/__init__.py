@@ -1,7 +1,6 @@
 """`threadline doctor`: check that everything is reachable, configured and up to date."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from rich.console import Console
@@ -10,8 +9,10 @@ from rich.text import Text
 from app.cli.doctor import anchors, blobs, clients, dead_letters, exposure, keys, log, servers, sources, standby
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
+from app.cli.support.connecting import attempts
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.terminal import entry, printable
+from app.cli.support.kafka import quiet
+from app.cli.support.terminal import entry
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
 from app.settings.loading import load
@@ -43,8 +44,9 @@ def doctor(as_json: AsJson = False) -> int:
 
     Exit code 1 where something is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the check of Kafka prints what it would log
-    findings = asyncio.run(_examine(load()))
+    quiet()
+    with attempts():  # the check of PostgreSQL prints what it would log
+        findings = asyncio.run(_examine(load()))
     if as_json:
         print_json(findings)
     else:
@@ -76,7 +78,7 @@ def _lines(findings: list[Finding]) -> Iterator[Text]:
     for finding in findings:
         if finding.state == "ok":
             mark, colour = MARKS[finding.state]
-            yield Text.assemble((mark, colour), f" {printable(f'{finding.what}: {finding.found}')}")
+            yield Text.assemble((mark, colour), " ", entry(f"{finding.what}: {finding.found}"))
     # Settings that are not in use yet explain other findings, so that they come first.
     for finding in sorted(notes + problems, key=lambda one: one.what != "Settings"):
         mark, colour = MARKS[finding.state]

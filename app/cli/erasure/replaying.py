@@ -8,7 +8,7 @@ import typer
 from app.cli.erasure.keys import PublicKeys, keys_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store
-from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
+from app.cli.support.terminal import FAILED, MISUSED, print_error, print_lines, print_note
 from app.embedded.running import resolve
 from app.erasing.ledger import Line, read_ledger
 from app.erasing.steps import Eraser, Held, Waits
@@ -46,7 +46,7 @@ def replay(
         if as_json:
             print_json({"erasures": len(done), "addresses": count, "held": held})
         else:
-            print(f"{len(done)} erasures in the ledger; {count} addresses that were there were erased again.")
+            print_lines(f"{len(done)} erasures in the ledger; {count} addresses that were there were erased again.")
         if held:
             return print_error(f"{held} erasures are kept waiting, as by a legal hold.", FAILED)
         return 0

@@ -5,12 +5,11 @@ from uuid import UUID
 
 import orjson
 import typer
-from rich.console import Console
 
 from app.api.erasures import erasure_json
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store
-from app.cli.support.terminal import MISUSED, add_row, entry, fields, minute, print_error, print_note, table
+from app.cli.support.terminal import MISUSED, entry, fields, minute, print_error, print_note
 from sql import EventStore
 
 
@@ -28,12 +27,9 @@ def list_(
             return print_json(rows)
         if not rows:
             return print_note("There was no erasure.")
-        made = table("erasure", "client", "state", "requested", "waits", whole=("erasure",))
         for row in rows:
-            add_row(
-                made, row["id"], row["client_id"], row["state"], minute(row["requested_at"]), row.get("waits") or ""
-            )
-        Console().print(made)
+            asked = fields(requested=minute(row["requested_at"]), waits=row.get("waits"))
+            print(entry(f"{row['id']}  {row['state']}", f"client {row['client_id']}", asked))
         return 0
 
     return in_store(work)

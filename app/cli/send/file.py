@@ -22,6 +22,7 @@ from app.client import Call, Client
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS
+from schemas.faults import lines
 from schemas.json_text import read_json
 
 #: The largest batch and the largest line in bytes, below the limit of the API.
@@ -109,7 +110,7 @@ def read(file: IO[bytes], channel: str | None, name: str, sent: Sent, bar: Progr
                 raise SchemaError("$", f"has more than {BYTES} bytes")
             read_request(document, client_id=_client(document), channel=channel)
         except SchemaError as error:
-            sent.refuse(number, str(error))
+            sent.refuse(number, "; ".join(lines(error.faults)))
             continue
         if "messageId" not in document and "idempotencyKey" not in document:
             content = orjson.dumps([name, channel, document], option=orjson.OPT_SORT_KEYS)

@@ -9,6 +9,7 @@ from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.client import Call
 from app.sending.requests import read_request, too_late
 from schemas import SchemaError
+from schemas.faults import lines
 
 #: The client id with which a message is checked here; the API knows the real one by its key.
 ANY_CLIENT = "somebody"
@@ -39,7 +40,7 @@ def run_one(single: Single, *, dry_run: bool, caller: Caller) -> int:
         if late := too_late(request, datetime.now(UTC)):
             raise SchemaError("--send-before", f"{late.text}".removeprefix("sendBefore "))
     except SchemaError as error:
-        return print_error(f"{error}. The options: threadline send --help", MISUSED)
+        return print_error("\n".join([*lines(error.faults), "The options: threadline send --help"]), MISUSED)
     if dry_run:
         return print_note("The message is valid. Nothing was sent.")
     try:

@@ -9,7 +9,7 @@ import typer
 from app.cli.settings.check import faults, reading
 from app.cli.settings.reference import page, rows
 from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.terminal import FAILED, entry, printable
+from app.cli.support.terminal import FAILED, entry, print_lines, printable
 from app.settings import settings_file
 from app.settings.loading import load
 from app.settings.shown import shown
@@ -56,9 +56,9 @@ def show(
         return print_json(found)
     for each in found:
         value = "not set" if each.value is None else each.value
-        print(printable(f"{each.name} = {value}  ({each.origin})"))
+        print_lines(f"{each.name} = {value}  ({each.origin})")
     if not found:
-        print(f"Every setting has its default: {settings_file()} and the environment set none.")
+        print_lines(f"Every setting has its default: {settings_file()} and the environment set none.")
     return 0
 
 
@@ -76,5 +76,5 @@ def check(
     if as_json:
         print_json(found)
     else:
-        print("\n".join(map(printable, found)) or "ok")
+        print_lines("\n".join(map(printable, found)) or "ok")
     return FAILED if found else 0

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import sys
 import time
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from starlette.routing import Route
 
 from app.cli.simulate.source import Target, target
 from app.cli.support.sources import WrongUse
-from app.cli.support.terminal import table
+from app.cli.support.terminal import print_error, table
 from app.simulator.server import Plan, Server
 
 OK, FAILED, WRONG_USE = 0, 1, 2
@@ -44,8 +43,7 @@ def run(provider: str, *, source: str | None, settings: list[str], to: str | Non
         played = target(provider, source, settings, to)
         listener = _listener(run_for) if played.simulator.api is not None else None
     except WrongUse as error:
-        print(f"threadline simulate: {error}", file=sys.stderr)
-        return WRONG_USE
+        return print_error(f"threadline simulate: {error}", WRONG_USE)
     server = Server(played.simulator, played.settings, replace(plan, to=played.to, public_url=played.public_url))
     asyncio.run(_play(console, played, server, listener, run_for))
     counts, statuses = server.tally.counts, server.tally.statuses

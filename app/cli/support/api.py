@@ -82,8 +82,11 @@ def api(caller: Caller, tries: int = 2) -> Iterator[Client]:
 
 
 def error_text(response: httpx.Response) -> str:
-    """Return the detail of a problem document (RFC 9457), else the bare status."""
+    """Return the detail of a problem document (RFC 9457), or of all its errors a line each, else the bare status."""
     found = problem(response)
+    if several := found.get("errors"):
+        more = [f"and {found['moreErrors']} more"] if "moreErrors" in found else []
+        return "\n".join([*(each["detail"] for each in several), *more])
     return str(found.get("detail") or found.get("title") or f"the API answered {response.status_code}")
 
 

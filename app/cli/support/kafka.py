@@ -1,8 +1,15 @@
 """Errors of Kafka, in words."""
 
+import logging
+
 from aiokafka.errors import KafkaConnectionError
 
 from app.settings import Settings
+
+
+def quiet() -> None:
+    """Keep aiokafka from logging what a command then prints as its error."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def kafka_error_text(error: Exception, settings: Settings) -> str:

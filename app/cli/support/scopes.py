@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.support.terminal import entry
 from app.http.permits import COMMANDS, ROUTES, Need
 from app.http.scopes import ROLES, SCOPES
 
@@ -24,9 +25,9 @@ def scopes(
         print("\n".join(markdown_lines()))
         return 0
     for scope, words in SCOPES.items():
-        print(f"{scope:<20} {words}")
+        print(entry(scope, words))
     for name, role in ROLES.items():
-        print(f"\n{name}: {role.words}\n  {', '.join(sorted(role.scopes))}")
+        print(f"\n{entry(f'{name}: {role.words}', ', '.join(sorted(role.scopes)))}")
     print()
     for route, need in ROUTES.items():
         print(f"{_words(need).replace('`', ''):<20} {route}")

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from app.cli.support.connecting import TODO, attempts, cause
 from app.embedded.running import resolve
 from app.keys import seal_of
 from app.settings import Settings
@@ -22,17 +23,18 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     resolved = settings or resolve(load())
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
     ORIGIN.set(Origin(actor()))
-    store = await EventStore.open(
-        resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=2, direct=resolved.postgres.direct
-    )
-    try:
-        yield store
-    except psycopg.errors.UndefinedTable as error:
-        raise SystemExit("The database has no tables yet. Make them: threadline migrate") from error
-    except psycopg.OperationalError as error:
-        raise SystemExit(f"PostgreSQL cannot be reached ({error}). What is wrong? threadline doctor") from error
-    finally:
-        await store.close()
+    with attempts() as failed:
+        store = await EventStore.open(
+            resolved.postgres.dsn.get_secret_value(), seal_of(resolved), pool=2, direct=resolved.postgres.direct
+        )
+        try:
+            yield store
+        except psycopg.errors.UndefinedTable as error:
+            raise SystemExit("The database has no tables yet. Make them: threadline migrate") from error
+        except psycopg.OperationalError as error:
+            raise SystemExit(f"PostgreSQL cannot be reached: {failed.last or cause(error)}. {TODO}") from error
+        finally:
+            await store.close()
 
 
 def in_store(work: Callable[[EventStore], Awaitable[int]]) -> int:

@@ -1,5 +1,6 @@
 """Printing by commands: text that cannot control the terminal, tables, stacked entries, and lines on standard error."""
 
+import os
 import textwrap
 from collections.abc import Collection
 from datetime import datetime
@@ -26,8 +27,30 @@ def printable(text: str) -> str:
 
 def print_error(text: str, code: int = FAILED) -> int:
     """Print an error on standard error and return the exit code."""
-    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
+    print_lines(text, Console(stderr=True))
     return code
+
+
+def print_lines(text: str, console: Console | None = None) -> None:
+    """Print text, on standard output by default, its lines wrapped between words for a terminal, or for `COLUMNS`. Words longer than
+    a line stay whole, so that they can be copied, and so do lines for a file or a pipe, where programs search them."""
+    console = console or Console()
+    wide = console.width if console.is_terminal or "COLUMNS" in os.environ else 0
+    for line in printable(text).split("\n"):
+        console.print(Text("\n".join(_wrapped(line, wide)) if wide else line), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int, first: str = "", indent: str = "") -> list[str]:
+    """Return the lines of a line of text; an indented one stays indented."""
+    given = line[: len(line) - len(line.lstrip(" "))]
+    return textwrap.wrap(
+        line,
+        max(width, len(given) + 20),
+        initial_indent=first,
+        subsequent_indent=indent + given,
+        break_on_hyphens=False,
+        break_long_words=False,
+    ) or [""]
 
 
 def print_note(text: str) -> int:
@@ -50,19 +73,12 @@ def add_row(to: Table, *cells: Any, style: str = "") -> None:
 
 def entry(first: str, *more: str) -> str:
     """Return one entry of a list, readable at any width and through a pipe: `first`, then each other non-empty part on
-    lines of its own, indented and wrapped at 78 characters. Lines that a part has stay lines, and long words stay whole,
+    lines of its own, indented; all is wrapped at 78 characters. Lines that a part has stay lines, and long words stay whole,
     so that URLs can be copied."""
-    lines = [printable(first)]
+    lines = _wrapped(printable(first), WIDTH, indent="  ")
     for part in more:
         for line in printable(part).split("\n"):
-            lines += textwrap.wrap(
-                line,
-                WIDTH,
-                initial_indent="  ",
-                subsequent_indent="  ",
-                break_on_hyphens=False,
-                break_long_words=False,
-            )
+            lines += _wrapped(line, WIDTH, "  ", "  ") if line.strip() else []
     return "\n".join(lines)
 
 

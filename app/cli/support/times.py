@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from app.cli.support.terminal import MISUSED, print_error
+
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 #: What an option that takes a time says of it.
@@ -17,7 +19,7 @@ def age(text: str) -> timedelta | None:
 
 def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
     """Return the time that an option names: so long before `now`, or a time (RFC 3339; UTC if it has no offset). None without the
-    option. Ends the command (SystemExit) for anything else."""
+    option. Ends the command (SystemExit 2) for anything else."""
     if text is None:
         return None
     try:
@@ -26,4 +28,4 @@ def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise SystemExit(f"{option} {text} is no time: write {FORMS}.") from None
+        raise SystemExit(print_error(f"{option} {text} is no time: write {FORMS}.", MISUSED)) from None

@@ -134,3 +134,12 @@ def test_a_fingerprint_is_of_what_is_said() -> None:
     assert fingerprint(here, SMS) == fingerprint(here, turned)
     others = [fingerprint(here, [SMS]), fingerprint(request(path="/v1/sms/messages"), SMS), fingerprint(here, None)]
     assert len({fingerprint(here, SMS), *others}) == 4
+
+
+def test_a_refusal_tells_all_that_is_wrong_with_a_message() -> None:
+    """In `errors`, with the paths in the whole body, where it is more than one."""
+    _, found = documents_of([SMS | {"channel": "fax", "priority": "urgent"}, SMS | {"priority": "urgent"}])
+    several, one = (item.to_json()["error"] for item in items_of(found, "shop", None, None, many=True))
+    assert {each["path"] for each in several["errors"]} == {"$[0].channel", "$[0].priority"}
+    assert several["errors"][0] == {"path": several["path"], "detail": several["detail"]}
+    assert one["path"] == "$[1].priority" and "errors" not in one

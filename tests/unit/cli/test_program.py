@@ -88,6 +88,14 @@ def test_help_fits_80_columns_by_either_name(path: tuple[str, ...]) -> None:
     assert max(map(len, long.output.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("path", [path for path, _ in EVERY], ids=" ".join)
+def test_wrong_arguments_end_with_2(path: tuple[str, ...]) -> None:
+    """Of each command and group, in lines that fit the terminal, without a traceback."""
+    ran = CliRunner().invoke(program, [*path, "--no-such-option"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    assert ran.exit_code == 2 and "No such option" in ran.stderr and isinstance(ran.exception, SystemExit)
+    assert max(map(len, ran.stderr.splitlines())) <= 80
+
+
 def test_the_targets_of_make_fit_80_columns() -> None:
     """Each is listed, and no line of `make help` is wider than the terminal."""
     root = Path(app.cli.__file__).parents[2]
