@@ -6,6 +6,7 @@ shows that it is one (`ana@example.com`, `+1 555 123 4567`), and the recipient's
 """
 
 import re
+import unicodedata
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
@@ -19,10 +20,10 @@ from schemas.numbering import CODES, spellings
 #: Fewest digits of a national number, and fewest characters of another address, that are looked for: fewer occur by chance. One of
 #: fewer than `SURE` characters counts where it stands by itself.
 NATIONAL, LEAST, SURE = 8, 6, 10
-_EMAIL = re.compile(r"""[^\s@<>"',;:/()\[\]]+@[a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*\.[a-z][a-z0-9\-]+""", re.IGNORECASE)
+_EMAIL = re.compile(r"""[^\s@<>"',;:/()\[\]]+@[\w\-]+(?:\.[\w\-]+)*\.[^\W\d_][\w\-]+""", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])\+[1-9](?:[().\-/_~]{0,2}[0-9]){6,14}(?![A-Za-z0-9])")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_MARKS = re.compile(r"[\s().\-/_:~+]+")
+_MARKS = re.compile(r"[\s().\-/_:~+,|*'=]+")
 _BASE64, _HEX = re.compile(r"[A-Za-z0-9+/_\-]{12,}"), re.compile(r"(?:[0-9a-fA-F]{2}){6,}")
 #: How often percent-encoding is undone.
 _TWICE = 2
@@ -56,7 +57,14 @@ def _unquoted(text: str) -> str:
         if "%" not in text:
             break
         text = unquote(text)
-    return text
+    return text if text.isascii() else "".join(map(_read, unicodedata.normalize("NFKC", text)))
+
+
+def _read(char: str) -> str:
+    """Return a character as people read it: a digit of any script, and nothing for what is not seen."""
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    return "" if unicodedata.category(char) == "Cf" else char
 
 
 def _has(text: str, handle: Handle) -> bool:

@@ -2,12 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
 #: The party of a connection without an address, such as a Unix socket.
 LOCAL = "local"
+#: The IPv4 addresses within IPv6's (RFC 4291 section 2.5.5.2).
+_MAPPED = IPv6Network("::ffff:0:0/96")
+
+
+def compared(network: Network) -> Network:
+    """Return a network as addresses are compared with it: of mapped addresses (`::ffff:10.0.0.0/104`) the IPv4 one, as these are read as
+    IPv4; else as it is."""
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        mapped = IPv4Address(int(network.network_address) & 0xFFFF_FFFF)
+        return IPv4Network((mapped, network.prefixlen - _MAPPED.prefixlen))
+    return network
 
 
 @lru_cache(maxsize=4096)
@@ -27,11 +38,11 @@ class Proxies:
     """The networks of trusted proxies, whose `X-Forwarded-For` is believed."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
-        self._networks = tuple(networks)
+        self.use(networks)
 
     def use(self, networks: Iterable[Network]) -> None:
         """Trust these networks from now on."""
-        self._networks = tuple(networks)
+        self._networks = tuple(map(compared, networks))
 
     def trusts(self, address: str) -> bool:
         """Return whether this address belongs to a trusted proxy. Text that is no address does not."""

@@ -15,6 +15,7 @@ from socket import getaddrinfo
 from typing import TypeVar
 
 from agents.transport.unanswered import AddressRefused, NoAnswer
+from webhooks.callers import compared
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -67,7 +68,7 @@ class Dialer:
     """Resolves names and connects. `allowed`: private networks that are allowed; None: all of them."""
 
     def __init__(self, allowed: Sequence[Network] | None, connect_timeout: float) -> None:
-        self._allowed = None if allowed is None else tuple(allowed)
+        self._allowed = None if allowed is None else tuple(map(compared, allowed))
         self._timeout = connect_timeout
         self._threads = ThreadPoolExecutor(RESOLVING, "resolve")
 

@@ -19,6 +19,7 @@ from app.http.scopes import ALL_CLIENTS, ROLES, SCOPES, unknown_scopes
 from app.http.tokens import fault_of, id_of, mint
 from app.settings.loading import load
 from sql import EventStore
+from webhooks.callers import compared
 
 _NAMED = "A key is named by its id, as `threadline keys list` shows it, or given itself."
 
@@ -60,7 +61,7 @@ def create(
     if client is not None and client != ALL_CLIENTS and not is_client_id(client):
         return print_error(f"--client: {RULE}; a key for all clients has *.", MISUSED)
     try:
-        networks = [str(ip_network(text)) for text in network or ()]
+        networks = [str(compared(ip_network(text))) for text in network or ()]
     except ValueError as error:
         return print_error(f"--network: {error}. Write 10.0.0.0/8, 2001:db8::/32 or one address.", MISUSED)
     ends = _ends(expires, datetime.now(UTC)) if expires else None

@@ -28,6 +28,10 @@ _WHO: Final = frozenset(
     """.split()
 )
 _WORDS = re.compile(r"[a-z]+")
+#: What stands before a value, read backwards from it and no further than `_BEFORE` characters: searched forwards from each
+#: character of the record, a name of a million would take a million times as long as one of one.
+_BEFORE: Final = 256
+_MEMBER = re.compile(r"""["']?\s{0,48}[\[{]?\s{0,48}[:=>]\s{0,48}["']?([\w.\-\[\]]+)""")
 #: The last word of a name that is split by its capitals, which a view no longer has.
 _GLUED = re.compile(rf"^(?:{'|'.join(sorted(_WHO, key=len, reverse=True))})_?(?:ids?|numbers?|address(?:es)?|names?)$")
 
@@ -57,11 +61,7 @@ class _Token:
     def __init__(self, text: str) -> None:
         self._text, self._somebody = plain(text), len(text) < LEAST
         value = re.escape(self._text)
-        self._pattern = re.compile(
-            rf"""([\w.\-\[\]]+)["']?\s*[:=>]\s*[\[{{]?\s*["']?{value}(?=["'\s,}}&\]<;]|$)"""
-            if self._somebody
-            else rf"(?<!\w){value}(?!\w)"
-        )
+        self._pattern = re.compile(rf"""{value}(?=["'\s,}}&\]<;]|$)""" if self._somebody else rf"(?<!\w){value}(?!\w)")
 
     def within(self, view: str) -> bool:
         """Return whether it stands in a view."""
@@ -69,7 +69,7 @@ class _Token:
             return False
         if not self._somebody:
             return self._pattern.search(view) is not None
-        return view.strip() == self._text or any(_names_somebody(match[1]) for match in self._pattern.finditer(view))
+        return view.strip() == self._text or any(_of_somebody(view, m.start()) for m in self._pattern.finditer(view))
 
 
 class _Number:
@@ -142,6 +142,12 @@ def _parted(number: str) -> tuple[str, str]:
         if int(number[1:end]) in COUNTRY_CODE_TO_REGION_CODE:
             return number[1:end], number[end:]
     return "", number[1:]
+
+
+def _of_somebody(view: str, start: int) -> bool:
+    """Return whether the value that begins here is that of a member that names a person."""
+    member = _MEMBER.match(view[max(0, start - _BEFORE) : start][::-1])
+    return member is not None and _names_somebody(member[1][::-1])
 
 
 def _names_somebody(name: str) -> bool:

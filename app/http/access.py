@@ -14,7 +14,7 @@ from app.http.issued import Checks, Invalid
 from app.http.rates import Rates
 from app.http.scopes import ALL_CLIENTS, granted
 from app.http.tokens import Kind, fault_of, fingerprint, id_of
-from webhooks.callers import party_of
+from webhooks.callers import compared, party_of
 
 Network = IPv4Network | IPv6Network
 
@@ -196,4 +196,4 @@ def _within(address: str, networks: Iterable[Network]) -> bool:
     except ValueError:
         return False
     mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    return any((mapped or ip) in network for network in networks)
+    return any((mapped or ip) in compared(network) for network in networks)

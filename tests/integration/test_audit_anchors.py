@@ -87,6 +87,27 @@ async def test_an_endpoint_gets_signed_anchors(store: EventStore) -> None:
     public.verify(base64.b64decode(signature), content)
 
 
+async def test_of_two_workers_one_posts_and_publishes(
+    store: EventStore, kafka_bootstrap: str, new_topic: NewTopicFunction
+) -> None:
+    """At once, to an endpoint and to a topic; no more before it is time again."""
+    topic = await new_topic("audit.anchors.two")
+    async with receiving(Receiver()) as receiver:
+        more: dict[str, Any] = {"anchor_url": receiver.url, "anchor_topic": topic}
+        async with anchoring(store, kafka_bootstrap, **more) as one, anchoring(store, kafka_bootstrap, **more) as other:
+            for sink in ("http", "kafka"):
+                assert sum(await asyncio.gather(*(each.anchor(sink) for each in (one, other, one, other)))) == 1
+                assert not await other.anchor(sink)
+        assert len(receiver.posted) == 1
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        assert sum(map(len, (await consumer.getmany(timeout_ms=3000)).values())) == 1
+        assert not await consumer.getmany(timeout_ms=1000)
+    finally:
+        await consumer.stop()
+
+
 async def test_an_endpoint_that_refuses_took_no_anchor(store: EventStore) -> None:
     """It is asked again, and its age grows meanwhile."""
     async with (

@@ -229,16 +229,18 @@ async def test_the_certificate_changes_under_load(door: TlsDoor) -> None:
 
 
 async def test_client_certificates_are_required(door: TlsDoor, tmp_path: Path) -> None:
-    """With `client_ca` a caller without a certificate, with an expired one, or with one of another CA is refused in the
+    """With `client_ca` a caller without a certificate, with an expired one, one of tomorrow, or one of another CA is refused in the
     handshake; the log says why, without the certificate."""
     callers = Authority(tmp_path, "callers")
     good, expired = callers.issue("relay"), callers.issue("relay", expired=True)
+    early = callers.issue("relay", early=True)
     stranger = Authority(tmp_path, "strangers").issue("relay")
     door.write(f'client_ca = "{callers.file}"')
     async with door.running(*good) as http:
         assert (await http.post("/webhooks/aggregate/first", content=BODY, headers=signed())).status_code == 200
         for certificate, why in (
             (expired, "certificate has expired"),
+            (early, "certificate is not yet valid"),
             (stranger, "unable to get"),
             ((), "none was presented"),
         ):

@@ -44,14 +44,17 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, expired: bool = False, names: tuple[str, ...] = ()) -> tuple[Path, Path]:
-        """Return the files of a new certificate with this common name and of its key. It is for localhost, or for `names`."""
+    def issue(
+        self, name: str, *, expired: bool = False, early: bool = False, names: tuple[str, ...] = ()
+    ) -> tuple[Path, Path]:
+        """Return the files of a new certificate with this common name and of its key. It is for localhost, or for `names`;
+        `early`: from in an hour on."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = [x509.DNSName(each) for each in names or ("localhost",)]
         if not names:
             alternatives.append(x509.IPAddress(ip_address("127.0.0.1")))
         valid = timedelta(minutes=-5) if expired else timedelta(days=1)
-        signed = self._sign(_named(name), key.public_key(), valid, ca=False, names=alternatives)
+        signed = self._sign(_named(name), key.public_key(), valid, ca=False, names=alternatives, early=early)
         file = self._files.with_name(f"{self._files.name}-{next(self._numbers)}-{name}.pem")
         own = file.with_suffix(".key")
         file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
@@ -66,11 +69,12 @@ class Authority:
         *,
         ca: bool,
         names: list[x509.GeneralName],
+        early: bool = False,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder(self._name, name, key, x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
+            .not_valid_before(now + timedelta(hours=1) if early else now - timedelta(days=1))
             .not_valid_after(now + valid)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )

@@ -30,6 +30,11 @@ PHONE, MAIL, CHAT = (
         "otp_%2B15558675309_2",
         "whatsapp:+49(30)901820",
         "tel:+4930901820",
+        "ana@m\u00fcnchen.example",
+        "ana\uff20example\uff0ecom",
+        "ana%EF%BC%A0example.com",
+        "+1\u200b5558675309",
+        "\uff0b\uff11\uff15\uff15\uff15\uff18\uff16\uff17\uff15\uff13\uff10\uff19",
     ],
 )
 def test_what_shows_that_it_is_an_address(id: str) -> None:

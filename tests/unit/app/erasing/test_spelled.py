@@ -3,12 +3,14 @@
 import base64
 import json
 import quopri
+import random
 import time
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
 from app.erasing.spelled import Named, naming
+from app.erasing.views import plain, views_of
 from sql.handles import Owned
 
 PHONE = Owned("shop", "phone", "+15558675309")
@@ -144,3 +146,40 @@ def test_a_large_record_takes_seconds_at_most() -> None:
         began = time.process_time()
         assert not naming(part * ((1 << 20) // len(part)), wanted), part
         assert time.process_time() - began < 20, part
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"a" * (1 << 20) + b' "u42"',
+        b"a." * (1 << 18) + b" u42" + b"]" * (1 << 18),
+        b"a" + b" " * (1 << 20) + b"u42 ",
+        b"u42," * (1 << 18),
+        ("a" + "\u0300\u0316" * (1 << 17)).encode(),
+        "\ufdfa".encode() * (1 << 18),
+        random.Random(1).randbytes(1 << 19),
+    ],
+    ids=[
+        "a long name",
+        "a name of many parts",
+        "blanks",
+        "many values",
+        "accents",
+        "one letter for eighteen",
+        "no text",
+    ],
+)
+def test_a_hostile_record_costs_no_more_than_another(record: bytes) -> None:
+    """Neither time that grows with its square nor many times its own room."""
+    wanted = [Named(one) for one in (PHONE, MAIL, SHORT, SHORT_CHAT)]
+    began = time.process_time()
+    assert not naming(record, wanted)
+    assert time.process_time() - began < 20
+    assert sum(map(len, views_of(record))) < 16 * len(record)
+
+
+def test_letters_are_compared_as_they_are_read() -> None:
+    """Composed or not, wide, of another script's digits, with what is not seen between them."""
+    for text in ("\uff21na.Erased@Example.com", "ana.er\u200based@example.com", "ana.erased\uff20example\uff0ecom"):
+        assert plain(text) == "ana.erased@example.com"
+    assert plain("Zoe\u0308 \u0663\uff13") == "zo\u00eb 33"
