@@ -9,6 +9,7 @@ Written against Faust 0.15.3 (`faust/transport/consumer.py`, `faust/transport/dr
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
@@ -78,6 +79,12 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
                 await self._pass_markers(generation)
             full = most is not None and sum(map(len, (records or {}).values())) >= most
             await asyncio.sleep(0 if full else LINGER)
+
+    async def verify_all_partitions_active(self) -> None:
+        """Look once for partitions that are not committed, as Faust does, but without a turn of the loop for each."""
+        now = monotonic()
+        for tp in self.assignment():
+            self.verify_event_path(now, tp)
 
     async def _pass_markers(self, generation: int) -> None:
         """Acknowledge the offsets at a log's end that hold no record (transaction markers), once all records before

@@ -131,6 +131,11 @@ class DeadLettersStore(HoursStore):
         many were taken or refused. They are locked meanwhile, so that one worker publishes each; if it dies before the commit, or
         it is not known whether Kafka took them, they are published again."""
         given = {"limit": PUBLISHED, "resting": list(resting)}
+        look = await self._row(
+            "replays_wait", {"resting": given["resting"]}
+        )  # mostly there is none: no transaction for that
+        if look is None or not look["waits"]:
+            return 0
         async with self._pool.connection() as connection, connection.transaction():
             cursor = await connection.execute(statement("due_replays"), given, prepare=True)
             rows = await self._letters_opened(await cursor.fetchall(), connection)

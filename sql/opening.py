@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.naming import Naming
-from sql.personal.keys import HandleKey, handle_of
+from sql.personal.keys import HEAD, HandleKey, handle_of
 from sql.personal.masking import mask_row
 from sql.personal.opened import Memo, is_sealed, open_payload, open_value
 from sql.sealed import CAUSE, DECIDED, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
@@ -32,10 +32,16 @@ class Opening(Naming):
             return []
         opener = _Opener(self._keys.kept, rows[0])
         opens = _or_closed if closed else _row
-        opened = [opens(row, opener) for row in rows]
-        if opener.missing:
+        opened, again = [], []
+        for place, row in enumerate(rows):
+            opener.lacks = False
+            opened.append(opens(row, opener))
+            if opener.lacks:
+                again.append(place)
+        if again:
             opener.found = await self._keys_by_id(opener.missing, closed=closed)
-            opened = [opens(row, opener) for row in rows]
+            for place in again:
+                opened[place] = opens(rows[place], opener)
         return opened
 
     def _derive(self, rows: Sequence[Row]) -> None:
@@ -70,30 +76,37 @@ class Opening(Naming):
 
 
 class _Opener:
-    """Gives the keys that are kept; those of other handles are `missing` until they were looked for (`found`). `erased`: whether it
-    was asked for one of an erased handle since that was last set to False. `columns` and `pairs`: those that the rows have, which
-    are all like `row`."""
+    """Gives the keys that are kept; those of other handles are `missing` until they were looked for (`found`). `lacks`, `erased`:
+    whether it was asked for one that is missing, or of an erased handle, since that was last set to False. `columns` and `pairs`:
+    those that the rows have, which are all like `row`."""
 
     def __init__(self, kept: Callable[[UUID], HandleKey | None], row: Row) -> None:
         self._kept = kept
         self.columns = [(name, opens) for name, opens in COLUMNS.items() if name in row]
         self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
         self.memo: Memo = {}
+        #: The keys that it gave, by the first bytes of what they open: to make and look up a UUID costs as much as to decrypt.
+        self._given: dict[bytes, HandleKey] = {}
         self.found: dict[UUID, HandleKey | None] | None = None
         self.missing: set[UUID] = set()
-        self.erased = False
+        self.lacks = self.erased = False
 
-    def __call__(self, handle: UUID) -> HandleKey | None:
-        key = self._kept(handle)
-        if key is not None:
+    def __call__(self, sealed: bytes) -> HandleKey | None:
+        head = sealed[:HEAD]
+        if (key := self._given.get(head)) is not None:
             return key
-        if self.found is None:
-            self.missing.add(handle)
-            return None
-        if handle not in self.found:
-            raise NoKey("the root key of its client cannot be decrypted by secrets.keys")
-        if (key := self.found[handle]) is None:
-            self.erased = True
+        handle = handle_of(sealed)
+        if (key := self._kept(handle)) is None:
+            if self.found is None:
+                self.missing.add(handle)
+                self.lacks = True
+                return None
+            if handle not in self.found:
+                raise NoKey("the root key of its client cannot be decrypted by secrets.keys")
+            if (key := self.found[handle]) is None:
+                self.erased = True
+                return None
+        self._given[head] = key
         return key
 
 
@@ -138,7 +151,7 @@ def _or_closed(row: Row, opener: _Opener) -> Row:
 def _address(_: Row, sealed: bytes, opener: _Opener) -> str | None:
     if (known := opener.memo.get((PLACE, sealed))) is not None:
         return known
-    if (key := opener(handle_of(sealed))) is None:
+    if (key := opener(sealed)) is None:
         return None
     value = opener.memo[PLACE, sealed] = key.open(sealed, PLACE).decode()
     return value

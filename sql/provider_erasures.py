@@ -57,7 +57,11 @@ class ProviderErasuresStore(Opening):
         if not rows:
             return []
         keys = await self._keys_of(id, rows[0]["client_id"], [row["target"] for row in rows])
-        return [row | {"id": row["target"] and open_value(row["target"], THEIR_ID, keys.get)} for row in rows]
+        return [
+            row
+            | {"id": row["target"] and open_value(row["target"], THEIR_ID, lambda sealed: keys.get(handle_of(sealed)))}
+            for row in rows
+        ]
 
     async def _keys_of(self, id: UUID, client: str, targets: Sequence[str]) -> dict[UUID, HandleKey | None]:
         """Return the keys of the handles under which ids are sealed: of the erasure's own, which nobody else gets any more, and of

@@ -27,6 +27,8 @@ class RelaySession:
     def __init__(self, connection: Connection, opened: Opened) -> None:
         """Take the connection, and what opens the rows of a page."""
         self._connection, self._opened = connection, opened
+        #: Whether the last page was empty.
+        self._idle = False
 
     async def begin(self, *, from_now: bool) -> Place:
         """Return the place up to which the log was relayed, at first the log's beginning or, `from_now`, its end. Raises
@@ -42,9 +44,13 @@ class RelaySession:
         """Return the events after a place, in order, up to the oldest transaction that may still add to them: the columns of
         `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none. One that cannot
         be opened has no payload, handle and error."""
+        place = {"xid": after[0], "position": after[1]}
+        if self._idle and not (await self._run("relay_behind", place))[0]["behind"]:
+            return []
         horizon = await self._horizon()  # before the page, in a statement of its own: see horizon.sql
-        place = {"xid": after[0], "position": after[1], "limit": limit, "horizon": horizon}
-        return await self._opened(await self._run("relay_page", place))
+        page = await self._run("relay_page", place | {"limit": limit, "horizon": horizon})
+        self._idle = not page
+        return await self._opened(page)
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
         """Move the place, and enqueue the deliveries of the events between for these clients, which have callbacks: both or

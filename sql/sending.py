@@ -121,6 +121,11 @@ class SendingStore(Appending, Suppressing):
         }
         return await self._stopped(await self._opened(await self._run("claim", parameters), closed=True))
 
+    async def claimable(self) -> bool:
+        """Return whether a claim might find something. One that finds nothing costs far more."""
+        row = await self._row("claimable", {"rest": REST})
+        return row is not None and bool(row["due"])
+
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
         """Record attempts (message's id, claim, channel, account) before they are made. Return, for each message that
         this worker still holds, whether the attempt may be made (False if it was cancelled meanwhile)."""

@@ -71,14 +71,19 @@ class Due:
             await asyncio.wait([settling])
 
     async def _claiming(self) -> None:
+        self._woken.set()
         while not self._ended:
+            woken = self._woken.is_set()
             self._woken.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
-                rows = await until_done("database", lambda: self._claim(free, busy), self.health)  # noqa: B023
+                # A claim is dear where nothing is due: unless there is a reason for one, a look comes first.
+                due = woken or await until_done("database", self.store.claimable, self.health)
+                rows = await until_done("database", lambda: self._claim(free, busy), self.health) if due else []  # noqa: B023
                 self.health.works("sending")
                 await self._work(rows)
                 if len(rows) == free:
+                    self._woken.set()
                     continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE):

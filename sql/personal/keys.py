@@ -35,7 +35,8 @@ LIFETIME = 60.0
 _LABEL = b"threadline personal data of handle "
 _VERSION = b"\x01"
 _ID, _IV, _BYTES = 16, 16, 64
-_HEAD = len(_VERSION) + _ID
+#: Bytes at the beginning of a sealed value that name its handle.
+HEAD = len(_VERSION) + _ID
 
 
 class HandleKey:
@@ -62,16 +63,16 @@ class HandleKey:
         if not sealed.startswith(self._head):
             raise Tampered("it belongs to another handle, or was not sealed by this version")
         try:
-            return self._siv.decrypt(sealed[_HEAD:], [place])
+            return self._siv.decrypt(sealed[HEAD:], [place])
         except (InvalidTag, ValueError) as error:  # ValueError: shorter than its IV
             raise Tampered("it was changed since it was sealed, or belongs to another place") from error
 
 
 def handle_of(sealed: bytes) -> UUID:
     """Return the handle whose key opens a sealed value. Raises Tampered where it cannot be one."""
-    if len(sealed) < _HEAD + _IV or not sealed.startswith(_VERSION):
+    if len(sealed) < HEAD + _IV or not sealed.startswith(_VERSION):
         raise Tampered("it was not sealed by this version, or was cut short")
-    return UUID(bytes=sealed[1:_HEAD])
+    return UUID(bytes=sealed[1:HEAD])
 
 
 def new_salt() -> bytes:

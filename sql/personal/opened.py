@@ -4,23 +4,22 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
-from uuid import UUID
 
 import orjson
 
-from sql.personal.keys import HandleKey, handle_of
+from sql.personal.keys import HandleKey
 from sql.personal.payloads import NAMES, OUT, PREFIX, left, plan_of, walk
 from sql.sealing import Tampered
 
-#: Returns the key of a handle, None for one that was erased.
-KeyOf = Callable[[UUID], HandleKey | None]
+#: Returns the key of the handle that a sealed value names, None for one that was erased. Raises Tampered where it names none.
+KeyOf = Callable[[bytes], HandleKey | None]
 #: Texts that were opened lately, by their place and as they were sealed: those of one page repeat.
 Memo = dict[tuple[bytes, str | bytes], str]
 
 
 def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Memo | None = None) -> dict[str, Any]:
-    """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns a handle's key, None for an
-    erased one; `memo`: what was opened before. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
+    """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns the key of a sealed value,
+    None for an erased one; `memo`: what was opened before. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
     gone = False
 
     def each(place: bytes, value: Any) -> Any:
@@ -57,7 +56,7 @@ def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = Non
         data = a2b_base64(sealed[len(PREFIX) :], strict_mode=True)
     except (NotBase64, ValueError) as error:  # ValueError: not ASCII
         raise Tampered("it is not base64") from error
-    key = key_of(handle_of(data))
+    key = key_of(data)
     value = None if key is None else orjson.loads(key.open(data, place))
     if memo is not None and value.__class__ is str:  # lists and objects could be changed by who gets them
         memo[place, sealed] = value

@@ -77,6 +77,8 @@ async def test_an_idle_look_costs_the_same_however_many_lanes_there_are(postgres
             assert await store.claim(64, 60, {}) == []
         await connection.execute("VACUUM ANALYZE lanes_due")
         assert await explained(connection, "claim", looks) <= few + 20
+        assert not await store.claimable()
+        assert await explained(connection, "claimable", {"rest": 10.0}) <= 16
         (left,) = await (await connection.execute("SELECT count(*) AS n FROM lanes_due")).fetchall()
         assert left["n"] == 3000
 
@@ -183,8 +185,9 @@ async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int)
         await asyncio.sleep(0.3)
         due = {str(row["id"]) for row in await (await connection.execute(DUE)).fetchall()}
         found: set[str] = set()
-        while rows := await store.claim(50, 3600, {}):
-            found.update(str(row["id"]) for row in rows)
+        # As the sender does: a claim only where a look says that there is something.
+        while await store.claimable():
+            found.update(str(row["id"]) for row in await store.claim(50, 3600, {}))
         assert found == due and (due or seed)
         (later,) = await (
             await connection.execute("SELECT count(*) AS n FROM lanes_due WHERE state <> 'later'")
@@ -202,7 +205,9 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
         await store.settle([settled(row, "retrying", due_in=0)], [])
         await store.note_lanes([LaneReport(lane, pause=3600.0, trouble="429")])
         assert await store.claim(1, 60, {}) == await store.claim(1, 60, {}) == []
+        assert not await store.claimable()
         await store.note_lanes([LaneReport(lane, passed=True)])
+        assert await store.claimable()
         assert len(await store.claim(1, 60, {})) == 1
 
 
@@ -212,6 +217,7 @@ async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsn
         request = asked(1)
         await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         await connection.execute("UPDATE lanes_due SET state = 'resting', due_at = now() + interval '1 hour'")
+        assert await store.claimable()
         assert len(await store.claim(1, 60, {})) == 1
 
 

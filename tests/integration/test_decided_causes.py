@@ -89,7 +89,7 @@ async def test_an_archived_reason_is_gone_with_its_key(postgres_dsn: Dsns, tmp_p
         async def opened() -> list[str | None]:
             store._keys, store._known = HandleKeys(), KnownHandles()
             keys = await store._keys_by_id({handle_of(a2b_base64(one.removeprefix("sealed:"))) for one in reasons})
-            return [open_value(one, DECIDED, keys.__getitem__) for one in reasons]
+            return [open_value(one, DECIDED, lambda sealed: keys[handle_of(sealed)]) for one in reasons]
 
         assert await opened() == ["Ana Krautkopf asked", "it was not Krautkopf", "theirs"]
         whose = (await store.customer_of("default", first.kind, first.value))[0]["customer_id"]

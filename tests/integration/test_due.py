@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import pytest
 import pytest_asyncio
 
 from adapters.contract import Outgoing, Response
@@ -34,6 +35,28 @@ async def test_a_message_is_sent_and_reported(sender: Sender) -> None:
     assert (row["provider_message_id"], row["delivery"], row["channel"]) == ("re-1", "sent", "email")
     assert [attempt["outcome"] for attempt in row["attempts"]] == ["accepted"]
     assert await sender.types() == ["MessageRequested", "UserMessageSent"]
+
+
+async def test_a_sender_that_rests_claims_only_where_something_is_due(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is claimed while nothing is due; what becomes due without a word to this process is sent nevertheless."""
+    claims = 0
+
+    async def counted(*given: Any) -> list[dict[str, Any]]:
+        nonlocal claims
+        claims += 1
+        return await EventStore.claim(sender.store, *given)
+
+    monkeypatch.setattr(sender.store, "claim", counted)
+    async with sender.at_work():
+        await asyncio.sleep(1.0)
+        before = claims
+        await asyncio.sleep(1.5)
+        assert claims == before  # seven looks
+        await sender.ask()  # nothing wakes it: the test has no listener
+        await sender.until("sent")
+        assert claims > before
 
 
 async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(sender: Sender) -> None:

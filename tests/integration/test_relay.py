@@ -20,6 +20,7 @@ from app.settings import Kafka, Settings
 from schemas.cloudevents import read_cloudevent
 from sql import EventStore
 from sql.relay import Place, PlaceLost, RelaySession
+from sql.statements import statement
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
@@ -164,6 +165,35 @@ async def test_what_commits_late_is_published_late(office: Office, postgres_dsn:
     await stopped(task)
     assert before == 0
     assert sorted(names(records)) == ["MessageReceived quick", "slow"]
+
+
+async def test_a_relay_that_found_nothing_sees_what_comes(
+    office: Office, postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an empty page only a look is made, until there is an event; one behind a running transaction is not passed over."""
+    ran: list[str] = []
+    run = RelaySession._run
+
+    async def noted(self: RelaySession, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        ran.append(name)
+        return await run(self, name, parameters)
+
+    monkeypatch.setattr(RelaySession, "_run", noted)
+    async with relaying(office.store) as relay:
+        place = await relay.begin(from_now=True)
+        ran.clear()
+        for _ in range(3):
+            assert await relay.page(place, 10) == []
+        assert ran == ["horizon", "relay_page", "relay_behind", "relay_behind"]
+        async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as late:
+            await late.execute(statement("session"))
+            await late.execute(statement("writing"))
+            await append(office, event("MessageReceived", "quick"))
+            assert await relay.page(place, 10) == []
+        (row,) = await relay.page(place, 10)
+        assert row["source_event_id"] == "MessageReceived quick"
+        place = (row["xid"], row["position"])
+        assert await relay.page(place, 10) == await relay.page(place, 10) == []
 
 
 async def test_a_relay_that_dies_after_the_acknowledgement_repeats(

@@ -56,7 +56,7 @@ WORKERS = frozenset(
     """
     acknowledge_gaps add_audit_anchor add_audit_head add_gap after_setback all_peppers api_keys
     audit_anchor_due audit_anchored audit_exported audit_heads audit_last_head audit_listed audit_lock audit_of_batch
-    audit_state audit_unsealed begin bury callback_outcome callbacks claim claim_deliveries clients complete_erasure counts
+    audit_state audit_unsealed begin bury callback_outcome callbacks claim claim_deliveries claimable clients complete_erasure counts
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
@@ -65,9 +65,9 @@ WORKERS = frozenset(
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
     forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new linking_lock listen
-    quiet_callback recheck_watched recipients relay_advance relay_begin relay_lag relay_lock relay_page
+    quiet_callback recheck_watched recipients relay_advance relay_begin relay_behind relay_lag relay_lock relay_page
     remove_audit remove_dead_letters remove_gaps remove_idempotency_keys remove_interactions remove_messages replay_erasure replay_handles replay_intervals
-    replay_outcomes replays_published reseal_hour_keys reseal_pepper resting_accounts retention_finish retention_finished
+    replay_outcomes replays_published replays_wait reseal_hour_keys reseal_pepper resting_accounts retention_finish retention_finished
     retention_lock retention_unlock revoke_api_key rotate_api_key sealed_secrets sending_counts set_lanes settle suppress
     sweep traces unanswered_counts unpartitioned wake_deliveries
     """.split()
