@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from app.erasing.steps import Eraser
+from schemas.events import Handle
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import on_store
 from tests.integration.erasures import customer, settings
-from tests.integration.test_archive import Handle, _archived, log_of, old_log
+from tests.integration.test_archive import _archived, log_of, old_log
 from tests.integration.test_rebuild import read, tables
 from tests.support.keys import SEAL
 
