@@ -19,3 +19,8 @@ UPDATE erasures AS e SET asked = ARRAY(
     WHERE a.client_id = e.client_id AND a.customer_id = present_customer(e.client_id, e.customer_id) ORDER BY a.id
 )
 WHERE e.state = 'requested' AND e.repeats IS NULL;
+
+-- Who asks once more while one is under way, after a link, asks for another.
+DROP INDEX erasures_open, erasure_requests_waiting;
+CREATE UNIQUE INDEX erasures_open ON erasures (client_id, customer_id, asked) WHERE state <> 'completed' AND repeats IS NULL;
+CREATE UNIQUE INDEX erasure_requests_waiting ON erasure_requests (client_id, customer_id, asked) WHERE decision IS NULL;

@@ -1,26 +1,34 @@
--- Asks for the erasure of a customer, which then waits for a second person, unless one waits or is under way, or he has no handles that
--- are not erased. Notes it in the audit. Returns the id of what waits or is under way; no row where there is no such customer.
+-- Asks for the erasure of a customer, which then waits for a second person, unless one of all that he has waits or is under way, or he
+-- has no handles that are not erased. Notes it in the audit. Returns the id of what waits or is under way; no row where there is no such
+-- customer.
 WITH present AS MATERIALIZED (
     SELECT
 \ir customer_id.sql
     AS id
 ),
+his AS MATERIALIZED (
+    SELECT
+        p.id,
+        ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id) AS assignments
+    FROM present AS p
+),
 theirs AS MATERIALIZED (
 \ir erased_handles.sql
 ),
 under_way AS MATERIALIZED (
-    SELECT e.id
-    FROM present AS p
-    JOIN erasures AS e ON e.client_id = %(client_id)s AND e.customer_id = p.id AND e.state <> 'completed' AND e.repeats IS NULL
+\ir erasure_under_way.sql
+    UNION ALL
+    SELECT r.id
+    FROM his AS h
+    JOIN erasure_requests AS r ON r.client_id = %(client_id)s AND r.customer_id = h.id AND r.decision IS NULL
+        AND (r.asked @> h.assignments) IS NOT FALSE
 ),
 made AS (
     INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, reason, expires_at, asked)
-    SELECT
-        %(id)s, p.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s,
-        ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id)
-    FROM present AS p
+    SELECT %(id)s, h.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s, h.assignments
+    FROM his AS h
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
-    ON CONFLICT (client_id, customer_id) WHERE decision IS NULL DO NOTHING
+    ON CONFLICT (client_id, customer_id, asked) WHERE decision IS NULL DO NOTHING
     RETURNING id, customer_id, client_id
 ),
 noted AS (
@@ -33,9 +41,4 @@ noted AS (
 SELECT id FROM made
 UNION ALL
 SELECT id FROM under_way
-UNION ALL
-SELECT r.id
-FROM present AS p
-JOIN erasure_requests AS r ON r.client_id = %(client_id)s AND r.customer_id = p.id AND r.decision IS NULL
-WHERE NOT EXISTS (SELECT FROM made)
 LIMIT 1

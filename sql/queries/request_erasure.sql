@@ -1,25 +1,32 @@
--- Requests the erasure of a customer, unless one is under way, who has handles that are not erased. It is about the assignments that he
--- has now, and no others than `asked`, if these were named when it was asked for. Notes it in the audit. Returns it; no row where there
--- is no such customer.
+-- Requests the erasure of a customer who has handles that are not erased, unless one of all of this is under way. It is about the
+-- assignments that he has now, and no others than `asked`, if these were named when it was asked for. Notes it in the audit. Returns it;
+-- no row where there is no such customer.
 WITH present AS MATERIALIZED (
     SELECT
 \ir customer_id.sql
     AS id
 ),
-theirs AS MATERIALIZED (
-\ir erased_handles.sql
-),
-made AS (
-    INSERT INTO erasures (id, customer_id, client_id, actor, reason, asked)
+his AS MATERIALIZED (
     SELECT
-        %(id)s, p.id, %(client_id)s, %(by_actor)s, %(reason)s,
+        p.id,
         coalesce(
             %(asked)s::uuid[],
             ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id)
-        )
+        ) AS assignments
     FROM present AS p
-    WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL)
-    ON CONFLICT (client_id, customer_id) WHERE state <> 'completed' AND repeats IS NULL DO NOTHING
+),
+theirs AS MATERIALIZED (
+\ir erased_handles.sql
+),
+under_way AS MATERIALIZED (
+\ir erasure_under_way.sql
+),
+made AS (
+    INSERT INTO erasures (id, customer_id, client_id, actor, reason, asked)
+    SELECT %(id)s, h.id, %(client_id)s, %(by_actor)s, %(reason)s, h.assignments
+    FROM his AS h
+    WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
+    ON CONFLICT (client_id, customer_id, asked) WHERE state <> 'completed' AND repeats IS NULL DO NOTHING
     RETURNING id, customer_id, client_id
 ),
 noted AS (
@@ -31,7 +38,5 @@ noted AS (
 )
 SELECT id FROM made
 UNION ALL
-SELECT e.id
-FROM present AS p
-JOIN erasures AS e ON e.client_id = %(client_id)s AND e.customer_id = p.id AND e.state <> 'completed' AND e.repeats IS NULL
-WHERE NOT EXISTS (SELECT FROM made)
+SELECT id FROM under_way
+LIMIT 1

@@ -1,5 +1,6 @@
 """An erasure is of what its customer had when it was asked for: links that are stated afterwards bring nobody else into it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -130,3 +131,42 @@ async def test_decisions_wait_also_under_the_id_that_a_link_gave(store: EventSto
     assert waits is not None
     await store.refuse_erasure(waits, "a test")
     await store.unlink_handle("shop", now, handle, START, BY)
+
+
+async def test_two_requests_at_once_are_one(store: EventStore) -> None:
+    """Neither is told that there is no such customer."""
+    for number in range(5):
+        handle = Handle("phone", f"+1555123{number:04}")
+        await store.append([said(number, handle)])
+        whose = await customer(store, handle)
+        ids = await asyncio.gather(*(store.request_erasure("shop", whose, "a test") for _ in range(4)))
+        assert None not in ids and len(set(ids)) == 1
+
+
+@pytest.mark.parametrize("approval", [True, False])
+async def test_who_asks_again_after_a_link_asks_for_another(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, approval: bool
+) -> None:
+    """Else whoever asks for Bo's would be told of the other one's, and Bo would stay. Before the link the same is the same."""
+    await store.append([said(1, ANA), said(2, BO)])
+    ids = sorted([(await customer(store, ANA), ANA), (await customer(store, BO), BO)])
+    (first, one), (second, other) = ids
+
+    async def ask(whose: UUID) -> UUID:
+        id = await asked(store, whose) if approval else await store.request_erasure("shop", whose, "a test")
+        assert id is not None
+        return id
+
+    id = await ask(first)
+    assert await ask(first) == id
+    await link(store, one, other)
+    assert await customer(store, other) == first
+    again = await ask(second)
+    assert again != id and await ask(second) == again == await ask(first)
+    for each in (id, again):
+        if approval:
+            await approved(store, each)
+        await Eraser(store, settings(tmp_path)).run(each)
+        left = [handle for handle in (one, other) if await store.customer_of("shop", handle.kind, handle.value)]
+        assert left == ([other] if each == id else [])
+    assert await read(postgres_dsn.owner, "SELECT state FROM erasures") == ["completed"] * 2
