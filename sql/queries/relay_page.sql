@@ -1,5 +1,6 @@
 -- The events after a place and below the horizon, in the log's order, each with its interaction, and the interaction's
--- customer and message.
+-- customer and message. OFFSET keeps the laterals look-ups by index: of a page whose size is a parameter the planner expects a tenth of
+-- the log, and would read all interactions and handles for each.
 WITH page AS MATERIALIZED (
     SELECT
         e.*,
@@ -33,7 +34,8 @@ SELECT
 FROM page AS p
 LEFT JOIN LATERAL (
     SELECT o.message_id, o.handle_id, o."timestamp" FROM interactions AS o WHERE o.id = p.interaction_id AND o.client_id = p.client_id
+    OFFSET 0
 ) AS i ON true
-LEFT JOIN handles AS h ON h.id = p.handle_id
-LEFT JOIN handles AS r ON r.id = p.related_id
+LEFT JOIN LATERAL (SELECT o.kind, o.sealed FROM handles AS o WHERE o.id = p.handle_id OFFSET 0) AS h ON true
+LEFT JOIN LATERAL (SELECT o.kind, o.sealed FROM handles AS o WHERE o.id = p.related_id OFFSET 0) AS r ON true
 ORDER BY p.xid, p.position

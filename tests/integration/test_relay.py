@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -18,6 +18,7 @@ from app.kafka.producers import producer_args
 from app.kafka.topics import max_record
 from app.settings import Kafka, Settings
 from schemas.cloudevents import read_cloudevent
+from schemas.events import Handle
 from sql import EventStore
 from sql.relay import Place, PlaceLost, RelaySession
 from sql.statements import statement
@@ -194,6 +195,35 @@ async def test_a_relay_that_found_nothing_sees_what_comes(
         assert row["source_event_id"] == "MessageReceived quick"
         place = (row["xid"], row["position"])
         assert await relay.page(place, 10) == await relay.page(place, 10) == []
+
+
+async def test_a_page_costs_the_same_however_much_there_is(office: Office, postgres_dsn: Dsns) -> None:
+    """With thousands of interactions and handles, the plan that a connection keeps reads those of the page alone."""
+    ours = [Handle("phone", f"+1444{n:07d}") for n in range(20)]
+    await append(office, *(event("MessageReceived", f"m{n}", handle=phone) for n, phone in enumerate(ours)))
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as connection:
+        await connection.execute(cast(Any, statement("session")))
+        few = await blocks(connection)
+        # Some events a person, as in life: then a plan for a tenth of the log reads the handles of all.
+        phones = [Handle("phone", f"+1555{n // 20:07d}") for n in range(9000)]
+        await append(office, *(event("MessageReceived", f"n{n}", handle=phone) for n, phone in enumerate(phones)))
+        await connection.execute("ANALYZE")
+        assert await blocks(connection) <= few + 100  # an index is a level deeper
+
+
+async def blocks(connection: psycopg.AsyncConnection[Any]) -> int:
+    """Return how many blocks of 8 KiB the first 20 events of the log cost, by the plan that does not know the page's size."""
+    given = {"xid": 0, "position": 0, "horizon": 2**40, "limit": 20}
+    text = statement("relay_page").decode()
+    for number, name in enumerate(given, 1):
+        text = text.replace(f"%({name})s", f"${number}")
+    await connection.execute(cast(Any, f"PREPARE page (bigint, bigint, bigint, bigint) AS {text}"))
+    run = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE page ({', '.join(map(str, given.values()))})"
+    row = await (await connection.execute(cast(Any, run))).fetchone()
+    await connection.execute("DEALLOCATE page")
+    assert row is not None
+    plan = row[0][0]["Plan"]
+    return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
 
 
 async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
