@@ -28,7 +28,7 @@ made AS (
     SELECT %(id)s, h.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s, h.assignments
     FROM his AS h
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
-    ON CONFLICT (client_id, customer_id, asked) WHERE decision IS NULL DO NOTHING
+    ON CONFLICT (client_id, customer_id, hash_array_extended(asked, 0)) WHERE decision IS NULL DO NOTHING
     RETURNING id, customer_id, client_id
 ),
 noted AS (

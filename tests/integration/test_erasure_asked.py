@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from app.erasing.steps import Eraser
 from schemas.events import Event, Handle
-from sql import Deciding, EventStore, Refused
+from sql import Deciding, EventStore, Refused, Row
 from sql.origin import ORIGIN, Origin
 from tests.conftest import Dsns
 from tests.integration.erasures import ANA, BO, START, asked_for, customer, read, said, settings
@@ -22,6 +23,8 @@ from tests.support.keys import SEAL
 
 USER, HERS = Handle("user_id", "u-1"), Handle("email", "hers@example.com")
 BY = Deciding("operator", "a test")
+#: More addresses than an index could hold the ids of.
+COUNT = 200
 
 
 @pytest_asyncio.fixture
@@ -33,8 +36,13 @@ async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
 
 async def link(store: EventStore, one: Handle, other: Handle, at: datetime = START) -> None:
     """State that two handles are one person's, as a provider does whose webhook has both."""
+    await store.append([linking(one, other, at)])
+
+
+def linking(one: Handle, other: Handle, at: datetime = START) -> Row:
+    """Return what states it."""
     payload = {"handles": [{"kind": each.kind, "value": each.value} for each in (one, other)]}
-    await store.append([(Event("HandleLinked", "chat", f"{one} {other}", payload=payload), "shop", at, None)])
+    return (Event("HandleLinked", "chat", f"{one} {other}", payload=payload), "shop", at, None)
 
 
 async def asked(store: EventStore, whose: UUID) -> UUID:
@@ -170,3 +178,18 @@ async def test_who_asks_again_after_a_link_asks_for_another(
         left = [handle for handle in (one, other) if await store.customer_of("shop", handle.kind, handle.value)]
         assert left == ([other] if each == id else [])
     assert await read(postgres_dsn.owner, "SELECT state FROM erasures") == ["completed"] * 2
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["alone", "with a second person"])
+async def test_one_with_many_handles_is_erased(store: EventStore, tmp_path: Path, second: bool) -> None:
+    """What he has is compared, however much it is."""
+    theirs = [Handle("email", f"{n}@example.com") for n in range(COUNT)]
+    await store.append([linking(one, other) for one, other in pairwise(theirs)])
+    whose = await customer(store, theirs[0])
+    assert whose == await customer(store, theirs[-1])
+    if second:
+        await approved(store, await asked(store, whose))
+    id = await store.request_erasure("shop", whose, "a test")
+    assert id is not None and id == await store.request_erasure("shop", whose, "a test")
+    done = await Eraser(store, settings(tmp_path)).run(id)
+    assert done["state"] == "completed" and len(done["handles"]) == COUNT
