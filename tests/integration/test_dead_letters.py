@@ -89,7 +89,8 @@ async def test_an_operator_finds_looks_at_and_replays(
     assert again.code == 0 and "There was no dead letter to replay" in again.err
     ids = [str(rows[offset]["id"]) for offset in (7, 8, 9)]
     by_id = await command("dead-letters", "replay", *ids, "--wait", "0", environment=env)
-    assert by_id.code == 1 and "record was not kept" in by_id.err and "--again replays it once more" in by_id.err
+    told = " ".join(by_id.err.split())
+    assert by_id.code == 1 and "record was not kept" in told and "--again replays it once more" in told
     await published(store, kafka_bootstrap)
     assert await records(store, kafka_bootstrap, topic) == [whole.value, b"x"]
     lost = await command("dead-letters", "replay", "--source", "sendgrid", "--again", "--wait", "0", environment=env)
@@ -120,7 +121,7 @@ async def test_groups_fit_a_terminal(store: EventStore, postgres_dsn: Dsns, tmp_
     assert max(map(len, listed.out.splitlines())) <= 80
     (group,) = json.loads((await command("dead-letters", "list", "--group", "--json", environment=env)).out)
     assert group["letters"] == 3 and group["example"] in listed.out
-    assert (await command("dead-letters", "list", "--since", "soon", environment=env)).code == 1
+    assert (await command("dead-letters", "list", "--since", "soon", environment=env)).code == 2
 
 
 async def test_groups_of_the_latest_say_so(

@@ -78,7 +78,7 @@ async def test_long_values_fit_the_terminal(postgres_dsn: Dsns, environment: dic
         by = Deciding("operator", f"key:{id}", "they are one person, as the shop was told by telephone on two days")
         await store.merge_customers("default", UUID(str(one["customer_id"])), UUID(str(two["customer_id"])), by)
     (tmp_path / "client.json").write_text('{"channels": [{"channel": "sms", "account": "' + LONG + '"}]}')
-    lines = (
+    lines: tuple[tuple[str, ...], ...] = (
         ("clients", "account", "c" * 64, LONG, "--adapter", "twilio", "--set", "account_sid=AC1"),
         ("clients", "set", "c" * 64, "--file", str(tmp_path / "client.json")),
         ("clients", "list"),
