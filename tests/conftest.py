@@ -37,6 +37,8 @@ ROOM = 2 << 30
 # No test, nor a process that one starts, reads what the user of this checkout has set or runs in it.
 for name in [name for name in os.environ if name.startswith("THREADLINE_")]:
     del os.environ[name]
+# Nor the width of the terminal, by which commands wrap what they say: readline, in the processes of pytest-xdist, sets it to 80.
+os.environ.pop("COLUMNS", None)
 os.environ["THREADLINE_DATA"] = str(Path(tempfile.gettempdir(), f"threadline-no-data-{os.getpid()}"))
 
 # How long an example takes says what else the machine does, not that the code is wrong. The examples are the same in every

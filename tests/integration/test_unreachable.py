@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -12,7 +11,8 @@ from app.cli.program import COMMANDS, load
 from tests.integration.command_line import Ran, process
 from tests.support.keys import KEY
 
-ID, ADDRESS = str(uuid4()), "+15551234567"
+#: The same in every process of the tests, which compare what they have collected.
+ID, ADDRESS = "3f0d6a8e-2b1c-4c57-9a64-0e5f7c1d2b39", "+15551234567"
 
 #: What commands need beside their names, by the path.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
