@@ -140,7 +140,7 @@ async def test_what_quotes_the_address_elsewhere_goes(store: EventStore, postgre
     number = Handle("phone", "+558191234567")  # one that got a ninth digit
     value = orjson.dumps({"from": number.value[1:], "text": "unread"})
     dead = DeadLetter("webhooks.received", 0, 1, "cannot be read", client="shop", value=value, size=len(value))
-    row = said(1, number, channel="whatsapp")
+    row = said(41, number, channel="whatsapp")  # not one of those of `filled`
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await store.append([(replace(row[0], trace=trace), *row[1:])], dead=[dead])
     await filled(store)
