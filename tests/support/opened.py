@@ -10,7 +10,7 @@ from tests.support.keys import SEAL
 
 
 async def opened(dsn: str, query: str) -> list[dict[str, Any]]:
-    """Return the rows of a query, with what is sealed in them opened: in the columns of `sql.opening.COLUMNS`, so `sealed AS value`
+    """Return the rows of a query, with what is sealed in them opened: in the columns of `sql.opened_rows.COLUMNS`, so `sealed AS value`
     of a handle; with a payload its event's `type` must be asked for."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, row_factory=dict_row) as db:
         await db.execute("SET search_path = threadline")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import HANDLE_KINDS
-from sql import opening
+from sql import opened_rows
 from sql.personal import mask_handle, mask_payload, mask_row, masking
 from sql.personal.masking import mask_id
 
@@ -94,7 +94,7 @@ def test_no_text_is_shown(text: str) -> None:
 
 def test_all_that_is_opened_can_be_masked() -> None:
     """Each column that the store keeps sealed has its mask."""
-    assert masking.COLUMNS.keys() == opening.COLUMNS.keys()
+    assert masking.COLUMNS.keys() == opened_rows.COLUMNS.keys()
 
 
 def test_a_row_is_masked_in_the_columns_that_are_named() -> None:
