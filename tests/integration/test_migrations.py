@@ -300,7 +300,8 @@ async def test_data_that_cannot_be_carried_over_is_refused(
             await migrate(owner)
         async with await psycopg.AsyncConnection.connect(owner) as db:
             await db.execute(row)
-        ran = await command("migrate", environment={"THREADLINE_POSTGRES__OWNER_DSN": owner})
+        wide = {"THREADLINE_POSTGRES__OWNER_DSN": owner, "COLUMNS": "1000"}
+        ran = await command("migrate", environment=wide)
         kept = await pending(owner)
         async with await psycopg.AsyncConnection.connect(owner) as db:
             await db.execute("TRUNCATE threadline.events, threadline.handles CASCADE")
