@@ -11,11 +11,9 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
 from schemas.events import Handle
 from schemas.handles import phone_of
-from schemas.numbering import CODES, spellings
+from schemas.numbering import CODES, parted, spellings
 
 #: Fewest digits of a national number, and fewest characters of another address, that are looked for: fewer occur by chance. One of
 #: fewer than `SURE` characters counts where it stands by itself.
@@ -88,10 +86,9 @@ def _values(handle: Handle) -> Iterator[str]:
         number = handle.value
         for one in spellings(number) if number.startswith(CODES) else (number,):
             yield one[1:]
-        for end in (2, 3, 4):
-            if int(number[1:end]) in COUNTRY_CODE_TO_REGION_CODE and len(number) - end >= NATIONAL:
-                yield number[end:]
-                break
+        country, national = parted(number)
+        if country and len(national) >= NATIONAL:
+            yield national
     elif handle.kind != "short_code" and len(handle.value) >= LEAST:
         yield handle.value.casefold()
         rest = handle.value.partition(":")[2].casefold()

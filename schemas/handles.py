@@ -21,6 +21,7 @@ import idna
 import phonenumbers
 
 from schemas.events import HANDLE_KINDS, Handle
+from schemas.numbering import parted
 
 #: Longest value kept, in characters: a push subscription's endpoint is the longest handle there is.
 MAX_LENGTH = 2048
@@ -119,10 +120,8 @@ def without_trunk(number: str) -> str:
     ITU-T E.123 (https://www.itu.int/rec/T-REC-E.123) writes no trunk prefix in an international number; people do."""
     if "0" not in number[2:5]:  # the usual case
         return number
-    for end in (2, 3, 4):
-        if int(number[1:end]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            return _read_by_plan(number, end) if number[end] == "0" else number
-    return number
+    country, national = parted(number)
+    return _read_by_plan(number, 1 + len(country)) if country and national.startswith("0") else number
 
 
 def email_of(text: str) -> str:

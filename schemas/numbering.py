@@ -19,6 +19,14 @@ import phonenumbers
 from schemas.events import Event, Handle
 
 
+def parted(number: str) -> tuple[str, str]:
+    """Return the digits of the country of a number in E.164, and those after them; "" and all digits if no country has such a code."""
+    for end in (2, 3, 4):  # no country code begins with another
+        if int(number[1:end]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return number[1:end], number[end:]
+    return "", number[1:]
+
+
 class Rule(NamedTuple):
     """One rule: its name, which an event's payload keeps; the page that it rests on; the numbers that it folds, in E.164;
     and the function that returns the canonical spelling of a match (None: it is none of these after all)."""

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from app.archive import files_of
 from app.cli.migrate import owner_dsn
-from app.cli.support.connecting import TODO, cause
+from app.cli.support.connecting import ADVICE, cause
 from app.cli.support.terminal import FAILED, add_row, print_error, print_note, table
 from app.settings import Settings
 from app.settings.loading import load
@@ -49,7 +49,7 @@ def archive(
             else:
                 _show(found, settings)
     except psycopg.OperationalError as error:
-        return print_error(f"Not done; nothing is lost: {cause(error)}. {TODO}")
+        return print_error(f"Not done; nothing is lost: {cause(error)}. {ADVICE}")
     except (ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:  # OSError: no room for a temporary file
         return print_error(f"Not done; nothing is lost: {error}", FAILED)
     return 0

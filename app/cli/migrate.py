@@ -4,7 +4,7 @@ import asyncio
 
 import psycopg
 
-from app.cli.support.connecting import TODO, cause
+from app.cli.support.connecting import ADVICE, cause
 from app.cli.support.terminal import print_error
 from app.embedded.running import resolve
 from app.settings.loading import load
@@ -31,6 +31,6 @@ def migrate() -> int:
     except MigrationError as error:
         return print_error(f"Not migrated: {error}")
     except psycopg.OperationalError as error:
-        return print_error(f"Not migrated: {cause(error)}. {TODO}")
+        return print_error(f"Not migrated: {cause(error)}. {ADVICE}")
     print("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
     return 0

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.archive import opened
 from app.cli.migrate import owner_dsn
-from app.cli.support.connecting import TODO, cause
+from app.cli.support.connecting import ADVICE, cause
 from app.cli.support.terminal import print_error
 from app.settings.loading import load
 from sql.archive import ArchiveError
@@ -50,7 +50,7 @@ def rebuild(
                 for month in missing.months:
                     archive.drop(month, attached=True)
     except psycopg.OperationalError as error:
-        return print_error(f"Not rebuilt; the timelines are unchanged: {cause(error)}. {TODO}")
+        return print_error(f"Not rebuilt; the timelines are unchanged: {cause(error)}. {ADVICE}")
     except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:
         return print_error(f"Not rebuilt; the timelines are unchanged: {error}")
     took = time.monotonic() - began

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
-from app.cli.support.connecting import TODO
+from app.cli.support.connecting import ADVICE
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.kafka import kafka_error_text, quiet
 from app.cli.support.store import actor, in_store
@@ -60,7 +60,7 @@ def rewind_(
     except WorkersRun as error:
         return print_error(str(error))
     except (KafkaError, OSError, ValueError) as error:
-        return print_error(f"{kafka_error_text(error, settings)}. {TODO}")
+        return print_error(f"{kafka_error_text(error, settings)}. {ADVICE}")
     if as_json:
         print_json([asdict(each) for each in done])
     else:

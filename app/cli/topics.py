@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from aiokafka.errors import KafkaError
 
-from app.cli.support.connecting import TODO
+from app.cli.support.connecting import ADVICE
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.kafka import kafka_error_text, quiet
 from app.cli.support.terminal import entry, print_error
@@ -43,7 +43,7 @@ def topics(
     try:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:
-        return print_error(f"{kafka_error_text(error, settings)}. {TODO}")
+        return print_error(f"{kafka_error_text(error, settings)}. {ADVICE}")
     if as_json:
         print_json([_document(state) for state in states])
     else:

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import idna
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from app.erasing.needles import LEAST, found_in, needles_of
 from app.erasing.views import plain, views_of
-from schemas.numbering import spellings
+from schemas.numbering import parted, spellings
 from sql.handles import Owned
 
 #: Fewest digits of a national number that is looked for without its country.
@@ -113,7 +112,7 @@ def _groups(owned: Owned) -> Iterator[tuple[_Token | _Number | _Text, ...]]:
     value = owned.value
     if owned.kind == "phone":
         for number in spellings(value):
-            country, national = _parted(number)
+            country, national = parted(number)
             yield (_Number(national, country),)
             if len(national) >= NATIONAL:
                 yield (_Number(national),)
@@ -134,14 +133,6 @@ def _groups(owned: Owned) -> Iterator[tuple[_Token | _Number | _Text, ...]]:
         parts = [part for part in rest.split("/") if part]
         if len(parts) > 1:
             yield tuple(map(_Token, parts))
-
-
-def _parted(number: str) -> tuple[str, str]:
-    """Return the digits of a number's country, and the others."""
-    for end in (2, 3, 4):
-        if int(number[1:end]) in COUNTRY_CODE_TO_REGION_CODE:
-            return number[1:end], number[end:]
-    return "", number[1:]
 
 
 def _of_somebody(view: str, start: int) -> bool:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
+from schemas.numbering import parted
 from schemas.personal import REQUEST
 from sql.personal.payloads import plan_of, walk
 
@@ -142,10 +141,8 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
 
 
 def _phone(value: str) -> str:
-    codes = (value[1:end] for end in (2, 3, 4))  # no country code begins with another
-    code = next((code for code in codes if int(code) in COUNTRY_CODE_TO_REGION_CODE), None)
-    if code is None:
+    code, national = parted(value)
+    if not code:
         return f"+{DOTS}{value[-2:]}"
-    national = value[1 + len(code) :]
     area = f"{national[:3]} " if len(national) >= _LONG else ""
     return f"+{code} {area}{DOTS} ••{national[-2:]}"

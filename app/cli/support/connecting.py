@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: What a person has to do is in the error of the command.
-TODO = "What is wrong? threadline doctor"
+ADVICE = "What is wrong? threadline doctor"
 _HINT = "Is the server running"
 
 

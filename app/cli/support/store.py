@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from app.cli.support.connecting import TODO, attempts, cause
+from app.cli.support.connecting import ADVICE, attempts, cause
 from app.embedded.running import resolve
 from app.keys import seal_of
 from app.settings import Settings
@@ -32,7 +32,7 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
         except psycopg.errors.UndefinedTable as error:
             raise SystemExit("The database has no tables yet. Make them: threadline migrate") from error
         except psycopg.OperationalError as error:
-            raise SystemExit(f"PostgreSQL cannot be reached: {failed.last or cause(error)}. {TODO}") from error
+            raise SystemExit(f"PostgreSQL cannot be reached: {failed.last or cause(error)}. {ADVICE}") from error
         finally:
             await store.close()
 
