@@ -1,7 +1,7 @@
 """The door: `/webhooks/aggregate[/{source}]` as an ASGI application. It verifies a webhook, makes it durable, and answers.
 
 It runs before the router and works on ASGI messages directly, since a framework's request objects cost as much as all of
-the work here.
+the work here. Most webhooks do not even need that: see `webhooks.at_once`.
 """
 
 import asyncio
@@ -14,34 +14,31 @@ from opentelemetry.trace import Span
 
 from adapters.contract import Answer, Request
 from sql.hour_keys import HourKeys
-from sql.sealed_records import OVERHEAD
-from sql.sealing import NoKey
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
+from webhooks.blobs import Reference
 from webhooks.blobs.arriving import Arriving, Large
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
 from webhooks.counters import Counters
-from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
-from webhooks.ids import uuid7
-from webhooks.keep import PLACE, Keep
+from webhooks.keep import Keep
 from webhooks.limits import Limits
 from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
-from webhooks.record import Webhook, encode
+from webhooks.recording import Recording, unkept
 from webhooks.refusals import Refusals
 from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.shares import Room
 from webhooks.spans import trace_of
-from webhooks.spool import Unkeepable, Unkept
+from webhooks.spool import Unkept
 from webhooks.used import Used, once_of
 
-#: A record that is too large with a head above this many bytes is answered 431, since the headers are at fault; else 413.
-RECORD_HEAD = 64 << 10
 EMPTY = Answer()
 #: The label under which webhooks of clients' accounts are counted.
 CLIENTS = "clients"
+#: The member of a request's scope that has the request and its verdict, if it was verified before.
+VERIFIED = "verified"
 #: Why a request with a valid signature is refused.
 AGAIN = "its signed token was used before with another body, which the signature does not cover"
 STRANGER = "its connection has no client certificate with a name of the source's client_names"
@@ -66,24 +63,25 @@ class Door:
         hours: HourKeys | None = None,
     ) -> None:
         """`hours` has the keys that seal records; without it they are kept as they are."""
+        #: The configured sources.
+        self.sources = sources
         self.counters = Counters()
         self.keeping = Room(limits.max_in_flight, limits.max_bytes)
         self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
-        self._sources = sources
         self.keep = keep
         self._limits = limits
         #: Takes bodies too large for a record; None refuses them.
         self._large = large
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
-        self._untraced = self._sampling.off
-        self._hours = hours
-        self._cutters = Cutters()
+        #: Whether no request is traced.
+        self.untraced = self._sampling.off
+        self._recording = Recording(hours)
         self._refusals = Refusals(self.counters)
         self._used = Used()
 
     def use(self, sources: Sources, limits: Limits) -> None:
         """Use other sources and limits from now on. A request that is being verified keeps those that it began with."""
-        self._sources = self._doubts.sources = sources
+        self.sources = self._doubts.sources = sources
         self._limits = limits
         self.keeping.resize(limits.max_in_flight, limits.max_bytes)
         self._doubts.room.resize(max(1, limits.max_in_flight // 4), limits.max_bytes // 4)
@@ -114,7 +112,7 @@ class Door:
         began = perf_counter()
         span = None
         try:
-            if self._untraced:
+            if self.untraced:
                 start, body, close = await self._reply(scope, receive, None, began)
             else:
                 with self._sampling.receive(scope["headers"]) as span:
@@ -140,9 +138,7 @@ class Door:
         except Refused as refused:
             if refused.source == UNKNOWN:
                 refused.source = self._configured_name(scope)
-            self._refusals.record(refused)
-            tracing.answered(span, refused.status, "receive", began, {"webhook.source": refused.source})
-            return *refusal(refused), refused.close
+            return *self.refuse(refused, span, began), refused.close
         except Exception as error:
             tracing.crashed(span, error, "receive", began)
             raise
@@ -150,10 +146,16 @@ class Door:
             span.set_attribute(tracing.STATUS, start["status"])
         return start, body, False
 
+    def refuse(self, refused: Refused, span: Span | None, began: float) -> Reply:
+        """Report a refusal, and return its answer. `began`: when the request did, by `perf_counter`."""
+        self._refusals.record(refused)
+        tracing.answered(span, refused.status, "receive", began, {"webhook.source": refused.source})
+        return refusal(refused)
+
     def _configured_name(self, scope: Message) -> str:
         """Return the source named by the path if it is configured, else `-`. Callers can invent any number of other names."""
         name = named(scope["path"])
-        return name if name is not None and name in self._sources.by_name else UNKNOWN
+        return name if name is not None and name in self.sources.by_name else UNKNOWN
 
     async def _serve(self, scope: Message, receive: Receive, span: Span | None) -> Reply:
         method = scope["method"]
@@ -166,7 +168,7 @@ class Door:
             raise Refused(405, f"method {method[:20]}")
         headers = headers_of(scope["headers"])
         async with AsyncExitStack() as stack:
-            body = await read_body(receive, headers, self._most(scope), self._large, stack)
+            body = await read_body(receive, headers, self.most(scope), self._large, stack)
             if isinstance(body, bytes):
                 return await self._take(
                     scope, Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), ""), span
@@ -177,7 +179,7 @@ class Door:
             request = Request(method, url_of(scope, headers), headers, whole, datetime.now(UTC), "")
             return await self._take(scope, request, span, body)
 
-    def _most(self, scope: Message) -> int:
+    def most(self, scope: Message) -> int:
         """Return the most bytes that a body may have: the source's own limit if the path names a source that has one."""
         return self._limits.max_body_of.get(named(scope["path"]) or "", self._limits.max_body)
 
@@ -186,10 +188,12 @@ class Door:
         method, body = request.method, request.body
         try:
             # Hashing and parsing megabytes takes long, so that it is done in a thread.
-            if file is None:
-                verdict = self._sources.recognise(request)
+            if (verified := scope.pop(VERIFIED, None)) is not None:
+                request, verdict = verified
+            elif file is None:
+                verdict = self.sources.recognise(request)
             else:
-                verdict = await asyncio.to_thread(self._sources.recognise, request)
+                verdict = await asyncio.to_thread(self.sources.recognise, request)
             if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
@@ -200,15 +204,7 @@ class Door:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
         except AccountUnavailable as error:
             raise Refused(503, str(error), retry_after=LATER) from None
-        names = self._limits.client_names_of.get(verdict.source)
-        if names is not None and names.isdisjoint(scope.get("client_names", ())):
-            raise Refused(403, STRANGER, source=verdict.source)
-        if verdict.authentic and (once := once_of(verdict.adapter, verdict.request)) is not None:
-            if not self._used.first(verdict.source, once, request.received_at):
-                raise Refused(401, AGAIN, source=verdict.source)
-        if not self.keeping.take(verdict.source, len(body)):
-            in_flight = f"{self.keeping.requests} requests with {self.keeping.bytes} bytes are in progress"
-            raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
+        self.admit(verdict, request, scope)
         try:
             answer = reply(verdict.adapter.answer(verdict.request))
             await self._keep(verdict, span, file)
@@ -216,40 +212,43 @@ class Door:
         finally:
             self.keeping.give(verdict.source, len(body))
 
+    def admit(self, verdict: Verdict, request: Request, scope: Message) -> None:
+        """Make room for a request that is verified; who calls gives it back. Raises Refused (401, 403, 429)."""
+        names = self._limits.client_names_of.get(verdict.source)
+        if names is not None and names.isdisjoint(scope.get("client_names", ())):
+            raise Refused(403, STRANGER, source=verdict.source)
+        if verdict.authentic and (once := once_of(verdict.adapter, verdict.request)) is not None:
+            if not self._used.first(verdict.source, once, request.received_at):
+                raise Refused(401, AGAIN, source=verdict.source)
+        if not self.keeping.take(verdict.source, len(request.body)):
+            in_flight = f"{self.keeping.requests} requests with {self.keeping.bytes} bytes are in progress"
+            raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
+
     async def _keep(self, verdict: Verdict, span: Span | None, file: Arriving | None = None) -> None:
         """Return once the webhook is durable. Raises Refused (413, 431, 503)."""
-        request = verdict.request
-        cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
-        webhook = Webhook(
-            uuid7(),
-            verdict.events_source or verdict.source,
-            verdict.adapter.name,
-            verdict.client,
-            request.method,
-            cutter.url(request.url),
-            cutter.headers(request.headers),
-            request.received_at,
-            verdict.authentic,
-            request.body,
-        )
+        blob = None
         if file is not None and self._large is not None:
-            webhook.blob = await self._large.keep(file, verdict.client, verdict.source)
-        record = encode(webhook)
-        if len(record) + OVERHEAD > self._limits.max_record:
-            status = 413 if len(record) - (0 if webhook.blob else len(request.body)) < RECORD_HEAD else 431
-            raise Refused(status, f"a record of {len(record)} bytes", source=verdict.source)
+            blob = await self._large.keep(file, verdict.client, verdict.source)
+        id, record = self.record(verdict, blob)
         try:
-            if self._hours is not None:
-                record = self._hours.seal("records", PLACE, record, large=webhook.blob is not None)
             if span is None:
                 await self.keep.put(record)
             else:
-                with tracing.keeping({"webhook.id": webhook.id, "webhook.source": webhook.source}) as traceparent:
+                with tracing.keeping(
+                    {"webhook.id": id, "webhook.source": verdict.events_source or verdict.source}
+                ) as traceparent:
                     await self.keep.put(record, traceparent)
-        except Unkeepable as error:
-            raise Refused(413, str(error), source=verdict.source) from None
-        except (Unkept, NoKey) as error:
-            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
+        except Unkept as error:
+            raise unkept(error, verdict.source) from None
+        self.count(verdict)
+
+    def record(self, verdict: Verdict, blob: Reference | None = None) -> tuple[str, bytes]:
+        """Return the id and the record of a verified webhook, whose body is a blob where one is given. Raises Refused (413, 431,
+        503)."""
+        return self._recording.of(verdict, blob, self._limits.max_record)
+
+    def count(self, verdict: Verdict) -> None:
+        """Count a webhook that was kept."""
         # Names chosen by clients are unbounded, so they must not become metric labels.
         self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1
-        self.counters.size.observe(len(request.body))
+        self.counters.size.observe(len(verdict.request.body))

@@ -35,6 +35,7 @@ from app.settings.reloading import Reloading
 from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
+from webhooks.at_once import AtOnce
 from webhooks.cancelled import pass_on
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
@@ -64,6 +65,8 @@ class Http:
         self.hours = hour_keys_of(settings)
         self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts, self.hours)
         self._secured_door = secured.Secured(self.door, secured.DOOR)
+        #: Takes the usual webhook, before this application is asked.
+        self.take = AtOnce(self.door)
         self.api: api.Api | None = None
         self.counters = Counters()
         routes = api.routes()

@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
                 host=door.host,
                 port=door.port,
                 loop="uvloop",
-                http=protocol_of(self.connections, self._proxies, self._front),
+                http=protocol_of(self.connections, self._proxies, self._front, http.take),
                 ws="none",
                 # `app.telemetry` configures logging. An access log line would cost more than the work for a webhook.
                 log_config=None,

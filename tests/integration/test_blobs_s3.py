@@ -263,7 +263,7 @@ def test_half_of_the_settings_is_refused(given: dict[str, Any]) -> None:
 def door_with(store: S3) -> DoorUnderTest:
     made = DoorUnderTest(Limits(max_body=5_000), None)
     large = Large(store.folder, store, over=1000, in_memory=1 << 20)
-    made.door = Door(made.door._sources, made.keep, Limits(max_body=5_000), large=large)  # type: ignore[arg-type]
+    made.door = Door(made.door.sources, made.keep, Limits(max_body=5_000), large=large)  # type: ignore[arg-type]
     return made
 
 

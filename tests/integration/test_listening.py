@@ -1,4 +1,5 @@
-"""Connections over real sockets: what one may send, how long it may take, and who goes where there are too many."""
+"""Connections over real sockets: what one may send, how long it may take, and who goes where there are too many. All of it holds where
+the application serves each request, and where whole ones are taken before it is asked."""
 
 import asyncio
 import socket
@@ -9,6 +10,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import orjson
+import pytest
 import uvicorn
 
 from app.embedded import ports
@@ -19,6 +21,8 @@ from tests.support.waiting import until
 from webhooks.callers import Proxies
 
 OTHER = "127.0.0.2"
+#: Set by the fixture `taking`.
+TAKING = False
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -31,6 +35,24 @@ class Listening:
     seen: list[dict[str, Any]] = field(default_factory=list)
     large: bytes = b"x" * (4 << 20)
     wait: asyncio.Event = field(default_factory=asyncio.Event)
+    taken: int = 0
+
+    def take(self, scope: Any, body: bytes, answer: Any) -> bool:
+        """Does the same for a request that came whole, without a task but for `/wait`; `/broken` is a bug."""
+        if scope["path"] == "/broken":
+            raise ValueError("a bug")
+        self.taken += 1
+        self.seen.append(dict(scope) | {"headers": list(scope["headers"]), "size": len(body)})
+        if scope["path"] == "/wait":
+            asyncio.create_task(self.wait.wait()).add_done_callback(lambda _: self.answer(scope, len(body), answer))
+        else:
+            self.answer(scope, len(body), answer)
+        return True
+
+    def answer(self, scope: Any, size: int, answer: Any) -> None:
+        """Answers a request that was taken."""
+        body = self.large if scope["path"] == "/large" else b"%d" % size
+        answer({"status": 200, "headers": [(b"content-length", b"%d" % len(body))]}, {"body": body})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Reads the body, then answers with its length; `/large` with much, `/wait` when it may, `/early` unread."""
@@ -82,12 +104,20 @@ class Listening:
         return line[9:12]
 
 
+@pytest.fixture(params=[False, True], ids=["application", "taken"], autouse=True)
+def taking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether whole requests are taken."""
+    given: bool = request.param
+    monkeypatch.setitem(globals(), "TAKING", given)
+    return given
+
+
 @asynccontextmanager
 async def listening(proxies: Proxies | None = None, **bounds: Any) -> AsyncIterator[Listening]:
     """The server, on a free port, with these bounds."""
     table = Connections(Bounds(**bounds))
     app = Listening(ports.free(), table)
-    http = protocol_of(table, proxies or Proxies())
+    http = protocol_of(table, proxies or Proxies(), take=app.take if TAKING else None)
     config = uvicorn.Config(app, port=app.port, http=http, ws="none", log_config=None, lifespan="off", backlog=2048)
     server = Server(config)
     table.start()
@@ -276,6 +306,52 @@ async def test_what_follows_on_one_connection() -> None:
         flood = await app.talk(GET * 5000)
         assert flood.count(b"HTTP/1.1 200") == PIPELINED + 1
         assert len(app.seen) < 100
+
+
+async def test_whole_requests_are_taken(taking: bool) -> None:
+    """A request in one piece is taken; one in two pieces, one whose connection closes after it, and one that cannot be taken for a bug
+    are the application's. Each has one answer; what is taken is answered in one piece, with the headers that all answers have."""
+    async with listening() as app:
+        reader, writer = await app.open(head("content-length: 3") + b"\r\n\r\nabc")
+        answer = await reader.readuntil(b"\r\n\r\n3")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (b"x-content-type-options: nosniff" in answer) is taking
+        assert app.taken == taking
+        writer.write(head("content-length: 3") + b"\r\n\r\na")
+        await asyncio.sleep(0.1)
+        writer.write(b"bc")
+        await reader.readuntil(b"\r\n\r\n3")
+        writer.write(head("content-length: 1", path="/broken") + b"\r\n\r\nx")
+        await reader.readuntil(b"\r\n\r\n1")
+        assert (await app.talk(head("content-length: 1", "connection: close") + b"\r\n\r\nx"))[9:12] == b"200"
+        assert (await app.talk(b"GET / HTTP/1.0\r\nhost: x\r\n\r\n"))[9:12] == b"200"
+        assert app.taken == taking
+        assert [each["size"] for each in app.seen] == [3, 3, 1, 1, 0]
+        writer.close()
+
+
+async def test_the_caller_leaves_before_the_answer() -> None:
+    """Its request ends all the same, and others are served."""
+    async with listening() as app:
+        _, writer = await app.open(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n" + GET)
+        await until(lambda: bool(app.seen))
+        writer.close()
+        await until(lambda: app.table.count == 0)
+        app.wait.set()
+        await asyncio.sleep(0.1)
+        assert await app.ask() == b"200"
+
+
+async def test_a_server_that_stops_answers_first() -> None:
+    """A request that is being served when the server stops is answered, and then its connection ends."""
+    async with listening() as app:
+        reader, writer = await app.open(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: bool(app.seen))
+        [[member]] = [list(members) for members in app.table._open.values()]
+        member.shutdown()  # type: ignore[attr-defined]  # as the server does with each
+        app.wait.set()
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200")
+        writer.close()
 
 
 async def test_an_upgrade_is_not_made() -> None:

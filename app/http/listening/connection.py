@@ -11,14 +11,17 @@ from uvicorn.server import ServerState
 
 from app.http.listening.connections import Connections
 from app.http.listening.tls import names_of
-from app.http.secured import DOOR
+from app.http.secured import DOOR, fields
 from webhooks.callers import LOCAL, party_of
 
 #: Seconds to keep reading after a refusal, so that the caller can read the response.
 LINGER = 2.0
 
-#: The security headers of refusals that are not the application's.
-ALWAYS = "".join(f"{name}: {value}\r\n" for name, value in DOOR.items())
+#: The security headers of answers that are not the application's, by the connection's scheme.
+ALWAYS = {
+    scheme: "".join(f"{name}: {value}\r\n" for name, value in fields(DOOR, {"scheme": scheme}).items()).encode()
+    for scheme in ("http", "https")
+}
 
 #: What is being read: nothing yet, a request's head, or its body.
 BETWEEN, HEAD, BODY = range(3)
@@ -33,6 +36,8 @@ class Connection(HttpToolsProtocol):
         self.table = connections
         self.bounds = connections.bounds
         self.address = self.caller = LOCAL
+        #: The security headers of its answers.
+        self.always = ALWAYS["http"]
         #: The names of the caller's verified certificate; none without mutual TLS.
         self.client_names: frozenset[str] = frozenset()
         #: When the current wait began: as a time, and as its place in the order of all waits.
@@ -124,7 +129,7 @@ class Connection(HttpToolsProtocol):
         body = orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})
         later = "retry-after: 1\r\n" if status == 429 else ""
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n{ALWAYS}"
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n{self.always.decode()}"
             f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
         )
         self._refusal_sent = True
@@ -139,6 +144,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Extend uvicorn's method."""
         super().connection_made(transport)
+        self.always = ALWAYS[self.scheme or "http"]
         if self.client is not None:
             self.address = self.caller = party_of(self.client[0])
         self.client_names = names_of(transport.get_extra_info("peercert"))

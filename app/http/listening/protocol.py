@@ -12,9 +12,10 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.http.listening.connection import BETWEEN, BODY, HEAD, Connection
+from app.http.listening.connection import BETWEEN, BODY, HEAD
 from app.http.listening.connections import Connections
 from app.http.listening.handshake import Front
+from app.http.listening.prompt import Prompt, Take
 from webhooks.callers import Proxies, party_of
 
 #: Bytes given to the parser at once, and so by how much a head can exceed its limit before that is noticed.
@@ -35,14 +36,20 @@ class _Refused(Exception):
         self.status = status
 
 
-class BoundedProtocol(Connection):
+class BoundedProtocol(Prompt):
     """One connection, registered in `connections`. `proxies` are the trusted proxies."""
 
     def __init__(
-        self, connections: Connections, proxies: Proxies, config: Config, server_state: ServerState, **more: Any
+        self,
+        connections: Connections,
+        proxies: Proxies,
+        take: Take | None,
+        config: Config,
+        server_state: ServerState,
+        **more: Any,
     ):
-        """Take connections and proxies in addition to uvicorn's arguments."""
-        super().__init__(connections, config, server_state, **more)
+        """Take connections, proxies and `take` in addition to uvicorn's arguments."""
+        super().__init__(connections, take, config, server_state, **more)
         self.proxies = proxies
         #: Bytes of this request beyond its body and the allowed framing: its head, chunk sizes and trailers.
         self.framing = 0
@@ -65,16 +72,20 @@ class BoundedProtocol(Connection):
                 self.drop()
             return
         self.framing += len(data)
+        self.feeding = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
+            self.begin(prompt=False)
             self._stay()
             return
         except httptools.HttpParserError:
+            self.begin()
             refusal = self._refusal or _Refused(400)
             self.table.note({400: "malformed", 414: "large head", 431: "large head"}.get(refusal.status, "pipelined"))
             self.refuse(refusal.status)
             return
+        self.begin()
         if self.framing > self.bounds.head_bytes:
             self.table.note("large head")
             self.refuse(431)
@@ -150,12 +161,15 @@ class BoundedProtocol(Connection):
         raise self._refusal
 
 
-def protocol_of(connections: Connections, proxies: Proxies, front: Front | None = None) -> type[asyncio.Protocol]:
-    """Return a factory of connections for uvicorn's option `http`. With `front` they begin with a TLS handshake."""
+def protocol_of(
+    connections: Connections, proxies: Proxies, front: Front | None = None, take: Take | None = None
+) -> type[asyncio.Protocol]:
+    """Return a factory of connections for uvicorn's option `http`. With `front` they begin with a TLS handshake; `take` is offered
+    each request that came whole, before the application."""
 
     def make(**given: Any) -> asyncio.Protocol:
         config, state = given.pop("config"), given.pop("server_state")
-        bounded = partial(BoundedProtocol, connections, proxies, config, state, **given)
+        bounded = partial(BoundedProtocol, connections, proxies, take, config, state, **given)
         return bounded() if front is None else front.protocol(bounded)
 
     # uvicorn only calls this.

@@ -1,4 +1,5 @@
-"""A door without network, Kafka or disk: requests put to it as ASGI messages, and a keeper that notes what it is given."""
+"""A door without network, Kafka or disk: requests put to it as ASGI messages or, where `AT_ONCE` says so, whole; and a keeper that notes
+what it is given."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from app.settings import Source
 from tests.support.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door
+from webhooks.at_once import AtOnce
 from webhooks.limits import Limits
 from webhooks.recognise import Sources
 from webhooks.record import Webhook, decode
@@ -19,6 +21,8 @@ from webhooks.spool import Unkept
 
 HOST = "hooks.example.com"
 URL = f"http://{HOST}/webhooks/aggregate"
+#: Whether a request that comes in one piece is offered to be taken at once, as the server does it. See the fixture `at_once`.
+AT_ONCE = False
 RELAY_SECRET = "relay-secret-of-some-length"
 
 SOURCES: Mapping[str, Mapping[str, Any]] = {
@@ -70,6 +74,8 @@ class DoorUnderTest:
 
     def __init__(self, limits: Limits, authenticate: Authenticate | None) -> None:
         self.keep = Noting()
+        #: Requests that were taken at once.
+        self.taken = 0
         sources = Sources({name: Source(**given) for name, given in SOURCES.items()})
         self.door = Door(sources, self.keep, limits, authenticate)  # type: ignore[arg-type]
 
@@ -109,14 +115,23 @@ class DoorUnderTest:
         async def send(message: Any) -> None:
             sent.append(dict(message))
 
-        await self.door(scope, receive, send)
+        answered: asyncio.Future[tuple[Any, Any]] = asyncio.get_running_loop().create_future()
+
+        def answer(start: Any, body: Any) -> None:
+            answered.set_result((start, body))
+
+        if AT_ONCE and whole and len(parts) == 1 and AtOnce(self.door)(scope, parts[0], answer):
+            self.taken += 1
+            sent += await answered
+        else:
+            await self.door(scope, receive, send)
         if not sent:
             return None
         assert sent[-1].get("more_body", False) is False
         reported = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        answered = b"".join(message["body"] for message in sent[1:])
-        assert sent[0]["status"] == 204 or int(reported["content-length"]) == len(answered)
-        return Answered(sent[0]["status"], reported, answered)
+        content = b"".join(message["body"] for message in sent[1:])
+        assert sent[0]["status"] == 204 or int(reported["content-length"]) == len(content)
+        return Answered(sent[0]["status"], reported, content)
 
     async def post(self, post: Post, path: str = "/webhooks/aggregate", **more: Any) -> Answered:
         """Put one provider's request, and have it answered."""

@@ -1,4 +1,4 @@
-"""The door: what is kept, what is refused, and what each caller hears."""
+"""The door: what is kept, what is refused, and what each caller hears; the same where it gets messages and where it gets whole requests."""
 
 import asyncio
 import base64
@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from tests.unit.webhooks.doors import RELAY_SECRET, URL, a_door, message, sms, status
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
+
+pytestmark = pytest.mark.usefixtures("at_once")
 
 ENVELOPE = orjson.dumps(
     {

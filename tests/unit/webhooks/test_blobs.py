@@ -217,7 +217,7 @@ def door_with(folder: Folder, *, over: int, max_body: int = 5_000) -> DoorUnderT
     """A door that keeps large bodies in this folder."""
     made = DoorUnderTest(Limits(max_body=max_body), None)
     large = Large(folder, over=over, in_memory=1 << 20)
-    made.door = Door(made.door._sources, made.keep, Limits(max_body=max_body), large=large)  # type: ignore[arg-type]
+    made.door = Door(made.door.sources, made.keep, Limits(max_body=max_body), large=large)  # type: ignore[arg-type]
     return made
 
 
