@@ -1,15 +1,20 @@
 """Takes the usual webhook without a task of its own: one whose body is there, that is authentic at first sight, and not traced.
 
-A task, ASGI's messages and the coroutines around them cost as much as to verify, encode and seal a webhook. All others are served by
-`webhooks.aggregate`, by the same rules.
+A task, ASGI's messages and the coroutines around them cost as much as to verify, encode and seal a webhook. And webhooks that came
+at the same time are taken stage by stage, all through one stage before the next: to run the same code for many costs about half of
+what it costs to run all of the code for each, as it stays in the processor's caches.
+
+All others are served by `webhooks.aggregate`, by the same rules.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -22,10 +27,37 @@ from webhooks.replies import Refused, Reply, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.spool import Unkept
 
-#: Gets the start and the body of an answer.
-Answering = Callable[[dict[str, Any], dict[str, Any]], None]
+#: Webhooks that are taken before other tasks run: two or three milliseconds.
+MOST = 32
 
 log = structlog.get_logger("webhooks")
+
+
+class Offered(Protocol):
+    """A request that came whole: its ASGI scope and its body."""
+
+    scope: Message
+    body: bytes
+
+    def answer(self, start: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answer it, with ASGI's messages."""
+        ...
+
+    def leave(self) -> None:
+        """Have it served by the ASGI application."""
+        ...
+
+
+@dataclass(slots=True)
+class _Taken:
+    offered: Offered
+    began: float = field(default_factory=perf_counter)
+    request: Request = field(init=False)
+    verdict: Verdict = field(init=False)
+    made: Reply = field(init=False)
+    record: bytes = b""
+    #: Whether it has room among those that are being kept.
+    admitted: bool = False
 
 
 class AtOnce:
@@ -33,60 +65,91 @@ class AtOnce:
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self._waiting: deque[_Taken] = deque()
+        #: Each returns whether the webhook goes on to the next.
+        self._stages: tuple[Callable[[_Taken], bool], ...] = (
+            self._read, self._verify, self._admit, self._encode, self._keep
+        )  # fmt: skip
 
-    def __call__(self, scope: Message, body: bytes, answer: Answering) -> bool:
-        """Take a request (its ASGI scope) with its whole body, and return whether it was taken: `answer` then gets its answer, now or
-        once it is durable. One that is not taken must be served by the door's ASGI application; nothing has come of it yet, and it
-        is not verified again."""
-        door, began = self._door, perf_counter()
-        if scope["method"] != "POST" or not door.untraced or not at_door(scope["path"]):
-            return False
-        headers = headers_of(scope["headers"])
-        if "content-encoding" in headers or len(body) > door.most(scope):
-            return False
-        request = Request("POST", url_of(scope, headers), headers, body, datetime.now(UTC), "")
+    def __call__(self, offered: Offered) -> None:
+        """Take a request, soon. One that is not for this is left: nothing has come of it then, and it is not verified again."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
+        self._waiting.append(_Taken(offered))
+
+    def _take(self) -> None:
+        some = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
+        for stage in self._stages:
+            some = [each for each in some if self._goes_on(each, stage)]
+
+    def _goes_on(self, each: _Taken, stage: Callable[[_Taken], bool]) -> bool:
         try:
-            verdict = door.sources.recognise(request)
+            return stage(each)
+        except Refused as refused:
+            self._end(each)
+            self._answer(each, self._door.refuse(refused, None, each.began))
+        except Exception:  # a bug; the application comes upon it again, reports it, and answers 500
+            self._end(each)
+            each.offered.leave()
+        return False
+
+    def _read(self, each: _Taken) -> bool:
+        scope, body, door = each.offered.scope, each.offered.body, self._door
+        if scope["method"] == "POST" and door.untraced and at_door(scope["path"]):
+            headers = headers_of(scope["headers"])
+            if "content-encoding" not in headers and len(body) <= door.most(scope):
+                each.request = Request("POST", url_of(scope, headers), headers, body, datetime.now(UTC), "")
+                return True
+        each.offered.leave()
+        return False
+
+    def _verify(self, each: _Taken) -> bool:
+        try:
+            each.verdict = verdict = self._door.sources.recognise(each.request)
         except (UnknownSource, AccountUnavailable):
+            each.offered.leave()
             return False
-        if not verdict.accepted or verdict.handshake is not None:
-            scope[VERIFIED] = request, verdict
-            return False
-        try:
-            door.admit(verdict, request, scope)
-        except Refused as refused:
-            self._answer(answer, door.refuse(refused, None, began), began)
+        if verdict.accepted and verdict.handshake is None:
             return True
-        try:
-            made = reply(verdict.adapter.answer(verdict.request))
-            kept = door.keep.put(door.record(verdict)[1])
-        except Refused as refused:
-            door.keeping.give(verdict.source, len(body))
-            self._answer(answer, door.refuse(refused, None, began), began)
-            return True
-        except BaseException:
-            door.keeping.give(verdict.source, len(body))
-            raise
-        kept.add_done_callback(partial(self._kept, verdict, made, answer, began))
+        each.offered.scope[VERIFIED] = each.request, verdict
+        each.offered.leave()
+        return False
+
+    def _admit(self, each: _Taken) -> bool:
+        self._door.admit(each.verdict, each.request, each.offered.scope)
+        each.admitted = True
+        each.made = reply(each.verdict.adapter.answer(each.verdict.request))
         return True
 
-    def _kept(
-        self, verdict: Verdict, made: Reply, answer: Answering, began: float, kept: "asyncio.Future[None]"
-    ) -> None:
-        door = self._door
-        door.keeping.give(verdict.source, len(verdict.request.body))
+    def _encode(self, each: _Taken) -> bool:
+        _, each.record = self._door.record(each.verdict)
+        return True
+
+    def _keep(self, each: _Taken) -> bool:
+        self._door.keep.put(each.record).add_done_callback(partial(self._kept, each))
+        return True
+
+    def _kept(self, each: _Taken, kept: "asyncio.Future[None]") -> None:
+        self._end(each)
         error = asyncio.CancelledError() if kept.cancelled() else kept.exception()
         if error is None:
-            door.count(verdict)
+            self._door.count(each.verdict)
+            self._answer(each, each.made)
         else:
-            made = door.refuse(_refusal(error, verdict.source), None, began)
-        self._answer(answer, made, began)
+            self._answer(each, self._door.refuse(_refusal(error, each.verdict.source), None, each.began))
 
-    def _answer(self, answer: Answering, made: Reply, began: float) -> None:
+    def _end(self, each: _Taken) -> None:
+        if each.admitted:
+            each.admitted = False
+            self._door.keeping.give(each.verdict.source, len(each.offered.body))
+
+    def _answer(self, each: _Taken, made: Reply) -> None:
         start, body = made
-        answer(start, body)
+        each.offered.answer(start, body)
         self._door.counters.answered[start["status"]] += 1
-        self._door.counters.latency.observe(perf_counter() - began)
+        self._door.counters.latency.observe(perf_counter() - each.began)
 
 
 def _refusal(error: BaseException, source: str) -> Refused:

@@ -15,6 +15,7 @@ import uvicorn
 
 from app.embedded import ports
 from app.http.listening.connections import Bounds, Connections
+from app.http.listening.prompt import Whole
 from app.http.listening.protocol import PIPELINED, protocol_of
 from tests.integration.serving import Server
 from tests.support.waiting import until
@@ -37,22 +38,22 @@ class Listening:
     wait: asyncio.Event = field(default_factory=asyncio.Event)
     taken: int = 0
 
-    def take(self, scope: Any, body: bytes, answer: Any) -> bool:
-        """Does the same for a request that came whole, without a task but for `/wait`; `/broken` is a bug."""
-        if scope["path"] == "/broken":
-            raise ValueError("a bug")
+    def take(self, offered: Whole) -> None:
+        """Does the same for a request that came whole, without a task but for `/wait`; `/left` is not for it."""
+        if offered.scope["path"] == "/left":
+            asyncio.get_running_loop().call_soon(offered.leave)
+            return
         self.taken += 1
-        self.seen.append(dict(scope) | {"headers": list(scope["headers"]), "size": len(body)})
-        if scope["path"] == "/wait":
-            asyncio.create_task(self.wait.wait()).add_done_callback(lambda _: self.answer(scope, len(body), answer))
+        self.seen.append(dict(offered.scope) | {"headers": list(offered.scope["headers"]), "size": len(offered.body)})
+        if offered.scope["path"] == "/wait":
+            asyncio.create_task(self.wait.wait()).add_done_callback(lambda _: self.answer(offered))
         else:
-            self.answer(scope, len(body), answer)
-        return True
+            self.answer(offered)
 
-    def answer(self, scope: Any, size: int, answer: Any) -> None:
+    def answer(self, offered: Whole) -> None:
         """Answers a request that was taken."""
-        body = self.large if scope["path"] == "/large" else b"%d" % size
-        answer({"status": 200, "headers": [(b"content-length", b"%d" % len(body))]}, {"body": body})
+        body = self.large if offered.scope["path"] == "/large" else b"%d" % len(offered.body)
+        offered.answer({"status": 200, "headers": [(b"content-length", b"%d" % len(body))]}, {"body": body})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Reads the body, then answers with its length; `/large` with much, `/wait` when it may, `/early` unread."""
@@ -309,8 +310,8 @@ async def test_what_follows_on_one_connection() -> None:
 
 
 async def test_whole_requests_are_taken(taking: bool) -> None:
-    """A request in one piece is taken; one in two pieces, one whose connection closes after it, and one that cannot be taken for a bug
-    are the application's. Each has one answer; what is taken is answered in one piece, with the headers that all answers have."""
+    """A request in one piece is taken; one in two pieces, one whose connection closes after it, and one that is left are
+    the application's. Each has one answer; what is taken is answered in one piece, with the headers that all answers have."""
     async with listening() as app:
         reader, writer = await app.open(head("content-length: 3") + b"\r\n\r\nabc")
         answer = await reader.readuntil(b"\r\n\r\n3")
@@ -321,7 +322,7 @@ async def test_whole_requests_are_taken(taking: bool) -> None:
         await asyncio.sleep(0.1)
         writer.write(b"bc")
         await reader.readuntil(b"\r\n\r\n3")
-        writer.write(head("content-length: 1", path="/broken") + b"\r\n\r\nx")
+        writer.write(head("content-length: 1", path="/left") + b"\r\n\r\nx")
         await reader.readuntil(b"\r\n\r\n1")
         assert (await app.talk(head("content-length: 1", "connection: close") + b"\r\n\r\nx"))[9:12] == b"200"
         assert (await app.talk(b"GET / HTTP/1.0\r\nhost: x\r\n\r\n"))[9:12] == b"200"

@@ -1,7 +1,6 @@
 """Offers each request that came whole, in one piece with its head, to who can answer it without a task (`webhooks.at_once`)."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from uvicorn.config import Config
@@ -11,8 +10,28 @@ from uvicorn.server import ServerState
 from app.http.listening.connection import Connection
 from app.http.listening.connections import Connections
 
-#: Takes a request (its ASGI scope, its body, and what writes its answer: start and body as ASGI has them), and returns whether it did.
-Take = Callable[[Any, bytes, Callable[[dict[str, Any], dict[str, Any]], None]], bool]
+
+class Whole:
+    """A request that came whole: its ASGI scope and its body."""
+
+    __slots__ = ("_app", "_connection", "_cycle", "body", "scope")
+
+    def __init__(self, connection: "Prompt", cycle: RequestResponseCycle, app: Any) -> None:
+        self.scope: Any = cycle.scope
+        self.body = bytes(cycle.body)
+        self._connection, self._cycle, self._app = connection, cycle, app
+
+    def answer(self, start: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answer it, with ASGI's messages."""
+        self._connection.answer(self._cycle, start, body)
+
+    def leave(self) -> None:
+        """Have it served by the application."""
+        self._connection.ask(self._cycle, self._app)
+
+
+#: Is given each whole request, and answers or leaves it, now or later.
+Take = Callable[[Whole], None]
 
 
 class Prompt(Connection):
@@ -42,19 +61,17 @@ class Prompt(Connection):
         if self._found is None:
             return
         (cycle, app), self._found = self._found, None
-        if not (prompt and self._taken(cycle)):
-            super()._start_asgi_task(cycle, app)
-
-    def _taken(self, cycle: RequestResponseCycle) -> bool:
-        if self._take is None or cycle.more_body or not cycle.keep_alive or self.flow.write_paused:
-            return False
+        if not prompt or self._take is None or cycle.more_body or not cycle.keep_alive or self.flow.write_paused:
+            self.ask(cycle, app)
+            return
         self.flow.resume_reading()  # paused if another request follows; else an end of the connection would not be noticed
-        try:
-            return self._take(cycle.scope, bytes(cycle.body), partial(self._answer, cycle))
-        except Exception:  # a bug; the application comes upon it again and answers 500
-            return False
+        self._take(Whole(self, cycle, app))
 
-    def _answer(self, cycle: RequestResponseCycle, start: dict[str, Any], body: dict[str, Any]) -> None:
+    def ask(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Have a request served by the application."""
+        super()._start_asgi_task(cycle, app)
+
+    def answer(self, cycle: RequestResponseCycle, start: dict[str, Any], body: dict[str, Any]) -> None:
         """Write a whole answer, as the cycle does it in two parts."""
         if cycle.disconnected:
             return

@@ -14,6 +14,7 @@ from tests.support.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door
 from webhooks.at_once import AtOnce
+from webhooks.body import Message
 from webhooks.limits import Limits
 from webhooks.recognise import Sources
 from webhooks.record import Webhook, decode
@@ -69,6 +70,24 @@ class Answered:
         return document
 
 
+class Whole:
+    """A request that is offered whole. `left` is known once it is answered or left to the application."""
+
+    def __init__(self, scope: Message, body: bytes) -> None:
+        self.scope, self.body = scope, body
+        self.sent: list[dict[str, Any]] = []
+        self.left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def answer(self, start: dict[str, Any], body: dict[str, Any]) -> None:
+        """Note the answer."""
+        self.sent += [start, body]
+        self.left.set_result(False)
+
+    def leave(self) -> None:
+        """Note that it is left."""
+        self.left.set_result(True)
+
+
 class DoorUnderTest:
     """A started door, and what it kept."""
 
@@ -78,6 +97,7 @@ class DoorUnderTest:
         self.taken = 0
         sources = Sources({name: Source(**given) for name, given in SOURCES.items()})
         self.door = Door(sources, self.keep, limits, authenticate)  # type: ignore[arg-type]
+        self.at_once = AtOnce(self.door)
 
     async def ask(
         self,
@@ -115,14 +135,14 @@ class DoorUnderTest:
         async def send(message: Any) -> None:
             sent.append(dict(message))
 
-        answered: asyncio.Future[tuple[Any, Any]] = asyncio.get_running_loop().create_future()
-
-        def answer(start: Any, body: Any) -> None:
-            answered.set_result((start, body))
-
-        if AT_ONCE and whole and len(parts) == 1 and AtOnce(self.door)(scope, parts[0], answer):
-            self.taken += 1
-            sent += await answered
+        if AT_ONCE and whole and len(parts) == 1:
+            offered = Whole(scope, parts[0])
+            self.at_once(offered)
+            if await offered.left:
+                await self.door(scope, receive, send)
+            else:
+                self.taken += 1
+                sent += offered.sent
         else:
             await self.door(scope, receive, send)
         if not sent:

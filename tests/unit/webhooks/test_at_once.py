@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from adapters.contract import Request
 from tests.unit.webhooks import doors
 from tests.unit.webhooks.doors import URL, a_door, message, sms, status
-from webhooks.at_once import AtOnce
+from webhooks.at_once import MOST
+from webhooks.recognise import Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -90,22 +91,39 @@ async def test_an_error_while_keeping_is_a_500() -> None:
 
 
 async def test_a_bug_before_it_is_kept_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The room is given back, and the application comes upon it again."""
+    """The room is given back, the application comes upon it again, and others that came with it are taken."""
     async with a_door() as door:
+        record = door.door.record
 
-        def broken(*_: Any) -> Any:
-            raise RuntimeError("a bug")
+        def broken(verdict: Verdict, *more: Any) -> Any:
+            if b"SM" + b"0" * 31 + b"3" in verdict.request.body:
+                raise RuntimeError("a bug")
+            return record(verdict, *more)
 
         monkeypatch.setattr(door.door, "record", broken)
-        scope = {
-            "type": "http", "method": "POST", "scheme": "http", "path": "/webhooks/aggregate", "query_string": b"",
-            "raw_path": b"/webhooks/aggregate", "headers": [(b"host", doors.HOST.encode()), *(
-                (name.encode(), value.encode()) for name, value in sms().headers.items()
-            )],
-        }  # fmt: skip
-        with pytest.raises(RuntimeError):
-            AtOnce(door.door)(scope, sms().body, lambda *_: None)
+        asked = await asyncio.gather(*(door.post(sms(number=n)) for n in range(1, 6)), return_exceptions=True)
+        assert [isinstance(each, RuntimeError) for each in asked] == [False, False, True, False, False]
+        assert door.taken == 4
         assert door.door.keeping.requests == 0
+
+
+async def test_more_than_one_go_takes() -> None:
+    """All of very many that came together are answered, a part of them at a time: others run in between."""
+    async with a_door(max_in_flight=1000) as door:
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count())
+        answered = await asyncio.gather(*(door.post(sms(number=number)) for number in range(10 * MOST)))
+        counting.cancel()
+        assert {each.status for each in answered} == {200}
+        assert len({webhook.id for webhook, _ in door.keep.kept}) == door.taken == 10 * MOST
+        assert turns >= 10
 
 
 async def test_many_at_once_are_refused_as_ever() -> None:
