@@ -33,7 +33,7 @@ MINE, THEIRS = "mine", "theirs"
 #: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
 #: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
 #: `horizon`, `log_end` (they read no table), `archived_months` (names of months), `hour_keys_…`, `need_hour_keys` (keys of raw
-#: records of all clients), the statements of sessions (which find out who
+#: records of all clients), `withdrawn_right` (whether a credential is still in force), the statements of sessions (which find out who
 #: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
