@@ -1,41 +1,47 @@
 """Lets erasures wait until a second person approves them. What waits is in a table of its own, where no step of an erasure sees it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sql.append import Appending
 from sql.erasures import ALL_HANDLES, ErasuresStore
 from sql.origin import noted, origin
+from sql.parties import parties_of, party_of, sameness
 from sql.pool import Connection
 from sql.statements import statement
 
 ErasureRequest = dict[str, Any]
 
 
-class NotWaiting(Exception):
-    """The erasure does not wait (any more); the message is for people. `state`: what it is instead."""
+#: Why a right counts as withdrawn, by the codes of `withdrawn_right.sql`.
+_WITHDRAWN = {
+    "key": "the API key was revoked, has expired, or is not known",
+    "session": "the session was ended, and not by its person",
+    "log-in": "the person has logged in since without the right to erase",
+}
 
-    def __init__(self, state: str) -> None:
+
+class NotWaiting(Exception):
+    """The erasure does not wait (any more); the message is for people. `state`: what it is instead; `why`: of one that was refused."""
+
+    def __init__(self, state: str, why: str | None = None) -> None:
         words = {"approved": "was approved", "refused": "was refused", "expired": "was not approved in time"}
-        super().__init__(f"This erasure {words.get(state, f'is {state}')}.")
+        super().__init__(f"This erasure {words.get(state, f'is {state}')}{f': {why}' if why else ''}.")
         self.state = state
 
 
 class SameParty(Exception):
-    """Who approves is who asked."""
+    """Who approves is who asked, or may be; the message says why, for people."""
+
+
+class Withdrawn(Exception):
+    """Who approves may not (any more); the message says why, for people."""
 
 
 class NothingLeft(Exception):
     """There is nothing left of the customer to erase."""
-
-
-def party_of(actor: str) -> str:
-    """Return who an actor of the audit is, whichever credential was used: a person by a session and by a token of the same issuer, and an
-    API key before and after its rotation, which keeps its name, so that keys of one name are one."""
-    kind, _, name = actor.partition(":")
-    return f"person:{name}" if kind == "token" else actor
 
 
 class ApprovalsStore(Appending, ErasuresStore):
@@ -46,7 +52,7 @@ class ApprovalsStore(Appending, ErasuresStore):
         there is one, or None if the client has no such customer (any more). Raises Held."""
         await self._unheld(client_id, customer_id)
         asked = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "lasts": lasts}
-        given = asked | ALL_HANDLES | {"id": uuid4(), "party": party_of(origin().actor)} | noted()
+        given = asked | ALL_HANDLES | {"id": uuid4(), "credential": origin().credential} | _party() | noted()
 
         async def work(connection: Connection) -> UUID | None:
             await connection.execute(statement("expire_erasure_requests"), {"client_id": client_id}, prepare=True)
@@ -54,7 +60,11 @@ class ApprovalsStore(Appending, ErasuresStore):
             return row["id"] if row is not None else None
 
         # The second time it sees what another process asked for meanwhile.
-        return await self.transact(work) or await self.transact(work)
+        id = await self.transact(work) or await self.transact(work)
+        waits = await self.erasure_request(id, client_id) if id is not None and id != given["id"] else None
+        if waits is not None and await self._refused_since(waits) is not None:
+            return await self.transact(work)
+        return id
 
     async def erasure_request(self, id: UUID, client_id: str | None = None) -> ErasureRequest | None:
         """Return an erasure that waits or waited for a second person, of this client if one is given; None if there is none. `state`:
@@ -69,9 +79,15 @@ class ApprovalsStore(Appending, ErasuresStore):
 
     async def approve_erasure(self, request: Mapping[str, Any]) -> UUID:
         """Approve an erasure that waits: from then on it is requested. Return its id, or that of another of the same customer that is under
-        way. Raises NotWaiting, SameParty, NothingLeft, and Held."""
-        if request["state"] == "waiting" and request["party"] == party_of(origin().actor):
-            raise SameParty
+        way. One whose asker may not erase any more is refused. Raises NotWaiting, SameParty, Withdrawn, NothingLeft, and Held."""
+        by = origin()
+        if request["state"] == "waiting":
+            if (why := sameness(request["parties"], parties_of(by))) is not None:
+                raise SameParty(why)
+            if (why := await self._refused_since(request)) is not None:
+                raise NotWaiting("refused", why)
+            if (why := await self._withdrawn(by.actor, by.credential, request["client_id"], None)) is not None:
+                raise Withdrawn(f"You may not approve it: {why}.")
         client, customer = request["client_id"], request["customer_id"]
         await self._unheld(client, customer)
         given = {"id": request["id"], "client_id": client, "customer_id": customer, "reason": request["reason"]}
@@ -101,13 +117,48 @@ class ApprovalsStore(Appending, ErasuresStore):
         if not await self.transact(work):
             raise await self._not_waiting(request)
 
+    async def _refused_since(self, request: Mapping[str, Any]) -> str | None:
+        """Refuse an erasure that waits, if who asked for it may not erase any more; return why."""
+        given = request["actor"], request["credential"], request["client_id"], request["requested_at"]
+        if request["state"] != "waiting" or (found := await self._withdrawn(*given)) is None:
+            return None
+        why = f"the right of who asked was withdrawn ({found})"
+
+        async def work(connection: Connection) -> bool:
+            by = {"party": "threadline", "parties": None, "by_actor": "threadline", "by_key": None}
+            return await _decided(connection, request, "refused", why, by)
+
+        await self.transact(work)
+        return why
+
+    async def _withdrawn(
+        self, actor: str, credential: UUID | None, client_id: str, since: datetime | None
+    ) -> str | None:
+        """Return why somebody may not erase (any more), as far as the database knows; None where he may. `since`: log-ins from then on
+        count. Who runs commands needs no right."""
+        given = {"who": party_of(actor), "credential": credential, "client_id": client_id, "since": since}
+        found = await self._row("withdrawn_right", given)
+        return _WITHDRAWN.get(found["why"]) if found is not None else None
+
     async def _not_waiting(self, request: Mapping[str, Any]) -> NotWaiting:
         now = await self.erasure_request(request["id"])
         return NotWaiting(now["state"] if now is not None else "unknown")
 
 
-async def _decided(connection: Connection, request: Mapping[str, Any], decision: str, why: str | None) -> bool:
-    """Note a decision; return whether the erasure still waited for one. Of two at once one is first, and the other sees it."""
+def _party() -> dict[str, Any]:
+    """Return the parameters that say who acts, and in whose hands the credential may be."""
+    return {"party": party_of(origin().actor), "parties": parties_of(origin())}
+
+
+async def _decided(
+    connection: Connection,
+    request: Mapping[str, Any],
+    decision: str,
+    why: str | None,
+    by: Mapping[str, Any] | None = None,
+) -> bool:
+    """Note a decision; return whether the erasure still waited for one. Of two at once one is first, and the other sees it. `by`: who
+    decides in place of who acts."""
     given = {"id": request["id"], "client_id": request["client_id"], "decision": decision, "why": why}
-    given |= {"party": party_of(origin().actor)} | noted()
+    given |= noted() | dict(by or _party())
     return bool(await (await connection.execute(statement("decide_erasure"), given, prepare=True)).fetchall())

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sql.blocks import PLACE, unpack
 from sql.hours import HoursStore
-from sql.origin import noted
+from sql.origin import noted, origin
+from sql.parties import parties_of
 from sql.sealed_records import Destroyed
 
 
@@ -74,7 +75,7 @@ class Keeping(HoursStore):
         roles: Sequence[str] = (),
         networks: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Add a key and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
+        """Add a key, made by who acts (`sql.origin`), and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
         parameters = {
             "id": id,
             "name": name,
@@ -84,13 +85,14 @@ class Keeping(HoursStore):
             "expires_at": expires_at,
             "roles": list(roles),
             "networks": list(networks),
+            "makers": parties_of(origin()),
         }
         (row,) = await self._run("create_api_key", parameters | noted())
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
-        """Return a key (`id`, `name`, `client_id`, `scopes`, `roles`, `networks`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if
-        it is revoked or expired; None if there is none."""
+        """Return a key (`id`, `name`, `client_id`, `scopes`, `roles`, `networks`, `makers`, `hash`, `created_at`, `revoked_at`,
+        `expires_at`), even if it is revoked or expired; None if there is none."""
         return await self._row("api_key", {"id": id})
 
     async def api_keys(self) -> list[dict[str, Any]]:
@@ -105,7 +107,8 @@ class Keeping(HoursStore):
     async def rotate_api_key(self, old: UUID, id: UUID, hash: bytes, grace: timedelta) -> dict[str, Any] | None:
         """Add a key that replaces a valid one, which ends after the grace. Return `name`, `client_id`, `expires_at` and
         `old_expires_at`; None if there is no such key, or it was revoked, expired or replaced."""
-        rows = await self._run("rotate_api_key", {"old": old, "id": id, "hash": hash, "grace": grace} | noted())
+        given = {"old": old, "id": id, "hash": hash, "grace": grace, "makers": parties_of(origin())}
+        rows = await self._run("rotate_api_key", given | noted())
         return rows[0] if rows else None
 
     async def revoke_api_key(self, id: UUID) -> bool:

@@ -15,6 +15,9 @@ class Origin:
     key_id: UUID | None = None
     address: str | None = None
     request_id: str | None = None
+    #: The API key or the session that is used; who has seen that key (`sql.parties`).
+    credential: UUID | None = None
+    makers: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:

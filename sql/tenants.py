@@ -36,6 +36,7 @@ WHOLE = frozenset(
         "start_session",
         "use_tokens",
         "used_api_keys",
+        "withdrawn_right",
     }
 )
 

@@ -12,7 +12,7 @@ from app.api.erasures import NO_ERASURE, erasure_id, erasure_json, found_json, h
 from app.api.parameters import limit_of, read
 from app.api.service import api_of, caller
 from app.http.problems import Problem
-from sql.approvals import NothingLeft, NotWaiting, SameParty
+from sql.approvals import NothingLeft, NotWaiting, SameParty, Withdrawn
 from sql.erasures import Held
 
 
@@ -24,17 +24,15 @@ async def listed(request: Request) -> Response:
 
 
 async def approve(request: Request) -> Response:
-    """Approve an erasure, which a worker then does. Raises Problem: 403 for who asked for it, 409 if it does not wait, 423 under a legal
-    hold."""
+    """Approve an erasure, which a worker then does. Raises Problem: 403 for who asked for it, or may be the same person, and whose
+    credential is not in force any more; 409 if it does not wait, 423 under a legal hold."""
     read(request, ())
     await members_of(request, (), optional=True)
     asked = await _asked(request)
     try:
         id = await api_of(request).store.approve_erasure(asked)
-    except SameParty as error:
-        raise Problem(
-            403, "You asked for this erasure: somebody else has to approve it, by a key of another name."
-        ) from error
+    except (SameParty, Withdrawn) as error:
+        raise Problem(403, str(error)) from error
     except NotWaiting as error:
         raise Problem(409, str(error), state=error.state) from error
     except NothingLeft as error:

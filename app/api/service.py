@@ -135,7 +135,8 @@ async def authenticated(request: Request, scope: str | None) -> Key:
         api_of(request).audit.refused(403, address, _id_in(header))
         raise lacking(scope, f"This API key has no scope {scope}.") from error
     request.scope.setdefault("state", {})["key"] = key
-    ORIGIN.set(Origin(key.actor, key.audited_id, address or None, request_id(request)))
+    by = Origin(key.actor, key.audited_id, address or None, request_id(request), key.id, key.makers)
+    ORIGIN.set(by)
     return key
 
 

@@ -126,7 +126,8 @@ def _entry(row: Mapping[str, Any]) -> str:
     where = [f"from {', '.join(map(str, row['networks']))}"] if row["networks"] else []
     next_ = [f"replaced by {row['replaced_by']}"] if row["replaced_by"] else []
     may = ", ".join([*row["roles"], *row["scopes"]])
-    return entry(name, str(row["id"]), may, *where, ", ".join(times), *next_)
+    made = [f"made by {', '.join(row['makers'])}"] if row["makers"] else []
+    return entry(name, str(row["id"]), may, *where, ", ".join(times), *made, *next_)
 
 
 @keys.command()

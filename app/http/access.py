@@ -60,6 +60,8 @@ class Key:
     kind: Literal["key", "token", "person"] = "key"
     #: The clients that it may act for, where there are several; `client` is then the one that the request names, or empty.
     clients: tuple[str, ...] = ()
+    #: Who has seen the API key, as far as that is known (`sql.parties`).
+    makers: tuple[str, ...] = ()
 
     @property
     def several(self) -> bool:
@@ -86,7 +88,7 @@ class Keys(Protocol):
     """The part of the store that is used here."""
 
     async def api_key(self, id: UUID) -> Mapping[str, Any] | None:
-        """Return the row (id, name, client_id, scopes, roles, networks, hash, revoked_at, expires_at) of a key, or None."""
+        """Return the row (id, name, client_id, scopes, roles, networks, makers, hash, revoked_at, expires_at) of a key, or None."""
         ...
 
 
@@ -151,7 +153,8 @@ class Access:
             raise Unauthenticated(f"This API key expired at {row['expires_at']:%Y-%m-%dT%H:%M:%SZ}.")
         if row["networks"] and not _within(address, row["networks"]):
             raise NotAllowed("This API key may not be used from this address.")
-        key = Key(row["id"], row["name"], row["client_id"], granted(row["scopes"], row["roles"]))
+        scopes, makers = granted(row["scopes"], row["roles"]), tuple(row["makers"])
+        key = Key(row["id"], row["name"], row["client_id"], scopes, makers=makers)
         self._used[scoped(key, scope).id] = now
         return key
 

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
         self._declared, wrong = read(self.definitions_folder)
         wrong += variables.strangers(type(self))
         wrong += faults_of(self.identity, self.issuers, self.login.url)
+        if 0 < self.retention.audit < self.erasure.approval_days:
+            wrong.append("erasure.approval_days cannot be more than retention.audit, which an approval asks")
         for name, source in self.sources.items():
             if name.strip().casefold() == OURS:
                 wrong.append(f"a source cannot be named {OURS!r}: that is the source of Threadline's own events")

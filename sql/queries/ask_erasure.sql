@@ -24,8 +24,8 @@ under_way AS MATERIALIZED (
         AND (r.asked @> h.assignments) IS NOT FALSE
 ),
 made AS (
-    INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, reason, expires_at, asked)
-    SELECT %(id)s, h.id, %(client_id)s, %(by_actor)s, %(party)s, %(reason)s, now() + %(lasts)s, h.assignments
+    INSERT INTO erasure_requests (id, customer_id, client_id, actor, party, parties, credential, reason, expires_at, asked)
+    SELECT %(id)s, h.id, %(client_id)s, %(by_actor)s, %(party)s, %(parties)s::text[], %(credential)s::uuid, %(reason)s, now() + %(lasts)s, h.assignments
     FROM his AS h
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL) AND NOT EXISTS (SELECT FROM under_way)
     ON CONFLICT (client_id, customer_id, hash_array_extended(asked, 0)) WHERE decision IS NULL DO NOTHING

@@ -1,7 +1,7 @@
 -- Adds a key, and notes in the audit who made it.
 WITH added AS (
-    INSERT INTO api_keys (id, name, client_id, scopes, hash, expires_at, roles, networks)
-    VALUES (%(id)s, %(name)s, %(client_id)s, %(scopes)s, %(hash)b, %(expires_at)s, %(roles)s, %(networks)s::cidr[])
+    INSERT INTO api_keys (id, name, client_id, scopes, hash, expires_at, roles, networks, makers)
+    VALUES (%(id)s, %(name)s, %(client_id)s, %(scopes)s, %(hash)b, %(expires_at)s, %(roles)s, %(networks)s::cidr[], %(makers)s::text[])
     RETURNING id, name, client_id, scopes, roles, networks, created_at, expires_at, revoked_at
 ),
 noted AS (

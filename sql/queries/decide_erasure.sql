@@ -2,9 +2,10 @@
 -- no row where it does not wait (any more).
 WITH decided AS (
     UPDATE erasure_requests AS r SET
-        decision = %(decision)s, decided_at = now(), decided_by = %(by_actor)s, decided_party = %(party)s, why = %(why)s
+        decision = %(decision)s, decided_at = now(), decided_by = %(by_actor)s, decided_party = %(party)s,
+        decided_parties = %(parties)s::text[], why = %(why)s
     WHERE r.id = %(id)s AND r.client_id = %(client_id)s AND r.decision IS NULL AND r.expires_at > now()
-        AND (%(decision)s = 'refused' OR r.party <> %(party)s)
+        AND (%(decision)s = 'refused' OR (r.party <> %(party)s AND NOT r.parties && %(parties)s::text[]) IS NOT FALSE)
     RETURNING r.id, r.client_id, r.customer_id
 ),
 noted AS (

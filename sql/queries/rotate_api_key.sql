@@ -1,5 +1,6 @@
 -- Adds a key with what a valid key may do and the lifetime that it was made with, and ends the valid one after a grace. A key that was
--- replaced is not replaced again: its end would no longer say how long it was made to live.
+-- replaced is not replaced again: its end would no longer say how long it was made to live. Who made the one before, and who rotates it,
+-- count as the makers of the new one.
 WITH old AS (
     SELECT * FROM api_keys
     WHERE id = %(old)s AND revoked_at IS NULL AND replaced_by IS NULL AND (expires_at IS NULL OR expires_at > now())
@@ -11,8 +12,10 @@ WITH old AS (
     WHERE k.id = old.id
     RETURNING k.expires_at
 ), added AS (
-    INSERT INTO api_keys (id, name, client_id, scopes, roles, networks, hash, expires_at)
-    SELECT %(id)s, name, client_id, scopes, roles, networks, %(hash)b, now() + (old.expires_at - created_at)
+    INSERT INTO api_keys (id, name, client_id, scopes, roles, networks, hash, expires_at, makers)
+    SELECT
+        %(id)s, name, client_id, scopes, roles, networks, %(hash)b, now() + (old.expires_at - created_at),
+        ARRAY(SELECT DISTINCT m FROM unnest(coalesce(nullif(makers, '{}'), '{unknown}') || %(makers)s::text[]) AS m ORDER BY m)
     FROM old
     RETURNING id, name, client_id, scopes, roles, networks, expires_at
 ), noted AS (

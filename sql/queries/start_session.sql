@@ -14,12 +14,12 @@ replaced AS (
 added AS (
     INSERT INTO sessions (id, hash, issuer, subject, sid, holder, clients, scopes)
     VALUES (%(id)s, %(hash)b, %(issuer)s, %(subject)s, %(sid)s::text, %(holder)s, %(clients)s::text[], %(scopes)s::text[])
-    RETURNING id, clients
+    RETURNING id, clients, scopes
 ),
 changes AS (
     SELECT 1 AS turn, id, clients, 'session.end' AS action, '{"why": "replaced"}'::jsonb AS detail FROM replaced
     UNION ALL
-    SELECT 2, id, clients, 'session.start', jsonb_build_object('clients', clients) FROM added
+    SELECT 2, id, clients, 'session.start', jsonb_build_object('clients', clients, 'scopes', scopes) FROM added
 )
 INSERT INTO audit (actor, client_id, action, subject, detail, key_id, address, request_id)
 SELECT

@@ -18,8 +18,9 @@ from app.http.tokens import mint
 from app.settings import Settings
 from app.settings.erasing import Erasure
 from sql import EventStore
-from sql.approvals import NotWaiting, SameParty, party_of
+from sql.approvals import NotWaiting, SameParty
 from sql.origin import ORIGIN, Origin
+from sql.parties import party_of
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 from tests.integration.erasures import ANA, filled, read, settings
@@ -33,10 +34,12 @@ APPROVED = Settings(erasure=Erasure(approval=True))
 REASON = {"reason": "asked for it"}
 
 
-async def key(served: Served, name: str, client: str = "shop") -> dict[str, str]:
-    """Return the header of a new key of this name."""
+async def key(served: Served, name: str, client: str = "shop", by: Origin | None = None) -> dict[str, str]:
+    """Return the header of a new key of this name, made by `by`; by default each by a user of its own."""
     id, token, hash = mint()
+    before = ORIGIN.set(by or Origin(f"cli:{name}"))
     await served.store.create_api_key(id, name, client, list(ALL), hash)
+    ORIGIN.reset(before)
     return {"authorization": f"Bearer {token}"}
 
 
@@ -185,13 +188,20 @@ async def test_the_database_refuses_an_approval_by_who_asked(postgres_dsn: Dsns)
     """Whatever a program does."""
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         whose = await filled(store)
-        ORIGIN.set(Origin("key:clerk"))
+        ORIGIN.set(Origin("key:clerk", makers=("cli:ana",)))
         assert await store.ask_erasure("shop", whose, "a test", timedelta(days=1)) is not None
     async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as db:
         for party in ("'key:clerk'", "NULL"):
             with pytest.raises(CheckViolation):
                 await db.execute(
                     f"UPDATE threadline.erasure_requests SET decision = 'approved', decided_at = now(), decided_party = {party}"
+                )
+            await db.rollback()
+        for parties in ("{key:officer,cli:ana}", "{key:officer,unknown}"):
+            with pytest.raises(CheckViolation):
+                await db.execute(
+                    "UPDATE threadline.erasure_requests SET decision = 'approved', decided_at = now(), decided_party = 'key:officer', "
+                    f"decided_parties = '{parties}'"
                 )
             await db.rollback()
 

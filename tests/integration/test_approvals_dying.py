@@ -59,16 +59,16 @@ async def test_an_approval_is_whole_or_was_none(postgres_dsn: Dsns) -> None:
     four approve at once."""
     async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as store:
         whose = await filled(store)
-        ORIGIN.set(Origin("key:clerk"))
+        ORIGIN.set(Origin("person:clerk"))
         id = await store.ask_erasure("shop", whose, "a test", timedelta(days=1))
     made = (
         "SELECT (SELECT count(*) FROM erasures) + (SELECT count(*) FROM erasure_requests WHERE decision IS NOT NULL) "
         "+ (SELECT count(*) FROM audit WHERE action IN ('erasure.approve', 'customer.erase'))"
     )
     for step in range(3):
-        assert (await approving(postgres_dsn.service, id, step, "key:officer"))[0] == -signal.SIGKILL
+        assert (await approving(postgres_dsn.service, id, step, "person:officer"))[0] == -signal.SIGKILL
         assert await read(postgres_dsn.owner, made) == [0]
-    ran = await asyncio.gather(*(approving(postgres_dsn.service, id, 99, f"key:officer {n}") for n in range(4)))
+    ran = await asyncio.gather(*(approving(postgres_dsn.service, id, 99, f"person:officer {n}") for n in range(4)))
     assert sorted(out for _, out in ran) == ["approved"] * 3 + ["approved by me"]
     assert await read(postgres_dsn.owner, made) == [4]
     decided = "SELECT r.decided_by = a.actor FROM erasure_requests AS r JOIN audit AS a ON a.action = 'customer.erase'"

@@ -47,7 +47,7 @@ def linking(one: Handle, other: Handle, at: datetime = START) -> Row:
 
 async def asked(store: EventStore, whose: UUID) -> UUID:
     """Ask for an erasure that a second person has to approve."""
-    ORIGIN.set(Origin("key:clerk"))
+    ORIGIN.set(Origin("person:clerk"))
     id = await store.ask_erasure("shop", whose, "a test", timedelta(days=1))
     assert id is not None
     return id
@@ -55,7 +55,7 @@ async def asked(store: EventStore, whose: UUID) -> UUID:
 
 async def approved(store: EventStore, id: UUID) -> None:
     """Approve it."""
-    ORIGIN.set(Origin("key:officer"))
+    ORIGIN.set(Origin("person:officer"))
     waits = await store.erasure_request(id)
     assert waits is not None
     await store.approve_erasure(waits)

@@ -15,7 +15,7 @@ from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.embedded.running import resolve
 from app.settings.loading import load
 from sql import EventStore
-from sql.approvals import NothingLeft, NotWaiting, SameParty
+from sql.approvals import NothingLeft, NotWaiting, SameParty, Withdrawn
 from sql.erasures import Held
 
 Id = Annotated[str, typer.Argument(metavar="ERASURE", help="The erasure's id.")]
@@ -41,8 +41,8 @@ def approve(
             return print_error("Nothing was approved; --yes approves without asking.")
         try:
             return await erased(store, resolve(load()), await store.approve_erasure(asked), receipt, as_json)
-        except SameParty:
-            return print_error(f"Not approved: {asked['actor']} asked for it, so somebody else has to approve it.")
+        except (SameParty, Withdrawn) as error:
+            return print_error(f"Not approved: {error}")
         except NothingLeft:
             return print_error("There is nothing left of this customer to erase.")
         except NotWaiting as error:

@@ -1,7 +1,8 @@
 """The database as commands use it: opened by the settings, with errors that say what to do, and the name of the user."""
 
 import asyncio
-import getpass
+import os
+import pwd
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -48,10 +49,11 @@ def in_store(work: Callable[[EventStore], Awaitable[int]]) -> int:
 
 
 def user() -> str | None:
-    """Return the name of the user who runs the command; None for an account without a name, as in containers."""
+    """Return the name of the account that runs the command, by the system and not by a variable that says so; None for one without a
+    name, as in containers."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return None
 
 
