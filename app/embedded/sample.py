@@ -31,7 +31,9 @@ Find the customer, and read the timeline by the customerId that the answer has:
   curl -sS {url}/api/customers/CUSTOMER_ID/interactions \\
     -H "Authorization: Bearer $(cat '{key}')"
 
-Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}
+Data: {data}
+Configuration: {data}/threadline.toml
+Logs: {data}/logs{elsewhere}
 Ctrl-C stops everything.
 """
 
