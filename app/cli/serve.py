@@ -1,7 +1,6 @@
 """`threadline serve`: the HTTP process."""
 
-import sys
-
+from app.cli.support.terminal import print_error
 from app.embedded.addresses import not_available
 from app.erasing.starting import ledger_known
 from app.http import server
@@ -18,8 +17,7 @@ def serve() -> int:
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics
         return 2
     if why := not_available(reloading.settings.door, "DOOR"):
-        print(f"threadline serve: {why}", file=sys.stderr)
-        return 1
+        return print_error(f"threadline serve: {why}")
     if not keys_ready(reloading.settings) or not ledger_known(reloading.settings):
         return 2
     return server.serve(reloading)

@@ -15,7 +15,8 @@ KEY_FILE = Path("secrets", "api_key")
 PHONE = "+15551234567"
 
 _TEXT = """
-Threadline is up: {url}   (the API, explained: {url}/docs)
+Threadline is up: {url}
+The API, explained: {url}/docs
 
 Send it a webhook:
 
