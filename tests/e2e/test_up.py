@@ -272,6 +272,23 @@ def test_outside_servers_are_used_as_they_are(up: Up, postgres_dsn: Dsns, kafka_
     assert ports.answers(int(kafka_bootstrap.rpartition(":")[2]))
 
 
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(up: Up, command: str) -> None:
+    """What had started is stopped in order, without a traceback, and the folder can be used afterwards."""
+    program, environment = [sys.executable, "-m", "app", command], up.environment | {"COLUMNS": "80"}
+    with up.output.open("wb") as output:
+        up.process = subprocess.Popen(program, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    eventually(lambda: "Kafka: starting" in up.output.read_text())
+    code = up.end(signal.SIGINT)
+    said = up.output.read_text()
+    assert code == (0 if command == "up" else 130), said
+    assert "Traceback" not in said and "Stopped. The data stays in" in said and "Door and API: running" not in said, (
+        said
+    )
+    assert up.left() == []
+    assert not (up.data / "run.json").exists()
+
+
 def test_a_port_that_is_taken_is_named(up: Up) -> None:
     """Where the door's port was asked for and is another program's, the message says which, and nothing is started."""
     with socket.create_server((ports.LOOPBACK, int(up.environment["THREADLINE_DOOR__PORT"]))):

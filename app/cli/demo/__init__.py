@@ -107,7 +107,7 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
                 watching.cancel()
         finally:
             await supervisor.stop()
-    console.print(Text(f"Stopped. The data stays in {settings.data}; go on with it: threadline up", "dim"))
+            console.print(Text(f"Stopped. The data stays in {settings.data}; go on with it: threadline up", "dim"))
 
 
 @asynccontextmanager
