@@ -24,6 +24,11 @@ from app.embedded import ports, sample
 from tests.conftest import Dsns
 
 UP_WITHIN = 120.0  # seconds, on a busy machine
+#: A command as from a terminal, also where these tests run in the background of a shell, which has SIGINT ignored then.
+INTERRUPTIBLE = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from app.cli import main
+main()"""
 T = TypeVar("T")
 
 
@@ -275,7 +280,7 @@ def test_outside_servers_are_used_as_they_are(up: Up, postgres_dsn: Dsns, kafka_
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(up: Up, command: str) -> None:
     """What had started is stopped in order, without a traceback, and the folder can be used afterwards."""
-    program, environment = [sys.executable, "-m", "app", command], up.environment | {"COLUMNS": "80"}
+    program, environment = [sys.executable, "-c", INTERRUPTIBLE, command], up.environment | {"COLUMNS": "80"}
     with up.output.open("wb") as output:
         up.process = subprocess.Popen(program, stdout=output, stderr=subprocess.STDOUT, env=environment)
     eventually(lambda: "Kafka: starting" in up.output.read_text())
