@@ -31,6 +31,7 @@ from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
 from app.blobs import blobs_of
 from app.clients.configured import Clients
+from app.embedded.addresses import not_available
 from app.erasing.starting import ledger_known
 from app.http.metrics import key_metrics, pool_metrics
 from app.kafka import client_args
@@ -166,8 +167,8 @@ async def run(reloading: Reloading, ending: Ending) -> int:
 
 
 def main() -> int:
-    """Run the process. Returns only if it does not begin to work: 2 where the settings or their keys cannot be used, with the
-    reasons on standard error, and 0 after a signal."""
+    """Run the process. Returns only if it does not begin to work: 2 where the settings or their keys cannot be used and 70 where
+    its port is taken, with the reasons on standard error, and 0 after a signal."""
     try:
         reloading = Reloading.started(login="worker")
     except SettingsRefused as error:
@@ -179,6 +180,9 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     if refuses(reloading.settings):
         return 2
+    if why := not_available(reloading.settings.worker, "WORKER"):
+        print(f"threadline work: {why}", file=sys.stderr)
+        return STALLED
     if not keys_ready(reloading.settings, ending.within):
         return 0 if ending.asked else 2
     if not ledger_known(reloading.settings):

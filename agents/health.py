@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaConnectionError
 
 from agents.figures import LATENCY_BUCKETS, figures_of
 from agents.process.within import WITHIN, Within
@@ -118,8 +119,9 @@ class WorkerHealth:
         counts."""
         if self.fault is None:
             self.fault = error
-            # Messages of foreign exceptions may contain customers' data, so only those of our own are logged.
+            # Messages of foreign exceptions may contain customers' data, so only those of our own are logged, and of brokers.
             ours = type(error).__module__.partition(".")[0] in ("__main__", "agents", "app")
+            ours = ours or isinstance(error, KafkaConnectionError)
             log.critical(
                 "the worker ends itself", error=worded(error) if ours else type(error).__name__, at=place_of(error)
             )

@@ -16,7 +16,8 @@ from app.sending.incoming import failed_message, new_message, traced
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
 from schemas.chosen_ids import address_in
-from schemas.events import CHANNELS, Error, Handle
+from schemas.events import CHANNELS, MAX_ERROR_TEXT, Error, Handle
+from schemas.faults import line
 from schemas.handles import handle_of
 from schemas.json_text import read_json
 from sql import NewMessage
@@ -62,10 +63,10 @@ def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
     if not isinstance(client, str) or not isinstance(message, str) or not 0 < len(message) <= 128 or not client:
         return None
     # It would stand in clear where the client is told of it.
-    if error.path == "$.messageId" or address_in(message, _recipients(document.get("to"))):
+    if any(path == "$.messageId" for path, _ in error.faults) or address_in(message, _recipients(document.get("to"))):
         return None
     request = Request(client[:255], message, {}, b"", (), {}, 1, None, None)
-    return request, Error("request", str(error)[:1024], "unknown")
+    return request, Error("request", line(error.faults, MAX_ERROR_TEXT), "unknown")
 
 
 def _recipients(to: Any) -> list[Handle]:

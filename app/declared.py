@@ -36,7 +36,11 @@ def read(folder: Path) -> tuple[dict[str, Adapter], list[str]]:
     be used, which begins with the file's name. Without a folder there are none."""
     found: dict[str, Adapter] = {}
     faults: list[str] = []
-    for file in definition_files(folder):
+    try:
+        files = definition_files(folder)
+    except OSError as error:  # the folder is another account's, mostly
+        return {}, [f"{error.filename} cannot be read: {error.strerror}"]
+    for file in files:
         try:
             adapter = adapter_of(definition_of(_read(file), file.stem))
             if adapter.name in PROVIDERS:

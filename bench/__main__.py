@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import tempfile
+import textwrap
 import time
 import traceback
 from pathlib import Path
@@ -15,31 +16,31 @@ from pathlib import Path
 import uvloop
 
 from bench import results
+from bench.alone import parser_of, wrapped
 from bench.parts import PARTS
 from bench.progress import console, say
 
 HERE = Path(__file__).parent
 AFTER = """examples:
-  python -m bench                         everything, then bench/results.json and bench/results.svg
-  python -m bench --quick                 less of everything, in about five minutes; noisier, and the file says which
-  python -m bench --only store,worker     some parts; prints, writes nothing
-  python -m bench --only door --save      some parts, and writes these beside what the file has of the others
+  python -m bench
+      everything, then bench/results.json and bench/results.svg
+  python -m bench --quick
+      less of everything, in about five minutes; noisier, and the file says so
+  python -m bench --only store,worker
+      some parts; prints, writes nothing
+  python -m bench --only door --save
+      some parts, written beside what the file has of the others
 
 parts:
 {parts}
 
-exit status: 0 every target met, 1 some missed or not measured, 2 a wrong argument"""
+exit status: 0 every target met, 1 some missed or not measured, 2 misused"""
 
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    parts = "\n".join(f"  {name:10}{(part.__doc__ or '').splitlines()[0]}" for name, part in PARTS.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description=__doc__,
-        epilog=AFTER.format(parts=parts),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parts = "\n".join(wrapped(f"{name}: {(part.__doc__ or '').splitlines()[0]}", 4) for name, part in PARTS.items())
+    parser = parser_of("", __doc__, AFTER.format(parts=textwrap.indent(parts, "  ")))
     parser.add_argument("--only", metavar="PART[,PART]", help="measure these parts only")
     parser.add_argument("--quick", action="store_true", help="a short form of each")
     parser.add_argument("--save", action="store_true", help="write results also with --only")

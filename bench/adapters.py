@@ -17,6 +17,7 @@ import orjson
 from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.contract import Request
 from app.cli.support.http_file import read_request
+from bench import alone
 from tests.fixtures import accounts, fixtures
 
 #: Runs of one fixture, each timed separately; the median counts.
@@ -76,3 +77,7 @@ def _median(act: Callable[[], object], runs: int) -> float:
         act()
         took.append(time.thread_time_ns() - began)
     return median(took) / 1000
+
+
+if __name__ == "__main__":
+    alone.part("adapters", __doc__)

@@ -13,6 +13,7 @@ import psycopg
 from app.embedded.postgres import Postgres
 from app.erasing.steps import Eraser
 from app.settings import Settings
+from bench import alone
 from bench.progress import say
 from schemas.events import Event, Handle
 from sql import Deciding, EventStore, Row
@@ -133,3 +134,7 @@ async def _sizes(dsn: str, events: int) -> dict[str, Size]:
     async with await psycopg.AsyncConnection.connect(dsn) as db:
         rows = await (await db.execute(SIZES)).fetchall()
     return {name: Size(round(bytes / events, 1), round(indexes / events, 1)) for name, bytes, indexes in rows}
+
+
+if __name__ == "__main__":
+    alone.part("customers", __doc__)

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from app.embedded import ports
 from app.embedded.process import Child
+from bench import alone
 from bench.progress import say
 from tests.support import load, traffic
 from tests.support.stack import ROOT, Stack
@@ -111,8 +112,11 @@ async def measure(folder: Path, turns: int = 5, seconds: float = 3) -> dict[str,
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        serve_bare(int(sys.argv[1]))
+    parser = alone.parser_of("door", __doc__)
+    words = "serve the bare route at this port of 127.0.0.1; if left out: measure, and print the figures as JSON"
+    parser.add_argument("port", type=int, nargs="?", help=words)
+    if (given := parser.parse_args()).port is not None:
+        serve_bare(given.port)
     else:
         import json
         import tempfile

@@ -4,7 +4,6 @@ The grown database has copies of appended events, under other ids and handles, i
 which a repeat is known: what an append reads and writes at random is as large as after years. The two take turns, in an order by chance.
 """
 
-import argparse
 import os
 import random
 import statistics
@@ -20,6 +19,7 @@ import uvloop
 
 from app import memory
 from app.embedded.postgres import Postgres, Tuning
+from bench import alone
 from bench.progress import say
 from bench.separation import PIDS, on_processor, worded
 from bench.store import rows_of
@@ -171,7 +171,7 @@ def report(sides: dict[str, Side], done: int, last: int) -> None:
 
 def main() -> None:
     """Measure in a folder that is removed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=(__doc__ or "").splitlines()[0])
+    parser = alone.parser_of("growth", __doc__)
     parser.add_argument("--events", type=int, default=20_000_000, help="events of the grown log (20,000,000)")
     parser.add_argument("--turns", type=int, default=200, help="batches of 500 into each (200)")
     parser.add_argument("--buffers", type=int, default=4096, help="shared_buffers in MiB (4,096)")

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import alone
 from bench.progress import say
 from bench.reader import Reader, at, key
 from tests.support import load, traffic
@@ -72,3 +73,7 @@ async def measure(folder: Path, seconds: int = 60, rate: int = 500) -> dict[str,
     times = [took for took, _ in taken[warm:]]
     polls = statistics.mean(count for _, count in taken[warm:])
     return {"p50": at(0.5, times), "p99": at(0.99, times), "samples": len(times), "polls": polls}
+
+
+if __name__ == "__main__":
+    alone.part("latency", __doc__)

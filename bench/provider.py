@@ -1,8 +1,9 @@
 """A provider to send to, in a process of its own: it accepts calls of Resend's API over TLS, as real providers do, answers at
 once, and records arrivals.
 
-`python -m bench.provider FOLDER` makes a certificate in the folder and prints its address. `GET /arrivals` returns each message's text and the time of its arrival
-(monotonic clock of the machine, in seconds); `DELETE /arrivals` returns and removes them.
+`python -m bench.provider FOLDER` makes a certificate in the folder, prints its address, and serves until its standard input
+ends. `GET /arrivals` returns each message's text and the time of its arrival (monotonic clock of the machine, in seconds);
+`DELETE /arrivals` returns and removes them.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ import uvloop
 
 from adapters.simulating import Call, Refused, Reply
 from app.simulator import api_of
+from bench import alone
 from tests.fixtures import accounts
 from tests.support.certificate import certificate
 from tests.support.plain_http import read_call, written
@@ -121,4 +123,6 @@ def post(number: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1])))
+    parser = alone.parser_of("provider", __doc__)
+    parser.add_argument("folder", type=Path, help="where the certificate is made; it is there already")
+    uvloop.run(main(parser.parse_args().folder))

@@ -20,7 +20,7 @@ from app.clients.configured import Clients
 from app.http.tokens import mint
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
-from bench import provider
+from bench import alone, provider
 from bench.asking import SINGLY, by_http, by_kafka, done, relayed, request_of, sent
 from bench.progress import say
 from sql import EventStore, NewMessage
@@ -162,3 +162,7 @@ async def _latency(stack: Stack, key: str, url: str, name: str, seconds: int) ->
         came = await provider.arrivals(url, forget=False)
         took = sorted((when - began[text]) * 1000 for text, when in came if text in began)
     return took[len(took) // 2], took[int(len(took) * 0.99)]
+
+
+if __name__ == "__main__":
+    alone.part("sending", __doc__)

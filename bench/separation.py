@@ -5,7 +5,6 @@ there were policies. The kernel counts the nanoseconds that a process had a proc
 machine does hardly counts; each turn compares both, in an order by chance.
 """
 
-import argparse
 import asyncio
 import os
 import random
@@ -26,6 +25,7 @@ import uvloop
 from app import memory
 from app.api import routing
 from app.embedded.postgres import Postgres
+from bench import alone
 from bench.progress import say
 from bench.reader import Reader, customers
 from bench.store import rows_of
@@ -190,8 +190,8 @@ async def measure(folder: Path, turns: int) -> None:
 
 def main() -> None:
     """Measure in a folder that is removed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.separation", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--turns", type=int, default=150, help="turns that count")
+    parser = alone.parser_of("separation", __doc__)
+    parser.add_argument("--turns", type=int, default=150, help="turns that count (150)")
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
         os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
         uvloop.run(measure(Path(temporary) / "separation", parser.parse_args().turns))

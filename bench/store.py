@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from app import memory
 from app.embedded.postgres import Postgres
+from bench import alone
 from bench.progress import say
 from sql import EventStore, Row
 from sql.migrate import migrate
@@ -102,3 +103,7 @@ async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str
         "limit": statistics.median(limit for _, limit in found),
         "ratio": round(statistics.median(ours / limit for ours, limit in found), 3),
     }
+
+
+if __name__ == "__main__":
+    alone.part("store", __doc__)

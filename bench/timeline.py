@@ -11,6 +11,7 @@ import orjson
 import psycopg
 
 from app.embedded.postgres import Postgres
+from bench import alone
 from bench.progress import say
 from bench.reader import Reader, at, customers, key
 from sql import EventStore
@@ -143,3 +144,7 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
             for how, times in (("http", side.http[WARM_UP:]), ("store", side.calls[WARM_UP:])):
                 found[name, how] = {"p50": at(0.5, times), "p99": at(0.99, times)}
     return found
+
+
+if __name__ == "__main__":
+    alone.part("timeline", __doc__)

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
+from bench import alone
 from bench.progress import say
 from tests.support import load, traffic
 from tests.support.stack import Stack
@@ -145,3 +146,7 @@ async def measure(folder: Path, seconds: int = 60) -> list[dict[str, Any]]:
             if following is None:
                 return found
             rate, time_of_it = following, max(10, seconds // 4)
+
+
+if __name__ == "__main__":
+    alone.part("together", __doc__)

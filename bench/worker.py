@@ -21,6 +21,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from app.kafka import client_args
+from bench import alone
 from bench.progress import say
 from tests.support import traffic
 from tests.support.stack import ROOT, Stack
@@ -141,4 +142,9 @@ async def measure(folder: Path, count: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(uvloop.run(stock(sys.argv[1], int(sys.argv[2]))))
+    words = "Run so, it reads the topic by the empty stock agent, and prints its records/s. Both: python -m bench --only worker"
+    parser = alone.parser_of("worker", f"{__doc__}\n\n{words}")
+    parser.add_argument("bootstrap", help="the broker, HOST:PORT")
+    parser.add_argument("count", type=int, help="records that the topic has")
+    given = parser.parse_args()
+    print(uvloop.run(stock(given.bootstrap, given.count)))

@@ -17,6 +17,7 @@ import orjson
 from schemas import SCHEMAS, SchemaError
 from schemas.event_data import check_source, check_text, event_of, time_of, type_named
 from schemas.events import EVENT_TYPES, MAX_ID, MAX_SOURCE, Event
+from schemas.faults import Faults
 from schemas.json_text import kind_of, read_json
 
 SPEC_VERSION = "1.0"
@@ -38,23 +39,59 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
     """Read the event in a record of `events.reported`. `received_at` is the record's time, aware.
 
     `type` is one of our types, dotted or not; `data` (or `data_base64`, of JSON) matches the type's schema and its
-    `reported` form; `time` is when it happened, else `data.timestamp`. Raises SchemaError, and nothing else.
+    `reported` form; `time` is when it happened, else `data.timestamp`. Raises SchemaError with all errors, and nothing else.
     """
     document = read_json(value)
     if not isinstance(document, dict):
         raise SchemaError("$", f"must be one CloudEvent, an object, not {kind_of(document)}")
-    if document.get("specversion") != SPEC_VERSION:
-        raise SchemaError("$.specversion", f'must be "{SPEC_VERSION}": a CloudEvent in structured JSON is expected')
+    try:
+        return _read(document, received_at)
+    except SchemaError:
+        _refuse(document, received_at)
+        raise
+
+
+def _read(document: Mapping[str, Any], received_at: datetime) -> Reported:
+    """Return the event. Raises SchemaError with the first error, or all errors of its data."""
+    _version(document)
     source_event_id, source = _text(document, "id"), check_source(_text(document, "source"))
     type = type_named(_text(document, "type"), "$.type")
     client_id = _text(document, "clientid", DEFAULT_CLIENT)
+    return Reported(
+        _event(document, type, received_at, source, source_event_id, _time(document, received_at)), client_id
+    )
+
+
+def _refuse(document: Mapping[str, Any], received_at: datetime) -> None:
+    """Raise SchemaError with all errors of an event that has one. This is not how events are read, as it takes a fifth longer."""
+    wrong, type = Faults(), ""
+    with wrong:
+        _version(document)
+    with wrong:
+        _text(document, "id")
+    with wrong:
+        check_source(_text(document, "source"))
+    with wrong:
+        type = type_named(_text(document, "type"), "$.type")
+    with wrong:
+        _text(document, "clientid", DEFAULT_CLIENT)
+    with wrong:
+        _time(document, received_at)
+    with wrong:
+        _event(document, type, received_at) if type else _data(document)
+    wrong.refuse()
+
+
+def _event(
+    document: Mapping[str, Any], type: str, received_at: datetime,
+    source: str = "", source_event_id: str = "", at: datetime | None = None,
+) -> Event:  # fmt: skip
+    """Return the event of the data. Raises SchemaError with all errors of the data."""
     data, path = _data(document)
-    subject = document.get("subject")
-    if subject is not None and "subject" not in data:
+    if document.get("subject") is not None and "subject" not in data:
         data = data | {"subject": _text(document, "subject")}
-    at = None if document.get("time") is None else time_of(document["time"], "$.time", received_at)
     try:
-        event = event_of(
+        return event_of(
             type,
             data,
             source=source,
@@ -65,7 +102,15 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
         )
     except SchemaError as error:
         raise error.under(path) from error
-    return Reported(event, client_id)
+
+
+def _version(document: Mapping[str, Any]) -> None:
+    if document.get("specversion") != SPEC_VERSION:
+        raise SchemaError("$.specversion", f'must be "{SPEC_VERSION}": a CloudEvent in structured JSON is expected')
+
+
+def _time(document: Mapping[str, Any], received_at: datetime) -> datetime | None:
+    return None if document.get("time") is None else time_of(document["time"], "$.time", received_at)
 
 
 def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:

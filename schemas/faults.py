@@ -9,6 +9,8 @@ from schemas import MOST_FAULTS, Fault, SchemaError
 
 #: Most errors of one document that are told; the others are counted.
 TOLD = 20
+#: Most characters of a line that tells them.
+LINE = 500
 _TOP = re.compile(r"\$(?:\.([A-Za-z_][A-Za-z0-9_]*)|\['((?:[^'\\]|\\.)*)'\])")
 
 
@@ -80,9 +82,21 @@ def told(faults: Sequence[Fault]) -> tuple[Sequence[Fault], int]:
     return faults[:TOLD], max(0, len(faults) - TOLD)
 
 
+def line(faults: Sequence[Fault], most: int = LINE) -> str:
+    """Return the errors in one line of at most `most` characters, with the number of those for which it has no room."""
+    shown = [f"{path}: {message}" for path, message in told(faults)[0]]
+    while len(text := "; ".join(shown) + _more(len(faults) - len(shown), "; ")) > most and len(shown) > 1:
+        shown.pop()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def lines(faults: Sequence[Fault]) -> Iterable[str]:
     """Yield a line for each error that is told, and one that counts the others."""
     shown, more = told(faults)
     yield from (f"{path}: {message}" for path, message in shown)
     if more:
-        yield f"and {more} more"
+        yield _more(more)
+
+
+def _more(count: int, before: str = "") -> str:
+    return f"{before}and {count} more" if count else ""

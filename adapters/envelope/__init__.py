@@ -20,6 +20,7 @@ from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
 from schemas.event_data import check_source, event_of, time_of, type_named
 from schemas.events import Event
+from schemas.faults import Faults, line
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 #: The maximum length of a source's name.
@@ -62,7 +63,7 @@ def normalize(request: Request) -> Normalized:
         try:
             return Normalized([_event(document, request, deep)])
         except SchemaError as error:
-            raise Unprocessable(str(error)) from error
+            raise Unprocessable(line(error.faults)) from error
     if not document:
         raise Unprocessable("an empty list of envelopes")
     found = Normalized()
@@ -71,7 +72,9 @@ def normalize(request: Request) -> Normalized:
             found.events.append(_event(item, request, deep))
         except SchemaError as error:
             few = len(found.unprocessable) < WORDED
-            found.unprocessable.append((item, str(error.under(f"$[{index}]")) if few else f"$[{index}] {NOT_WORDED}"))
+            found.unprocessable.append(
+                (item, line(error.under(f"$[{index}]").faults) if few else f"$[{index}] {NOT_WORDED}")
+            )
         except Unprocessable as error:
             found.unprocessable.append((item, f"$[{index}]: {error}"))
     return found
@@ -83,30 +86,47 @@ def answer(request: Request) -> Answer:
 
 
 def _event(item: Any, request: Request, deep: bool) -> Event:
-    """Return the event of an envelope. Raises SchemaError with the path in the envelope, or Unprocessable."""
+    """Return the event of an envelope. Raises SchemaError with all errors and their paths in the envelope, or Unprocessable."""
     if not isinstance(item, dict):
         raise SchemaError("$", f"must be an envelope, an object, not {kind_of(item)}")
     if deep:
         check(item, nul=False)
-    source, named = check_source(_text(item, "source")), _text(item, "eventType")
-    type = type_named(named, "$.eventType")
-    data = item.get("data")
-    if not isinstance(data, dict):
-        raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
-    at = _at(item, request) if data.get("timestamp") is None else None
+    wrong, source, type = Faults(), "", ""
+    at: datetime | None = None
+    event: Event | None = None
+    with wrong:
+        source = check_source(_text(item, "source"))
+    with wrong:
+        type = type_named(_text(item, "eventType"), "$.eventType")
+    with wrong:
+        data = item.get("data")
+        if not isinstance(data, dict):
+            raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
+        with wrong:
+            at = _at(item, request) if data.get("timestamp") is None else None
+        if type:
+            event = _relayed(type, data, source, identifier(item.get("id")), at, request)
+    wrong.refuse()
+    assert event is not None  # without a type or data there was an error
+    return relayed(event)
+
+
+def _relayed(
+    type: str, data: dict[str, Any], source: str, id: str | None, at: datetime | None, request: Request
+) -> Event:
+    """Return the event of an envelope's data. Raises SchemaError with the paths of its errors in the envelope."""
     try:
-        event = event_of(
+        return event_of(
             type,
             data,
             source=source,
-            source_event_id=identifier(item.get("id")) or _digest([source, type, data]),
+            source_event_id=id or _digest([source, type, data]),
             at=at,
             received_at=request.received_at,
             form="relayed",
         )
     except SchemaError as error:
         raise error.under("$.data") from error
-    return relayed(event)
 
 
 def _at(item: dict[str, Any], request: Request) -> datetime | None:

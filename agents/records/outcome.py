@@ -27,6 +27,7 @@ from agents.records.storable import Refused, storable, weight
 from app.sending.requests import Request
 from schemas import SchemaError
 from schemas.events import Error
+from schemas.faults import line
 from sql import Bad, DeadLetter, Replayed, Row, Unstorable
 from webhooks.spans import traceparent_of
 
@@ -140,7 +141,7 @@ def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
     except Refused as error:
         outcome.refuse(str(error), error.detail)
     except SchemaError as error:
-        outcome.refuse(str(error), {"path": error.path[:REASON]})
+        outcome.refuse(line(error.faults), {"path": error.path[:REASON]})
     if (trace := traceparent_of(outcome.span)) is not None:
         for event, *_ in outcome.rows:
             event.trace = trace

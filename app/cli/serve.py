@@ -1,5 +1,7 @@
 """`threadline serve`: the HTTP process."""
 
+from app.cli.support.terminal import print_error
+from app.embedded.addresses import not_available
 from app.erasing.starting import ledger_known
 from app.http import server
 from app.kafka.fitting import refuses
@@ -14,6 +16,8 @@ def serve() -> int:
     configure(reloading.settings.telemetry, service="http")
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics
         return 2
+    if why := not_available(reloading.settings.door, "DOOR"):
+        return print_error(f"threadline serve: {why}")
     if not keys_ready(reloading.settings) or not ledger_known(reloading.settings):
         return 2
     return server.serve(reloading)

@@ -10,15 +10,19 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 
+from app.cli.support.connecting import cause
+from app.cli.support.kafka import kafka_error_text, quiet
+from app.cli.support.terminal import print_lines
 from app.embedded import firstrun, running, sample
 from app.embedded.account import Unreachable
 from app.embedded.display import Display
 from app.embedded.jars import FetchFailed
 from app.embedded.ports import PortTaken
 from app.embedded.process import StartFailed
+from app.embedded.running import FolderUnusable
 from app.embedded.supervisor import Supervisor
 from app.kafka import TopicsFailed
-from app.settings import KEYS_FILE
+from app.settings import KEYS_FILE, Settings
 from app.settings.loading import load
 from app.settings.reloading import has_terminal
 from sql.migrate import MigrationError
@@ -26,6 +30,7 @@ from sql.migrate import MigrationError
 #: The errors of a start that fails, each with a message that says what to do.
 FAILURES = (
     FetchFailed,
+    FolderUnusable,
     KafkaError,
     MigrationError,
     OSError,
@@ -46,16 +51,19 @@ def up(
     """
     data = load().data
     display = Display()
+    quiet()
     try:
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
-                display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
+                print_lines(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
             if firstrun.ensure_key(data, load()):
-                display.text(f"Made {data / KEYS_FILE}: what secrets and personal data are encrypted with. Back it up")
+                print_lines(f"Made {data / KEYS_FILE}, which encrypts secrets and personal data. Back it up")
             return asyncio.run(_run(Supervisor(load(), display), prepare))
     except running.AlreadyRunning as error:
-        display.text(str(error))
-        return 1
+        print_lines(str(error))
+    except FAILURES as error:  # of the data folder
+        print_lines(f"Threadline cannot run: {in_words(error)}")
+    return 1
 
 
 async def _run(supervisor: Supervisor, prepare: bool) -> int:
@@ -72,12 +80,19 @@ async def _run(supervisor: Supervisor, prepare: bool) -> int:
         display.text(sample.text(supervisor.url, supervisor.data))
         await _unless(stop, supervisor.watch())
     except FAILURES as error:
-        display.text(f"\nThreadline cannot run: {error}")
+        print_lines(f"\nThreadline cannot run: {in_words(error, supervisor.settings)}")
         return 1
     finally:
         await supervisor.stop()
-        display.text(f"Stopped. The data stays in {supervisor.data}")
+        print_lines(f"Stopped. The data stays in {supervisor.data}")
     return 0
+
+
+def in_words(error: Exception, settings: Settings | None = None) -> str:
+    """Return the message of one of FAILURES; of a server that cannot be reached, which one and why. `settings`: with its addresses."""
+    if isinstance(error, psycopg.OperationalError):
+        return f"PostgreSQL cannot be reached: {cause(error)}"
+    return kafka_error_text(error, settings) if isinstance(error, KafkaError) and settings else str(error)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

@@ -13,6 +13,7 @@ from app.sending.configuration import Callback, Client, Fallback, Retry, Route, 
 from app.settings import Settings
 from schemas import SchemaError
 from schemas.events import CHANNELS
+from schemas.faults import line
 from sql import EventStore
 
 __all__ = [
@@ -89,7 +90,7 @@ class Clients:
         try:
             return parse(client_id, row["version"], row["document"], http_hosts=None)
         except SchemaError as error:
-            return f"version {row['version']} of client {client_id} cannot be used: {error}"
+            return f"version {row['version']} of client {client_id} cannot be used: {line(error.faults)}"
 
     def _of_sources(self, client_id: str) -> Client | None:
         """Return the client that the sources make. It is made once, since building trial messages takes time; only clients

@@ -28,6 +28,13 @@ def choose(settings: Settings, say: Callable[[str], None]) -> Settings:
     return settings
 
 
+def not_available(server: Door | Worker, section: str) -> str | None:
+    """Return in words why the server cannot listen at its address, and what to do, or None if it can. `section`: of its variables."""
+    if (why := ports.why_not(server.port, server.host)) is None:
+        return None
+    return f"cannot listen on {server.host}:{server.port} ({why}): stop what listens there, or set THREADLINE_{section}__PORT"
+
+
 def url(server: Door | Worker) -> str:
     """Return the server's base URL from this machine."""
     host = ports.LOOPBACK if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104  # compared, not bound

@@ -22,6 +22,7 @@ from app.embedded.firstrun import write_secret
 from app.embedded.process import Child
 from app.kafka import client_args
 from app.settings import Kafka as Settings
+from webhooks.cancelled import pass_on
 
 TEMPLATE = Path(__file__).with_name("server.properties")
 #: The templates added to `server.properties` with and without authentication of clients.
@@ -199,7 +200,8 @@ class Kafka:
         try:
             await admin.start()
             return bool((await admin.describe_cluster())["brokers"])
-        except (KafkaError, OSError):
+        except (KafkaError, OSError) as error:
+            pass_on(error)
             return False
         finally:
             with contextlib.suppress(KafkaError, OSError):

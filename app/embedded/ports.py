@@ -45,15 +45,20 @@ async def regain(port: int, within: float = 10.0) -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Return whether a server could listen there now (with SO_REUSEADDR, as servers set it, so that old connections do
-    not count)."""
+    """Return whether a server could listen there now."""
+    return why_not(port, host) is None
+
+
+def why_not(port: int, host: str = LOOPBACK) -> str | None:
+    """Return why a server could not listen there now, or None if it could (with SO_REUSEADDR, as servers set it, so that old
+    connections do not count)."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error.strerror or str(error)
+        return None
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:

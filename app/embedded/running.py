@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import SecretStr
 
@@ -25,19 +25,24 @@ class AlreadyRunning(Exception):
     """Another `threadline up` runs from this data folder. The message names its process."""
 
 
+class FolderUnusable(Exception):
+    """The data folder cannot be made, or not be written. The message says why and what to do."""
+
+
 @contextmanager
 def lock(data: Path) -> Iterator[None]:
-    """Hold the lock of the data folder, which is created if missing. Raises AlreadyRunning.
+    """Hold the lock of the data folder, which is created if missing. Raises AlreadyRunning, FolderUnusable.
 
     The kernel releases the lock if the process is killed.
     """
-    data.mkdir(parents=True, exist_ok=True)
-    # Under root, PostgreSQL runs as another account, which must be able to traverse the folder.
-    data.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    # Files may hold errors about customers' messages, so only this account may read them.
-    (data / "logs").mkdir(exist_ok=True)
-    (data / "logs").chmod(0o700)
-    with (data / "lock").open("a+") as file:
+    try:
+        file = _prepared(data)
+    except OSError as error:
+        raise FolderUnusable(
+            f"the data folder {data} cannot be used ({error.filename}: {error.strerror}). Set THREADLINE_DATA to a folder that "
+            "you may write"
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -55,7 +60,7 @@ def is_held(data: Path) -> bool:
     try:
         with (data / "lock").open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True
@@ -73,6 +78,11 @@ def kafka_of(data: Path) -> "Broker":
     from app.embedded.kafka import Kafka as Broker
 
     return Broker(data / "kafka", data / "logs" / "kafka.log")
+
+
+def is_starting(data: Path) -> bool:
+    """Return whether a system starts from this data folder, and not all of it works yet."""
+    return is_held(data) and not _read(data).get("ready")
 
 
 def publish(data: Path, state: Mapping[str, Any]) -> None:
@@ -127,9 +137,20 @@ def resolve(settings: Settings, login: str = "service") -> Settings:
     return settings.model_copy(update={"postgres": postgres, "kafka": kafka, **addresses})
 
 
+def _prepared(data: Path) -> TextIO:
+    """Create the data folder if it is missing, and return the file of its lock. Raises OSError."""
+    data.mkdir(parents=True, exist_ok=True)
+    # Under root, PostgreSQL runs as another account, which must be able to traverse the folder.
+    data.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    # Files may hold errors about customers' messages, so only this account may read them.
+    (data / "logs").mkdir(exist_ok=True)
+    (data / "logs").chmod(0o700)
+    return (data / "lock").open("a+")
+
+
 def _read(data: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((data / "run.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return found

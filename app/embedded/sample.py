@@ -15,7 +15,8 @@ KEY_FILE = Path("secrets", "api_key")
 PHONE = "+15551234567"
 
 _TEXT = """
-Threadline is up: {url}   (the API, explained: {url}/docs)
+Threadline is up: {url}
+The API, explained: {url}/docs
 
 Send it a webhook:
 
@@ -31,7 +32,9 @@ Find the customer, and read the timeline by the customerId that the answer has:
   curl -sS {url}/api/customers/CUSTOMER_ID/interactions \\
     -H "Authorization: Bearer $(cat '{key}')"
 
-Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}
+Data: {data}
+Configuration: {data}/threadline.toml
+Logs: {data}/logs{elsewhere}
 Ctrl-C stops everything.
 """
 

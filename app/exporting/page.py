@@ -25,6 +25,7 @@ article { border-top: 1px solid var(--line); padding: .75rem 0; display: grid; g
 pre { white-space: pre-wrap; font-size: .8125rem; margin: .25rem 0 }
 @media (max-width: 36rem) { article { grid-template-columns: 1fr } }
 """
+_NONE = '<p class="soft">(no content)</p>'
 _WAYS = {"inbound": "from the customer", "outbound": "to the customer"}
 
 
@@ -67,17 +68,19 @@ def _article(one: Mapping[str, Any], at: datetime) -> str:
     return (
         f'<article><div><time datetime="{at.isoformat()}">{at:%H:%M:%S}</time>'
         f'<p class="soft {escape(way)}">{escape(_WAYS.get(way, ""))}</p></div><div>'
-        f'{"".join(_content(one["content"]))}{_error(one["error"])}<p class="soft">{words}</p></div></article>\n'
+        f'{"".join(_content(one["content"])) or _NONE}{_error(one["error"])}<p class="soft">{words}</p></div></article>\n'
     )
 
 
 def _content(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a content: subject and text as text, all else as data."""
+    """Yield a content: subject and text as text, all else as lines of name and value, or as data where a value has parts."""
     for name, tag in (("subject", "strong"), ("text", "span")):
         if isinstance(content.get(name), str) and content[name]:
             yield f'<p class="text"><{tag}>{escape(content[name])}</{tag}></p>'
     rest = {name: value for name, value in content.items() if name not in ("subject", "text") and value is not None}
-    if rest:
+    if not any(isinstance(value, dict | list) for value in rest.values()):
+        yield from (f'<p class="text">{escape(name)}: {escape(str(value))}</p>' for name, value in rest.items())
+    else:
         yield f"<pre>{escape(orjson.dumps(rest, option=orjson.OPT_INDENT_2).decode())}</pre>"
 
 

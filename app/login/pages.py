@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from app.http.secured import form_policy
 from app.login.sessions import Session
 
+PRODUCT = "Threadline"
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d9de, #3a4048); --soft: light-dark(#5b6570, #9aa4af);
   --link: light-dark(#0b6b76, #56c5d0) }
@@ -24,11 +25,13 @@ button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); bord
 _HASH = f"'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{tab}</title>
 <style>{style}</style></head>
 <body>
+<main>
 <h1>{title}</h1>
 {body}
+</main>
 </body>
 </html>
 """
@@ -38,7 +41,8 @@ def page(
     title: str, *lines: str, status: int = 200, headers: Mapping[str, str] | None = None, form: str = ""
 ) -> HTMLResponse:
     """Return a page; `lines` are HTML. Its forms go to this host, which may send the browser on to `form`, an origin."""
-    text = _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(lines))
+    tab = title if title == PRODUCT else f"{title} - {PRODUCT}"
+    text = _PAGE.format(tab=escape(tab), title=escape(title), style=_STYLE, body="\n".join(lines))
     return HTMLResponse(text, status, {**form_policy(form, _HASH), **(headers or {})})
 
 
@@ -65,10 +69,10 @@ def me(session: Session, issuer_origin: str) -> HTMLResponse:
 def welcome(issuers: Sequence[str], headers: Mapping[str, str] | None = None) -> HTMLResponse:
     """Return the page of somebody who is not logged in: a link for each issuer."""
     links = [
-        link(f"/login?issuer={name}" if name else "/login", f"Log in{f' by {name}' if name else ''}")
+        link(f"/login?issuer={name}" if name else "/login", f"Log in{f' with {name}' if name else ''}")
         for name in issuers
     ]
-    return page("Threadline", *links, headers=headers)
+    return page(PRODUCT, *links, headers=headers)
 
 
 def link(path: str, words: str) -> str:

@@ -6,7 +6,6 @@ something themselves, so that compare shares and not sums; `make bench` has the 
 py-spy needs root, or kernel.yama.ptrace_scope = 0.
 """
 
-import argparse
 import asyncio
 import os
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import uvloop
 from rich.table import Table
 
+from bench.alone import parser_of
 from bench.profile.functions import Sampled, sample
 from bench.profile.statements import Spent, log_durations, spent
 from bench.progress import console, say
@@ -86,7 +86,7 @@ def by_statement(found: dict[str, Spent], webhooks: float) -> Table:
 
 def main() -> None:
     """Read the arguments, and profile."""
-    parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
+    parser = parser_of("profile", __doc__)
     parser.add_argument("--rates", default="500,2000,6000", help="webhooks/s, one after another (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=12, help="of each sample (default: %(default)s)")
     given = parser.parse_args()

@@ -24,6 +24,11 @@ from app.embedded import ports, sample
 from tests.conftest import Dsns
 
 UP_WITHIN = 120.0  # seconds, on a busy machine
+#: A command as from a terminal, also where these tests run in the background of a shell, which has SIGINT ignored then.
+INTERRUPTIBLE = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from app.cli import main
+main()"""
 T = TypeVar("T")
 
 
@@ -270,6 +275,23 @@ def test_outside_servers_are_used_as_they_are(up: Up, postgres_dsn: Dsns, kafka_
     assert up.end(signal.SIGTERM) == 0
     assert up.left() == []
     assert ports.answers(int(kafka_bootstrap.rpartition(":")[2]))
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_ctrl_c_in_the_middle_of_a_start_leaves_nothing(up: Up, command: str) -> None:
+    """What had started is stopped in order, without a traceback, and the folder can be used afterwards."""
+    program, environment = [sys.executable, "-c", INTERRUPTIBLE, command], up.environment | {"COLUMNS": "80"}
+    with up.output.open("wb") as output:
+        up.process = subprocess.Popen(program, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    eventually(lambda: "Kafka: starting" in up.output.read_text())
+    code = up.end(signal.SIGINT)
+    said = up.output.read_text()
+    assert code == (0 if command == "up" else 130), said
+    assert "Traceback" not in said and "Stopped. The data stays in" in said and "Door and API: running" not in said, (
+        said
+    )
+    assert up.left() == []
+    assert not (up.data / "run.json").exists()
 
 
 def test_a_port_that_is_taken_is_named(up: Up) -> None:

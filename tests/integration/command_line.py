@@ -36,7 +36,7 @@ class On(TypedDict):
 async def command(*arguments: str, given: bytes = b"", environment: Mapping[str, str]) -> Ran:
     """Run a command in a thread of this process, with `given` on standard input, and of Threadline's variables only those
     of `environment`. An exception that the command does not handle is raised here."""
-    return await asyncio.to_thread(_run, arguments, given, _environment(environment))
+    return await asyncio.to_thread(_run, arguments, given, environment_of(environment))
 
 
 async def process(*arguments: str, given: bytes = b"", environment: Mapping[str, str]) -> Ran:
@@ -47,7 +47,7 @@ async def process(*arguments: str, given: bytes = b"", environment: Mapping[str,
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
-        env=_environment(environment),
+        env=environment_of(environment),
     )
     out, err = await started.communicate(given)
     assert "Traceback" not in err.decode()
@@ -114,6 +114,7 @@ def _replaced(environment: dict[str, str], streams: dict[str, TextIO]) -> Iterat
         os.environ.update(was[0])
 
 
-def _environment(given: Mapping[str, str]) -> dict[str, str]:
+def environment_of(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command: ours, and of Threadline's variables those that are given alone."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("THREADLINE_")}
     return others | {"COLUMNS": "200", **given}

@@ -10,7 +10,7 @@ from app.cli.doctor.clients import clients
 from app.cli.doctor.finding import Finding
 from app.clients.callbacks import ClientCallbacks
 from app.clients.changes import Changes
-from app.clients.configured import Clients
+from app.clients.configured import Clients, UnknownClient
 from app.keys import seal_of
 from app.settings import Postgres, Secrets, Settings, Source
 from sql import EventStore
@@ -80,3 +80,16 @@ async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Se
     findings = await found(settings)
     assert findings["Client shop"].state == "wrong" and "does not open" in findings["Client shop"].found
     assert "Client other" not in findings
+
+
+async def test_a_stored_configuration_tells_all_that_is_wrong_with_it(settings: Settings) -> None:
+    """One that this version cannot read: to who asks for the client, and by `threadline doctor`."""
+    document = {"channels": [{"channel": "sms", "account": "twilio"}], "zone": "Mars", "colour": "red"}
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), SEAL, pool=1) as store:  # type: ignore[union-attr]
+        await store.set_client("shop", document, "test")
+        with pytest.raises(UnknownClient) as caught:
+            await Clients(store, settings, ttl=0).client("shop")
+    told = [finding.found async for finding in clients(settings) if finding.what == "Client shop"]
+    for text in (str(caught.value), *told):
+        assert "version 1" in text and "$.zone: " in text and "$.colour: " in text, text
+    assert len(told) == 1

@@ -224,7 +224,7 @@ async def test_the_commands(postgres_dsn: Dsns, tmp_path: Path) -> None:
     ran = await run(postgres_dsn, tmp_path, *erase, given=b"n\n")
     assert ran.code == 1 and "Nothing was erased" in ran.err
     ran = await run(postgres_dsn, tmp_path, *erase, given=b"y\n")
-    assert ran.code == 0 and "2 of as many addresses" in ran.out and ANA.value not in ran.out + ran.err
+    assert ran.code == 0 and "2, each of one address" in ran.out and ANA.value not in ran.out + ran.err
     (erasure,) = await read(postgres_dsn.owner, "SELECT id::text FROM erasures")
     assert (await run(postgres_dsn, tmp_path, *erase, "--yes")).code == 1
 

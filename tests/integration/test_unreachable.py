@@ -68,7 +68,7 @@ ALONE = {
     "providers", "events", "settings", "settings show", "settings check", "audit key", "keys scopes", "secrets create",
     "secrets wrap", "secrets list", "logout",
 }  # fmt: skip
-#: Commands that go on, and wait for the servers: the tests of `up`, `serve` and `work` have them.
+#: Commands that go on, and wait for the servers: tests/integration/test_going_on.py has them.
 GOING_ON = {"up", "serve", "work", "mqtt", "demo"}
 
 

@@ -147,6 +147,6 @@ def _print(report: Report) -> None:
         since = f" Entries are there from {minute(report.since)} on." if report.since else ""
         print_note(f"The entries of {report.forgotten} old batches were removed; their heads are there.{since}")
     if report.unsealed:
-        print_note(f"{report.unsealed} entries are not sealed yet, at the least; nothing protects these.")
+        print_note(f"At least {report.unsealed} entries are not sealed yet; nothing protects these.")
     if not report.anchors:
         print_note("Without --anchor a cut end, or a chain that was written anew as a whole, is not found.")

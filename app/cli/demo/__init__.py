@@ -18,7 +18,7 @@ from app.cli.demo.story import Story, story_of
 from app.cli.support.store import opened
 from app.cli.support.terminal import table
 from app.cli.support.timeline_table import timeline_table
-from app.cli.up import FAILURES
+from app.cli.up import FAILURES, in_words
 from app.embedded import addresses, firstrun, running
 from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
@@ -48,8 +48,10 @@ def demo() -> int:
         console.print(Text(str(error), "red"))
     except httpx.TransportError as error:
         console.print(Text(f"The HTTP process does not answer ({error!r}). What is wrong? threadline doctor", "red"))
+    except running.AlreadyRunning as error:
+        console.print(Text(str(error), "red"))
     except FAILURES as error:
-        console.print(Text(f"Threadline cannot run: {error}", "red"))
+        console.print(Text(f"Threadline cannot run: {in_words(error)}", "red"))
     return 1
 
 
@@ -80,6 +82,8 @@ def _client(settings: Settings, url: str) -> httpx.AsyncClient:
 async def _running(console: Console) -> AsyncIterator[Settings]:
     """Return the settings of the system that runs from this folder, or of one that is started now and stopped at the end."""
     settings = load()
+    if running.is_starting(settings.data):
+        raise Failed("Threadline is starting here. Once it is up, call the demo again.")
     try:
         found = running.resolve(settings)
     except running.NotRunning:
@@ -88,7 +92,6 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
         yield found
         return
     console.print("Nothing runs here, so Threadline is started for the demo, and stopped after it.")
-    settings.data.mkdir(parents=True, exist_ok=True)
     display = Display()
     with running.lock(settings.data):
         firstrun.configure(settings.data)
@@ -104,7 +107,7 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
                 watching.cancel()
         finally:
             await supervisor.stop()
-    console.print(Text(f"Stopped. The data stays in {settings.data}; go on with it: threadline up", "dim"))
+            console.print(Text(f"Stopped. The data stays in {settings.data}; go on with it: threadline up", "dim"))
 
 
 @asynccontextmanager

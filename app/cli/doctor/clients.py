@@ -15,6 +15,7 @@ from app.keys import keys_of, seal_of
 from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
+from schemas.faults import line
 from sql import EventStore
 from sql.handles import CONTEXT, ROOT
 from sql.sealing import NoKey, Seal, Tampered
@@ -56,7 +57,9 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
                 parse(row["client_id"], row["version"], row["document"], http_hosts=None)
         except SchemaError as error:
             todo = f"threadline clients show {row['client_id']} --json, correct it, threadline clients set"
-            yield Finding(f"Client {row['client_id']}", "wrong", f"version {row['version']}: {error}", todo)
+            yield Finding(
+                f"Client {row['client_id']}", "wrong", f"version {row['version']}: {line(error.faults)}", todo
+            )
     for row in resting:
         until = f"until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "now"
         found = f"sending by it is paused {until}, then retried with one message: {printable(row['trouble'] or 'its error cannot be decrypted')}"

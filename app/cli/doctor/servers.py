@@ -132,7 +132,12 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
 
 async def machine(settings: Settings) -> AsyncIterator[Finding]:
     """Check the room on the disk, Java for Kafka, and that only the owner can read the settings file."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        todo = "set THREADLINE_DATA to a folder that this account may write"
+        yield Finding("Data folder", "wrong", f"{settings.data} cannot be made: {error.strerror}", todo)
+        return
     disk = shutil.disk_usage(settings.data)
     room = f"{disk.free / GIB:.1f} of {disk.total / GIB:.0f} GiB free at {settings.data.absolute()}"
     yield (

@@ -30,7 +30,7 @@ async def sources(settings: Settings) -> AsyncIterator[Finding]:
             continue
         found = _judged(what, name, adapter, source)
         used = [route.channel for route in routes.get(source.client, ()) if route.account == name]
-        if used and found.state != "wrong":
+        if used and found.state != "wrong" and not unable_to_send(adapter, source.values):
             by = f"client {source.client} sends {', '.join(used)} by it unless configured otherwise"
             found = replace(found, found=f"{found.found}; {by}")
         yield found

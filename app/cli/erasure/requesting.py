@@ -165,7 +165,7 @@ def _time(text: str) -> datetime | None:
 def _print(done: Erasure, file: Path | None) -> int:
     receipt = done["receipt"]
     print(entry(f"Erasure {done['id']}", f"customer {done['customer_id']} of client {done['client_id']}"))
-    print(entry("Keys destroyed", f"{len(receipt['keysDestroyed'])} of as many addresses"))
+    print(entry("Keys destroyed", f"{len(receipt['keysDestroyed'])}, each of one address"))
     removed = [f"{store} {rows['before']}" for store, rows in receipt["rows"].items() if rows["before"] > rows["after"]]
     print(entry("Removed or unreadable", ", ".join(removed) or "nothing"))
     if receipt["handlesKept"]:

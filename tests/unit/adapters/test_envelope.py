@@ -269,3 +269,19 @@ def test_an_envelope_does_not_speak_for_threadline(source: str) -> None:
     """A relay names its provider: what we say ourselves, and what joins the parts of an id, are no names."""
     with pytest.raises(Unprocessable, match=r"\$\.source: "):
         envelope.normalize(request(DELIVERED | {"source": source}))
+
+
+def test_all_that_is_wrong_is_told() -> None:
+    """Of an envelope alone, and of each in a list."""
+    wrong = {
+        "source": "threadline",
+        "eventType": "message.delivered",
+        "timestamp": "noon",
+        "data": {"messageId": 5, "to": 6},
+    }
+    paths = ("$.source: ", "$.timestamp: ", "$.data.messageId: ", "$.data.to: ")
+    with pytest.raises(Unprocessable) as caught:
+        envelope.normalize(request(wrong))
+    assert all(path in str(caught.value) for path in paths), caught.value
+    ((_, reason),) = envelope.normalize(request([DELIVERED, wrong])).unprocessable
+    assert all(path.replace("$", "$[1]") in reason for path in paths), reason

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 import agents.inbound
-from agents import reported
+from agents import outbound, reported
 from agents.health import WorkerHealth
 from tests.support import traffic
 from webhooks.record import Webhook, encode
@@ -175,3 +175,26 @@ def test_an_event_that_the_adapter_lists_is_not_counted_as_unknown(word: str, co
     found: Any = agents.inbound.prepare(record(value), health, MOST)
     assert [row[0].type for row in found.rows] == ["ProviderEventReceived"]
     assert health.drift.by_source() == counted
+
+
+def test_a_bad_report_tells_all_that_is_wrong_with_it() -> None:
+    """In the reason, within its length; the place is that of the first error."""
+    bad = {"specversion": "1.0", "id": "e1", "source": "/crm", "type": "message.received"}
+    wrong = {"content": {"text": 5, "subject": 6}, "from": 3}
+    letter = reported.prepare(record(orjson.dumps(bad | {"data": wrong}), "events.reported"), MOST).letter
+    assert letter is not None
+    paths = ("$.data.content.text: must", "$.data.content.subject: must", "$.data.from: must")
+    assert all(path in letter.reason for path in paths), letter.reason
+    assert letter.detail == {"path": letter.reason.partition(":")[0]}
+    many = {"content": {"media": [{"url": n} for n in range(60)]}}
+    letter = reported.prepare(record(orjson.dumps(bad | {"data": many}), "events.reported"), MOST).letter
+    assert letter is not None and len(letter.reason) <= 500 and letter.reason.endswith(" more")
+
+
+def test_a_bad_request_tells_its_client_all_that_is_wrong() -> None:
+    """In the dead letter, and in the message that fails."""
+    bad = {"clientId": "shop", "messageId": "m1", "to": 5, "channel": "fax", "body": "x", "colour": "red"}
+    outcome = outbound.prepare(record(orjson.dumps(bad), "messages.requested"), MOST)
+    assert outcome.letter is not None and outcome.refused is not None
+    for text in (outcome.letter.reason, outcome.refused[1].text or ""):
+        assert all(f"{path}: " in text for path in ("$.to", "$.channel", "$.colour")), text

@@ -395,3 +395,17 @@ def test_either_side_edits_and_deletes(type: str, data: dict[str, Any], expected
     event = read(type, data | {"channel": "sms"})
     assert (event.direction, event.handle) == expected
     assert event.type == {"message.edited": "MessageEdited", "message.deleted": "MessageDeleted"}[type]
+
+
+def test_all_errors_are_told() -> None:
+    """Of the attributes and of the data; without a known type nothing can be said of the data."""
+    wrong = {"id": "", "source": "threadline", "clientid": 5, "time": "noon", "data": {"content": {"text": 5}, "to": 3}}
+    data = {"$.data.content.text", "$.data.to"}
+    attributes = {"$.id", "$.source", "$.clientid", "$.time"}
+    for type, found in (("message.received", attributes | data), ("message.recieved", attributes | {"$.type"})):
+        with pytest.raises(SchemaError) as caught:
+            read_cloudevent(orjson.dumps({"specversion": "1.0", "type": type} | wrong), NOW)
+        assert {path for path, _ in caught.value.faults} == found
+    with pytest.raises(SchemaError) as caught:
+        read_cloudevent(b"{}", NOW)
+    assert [path for path, _ in caught.value.faults] == ["$.specversion", "$.id", "$.source", "$.type", "$.data"]

@@ -9,7 +9,7 @@ from app.sending.configuration import parse
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.documents import check
-from schemas.faults import TOLD, Faults, lines
+from schemas.faults import LINE, TOLD, Faults, line, lines
 
 CLIENT: dict[str, Any] = {
     "zone": "Europe/Lisbonn",
@@ -134,3 +134,17 @@ def test_errors_move_together_under_a_path() -> None:
     assert paths(moved) == {"$.clients.shop.a", "$.clients.shop.b", "$.clients.shop.channels"}
     with pytest.raises(KeyError), faults:
         raise KeyError
+
+
+def test_one_line_tells_what_it_has_room_for() -> None:
+    """Whole errors, and the number of the others; the first one is cut where it alone is too long."""
+    few = [("$.a", "is required"), ("$.b", "must not be empty")]
+    assert line(few[:1]) == "$.a: is required"
+    assert line(few) == "$.a: is required; $.b: must not be empty"
+    assert line(few, 30) == "$.a: is required; and 1 more"
+    many = [(f"$.items[{n}].name", "is required") for n in range(100)]
+    told = line(many)
+    assert 400 < len(told) <= LINE
+    shown, _, more = told.rpartition("; and ")
+    assert len(shown.split("; ")) + int(more.split()[0]) == 100
+    assert line([("$", "x" * 900)]) == f"$: {'x' * (LINE - 4)}…"
