@@ -1,5 +1,6 @@
-"""Empties the events of an erasure in the files of the archive: each file that has some is written anew, durably, takes the place of
-the former one in the database, and then the former one is removed. Killed anywhere, it goes on with the file at which it was.
+"""Takes an erased customer's part out of interactions that others share, and empties his events in the files of the archive: each
+file that has some is written anew, durably, takes the place of the former one in the database, and then the former one is removed.
+Killed anywhere, it goes on with the file at which it was.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from app.archive import files_of
 from app.settings import Settings
@@ -22,8 +24,9 @@ _EXTRA = "the archive has files, and this process has no pyarrow: pip install 't
 
 async def empty_archive(
     store: EventStore, settings: Settings, erasure: Erasure, done: Callable[[int], None] = lambda _: None
-) -> None:
-    """Go through all files of the archive; `done` gets the number of events that were emptied in each. Raises Waits where a file cannot
+) -> int:
+    """Take apart what others share, and go through all files of the archive; `done` gets the number of events that were emptied in each.
+    Return how many interactions are to be removed, as they turned out to be the customer's alone. Raises Waits where a file cannot
     be read or written now, or where a rebuild, an archive or another erasure is under way."""
     async with store.archive_alone() as mine:
         if not mine:
@@ -31,14 +34,31 @@ async def empty_archive(
         if detached := await store.detached_months():
             raise Waits(f"{detached[0]} was archived and not dropped: run threadline archive --run")
         rows, left = await store.files_to_empty(erasure["id"]), await store.files_to_remove()
-        if not rows and not left:
-            return
+        shared = await store.shared_archived(erasure)
+        if not rows and not left and not shared:
+            return await store.separate_erasure(erasure, await store.holdings(erasure))
         try:
-            await _through(store, files_of(settings), erasure, rows, left, done)
+            files = files_of(settings)
+            alone = await _separate(store, files, erasure, shared)
+            await _through(store, files, erasure, rows, left, done)
         except ImportError as error:
             raise Waits(_EXTRA) from error
         except (ArchiveError, StoreMisconfigured, OSError) as error:
             raise Waits(f"the archive: {error}") from error
+        return alone
+
+
+async def _separate(store: EventStore, files: Files, erasure: Erasure, references: set[UUID]) -> int:
+    """Take apart what others share; `references`: by which some of it is known that the archive may have events of."""
+    archived: list[dict[str, Any]] = []
+    if references:
+        from sql.archive.messages import events_of
+
+        with TemporaryDirectory(prefix="threadline-erasing-") as folder:
+            for row in await store.files_to_empty(None):
+                await _fetch(files, row, Path(folder) / "old")
+                archived += await asyncio.to_thread(events_of, Path(folder) / "old", erasure["client_id"], references)
+    return await store.separate_erasure(erasure, await store.holdings(erasure), archived)
 
 
 async def _through(
@@ -52,10 +72,12 @@ async def _through(
     from sql.archive.emptying import Wanted
 
     wanted = Wanted(
+        erasure["id"],
         erasure["client_id"],
         await store.erased_references(erasure["id"]),
         erasure["handles"],
         await store.holdings(erasure),
+        *await store.parted_events(erasure["id"]),
     )
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)

@@ -1,5 +1,6 @@
 """Finds in files of the archive which messages are of some handles, by whatever references events know them. Pure but for the files."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
@@ -98,6 +99,20 @@ class Messages:
             self._towards[node] = self._towards[following]
             node = following
         return node
+
+
+def events_of(file: Path, client: str, references: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return the events of a file that have some references, as rows of the table. Raises as `Messages.read` does."""
+    wanted, events = pa.array([str(each) for each in references], pa.string()), list[dict[str, Any]]()
+    with ParquetFile(file) as opened:
+        for batch in opened.iter_batches(READ):
+            rows = pa.Table.from_batches([batch])
+            chosen = pc.and_(pc.equal(rows["client_id"], client), pc.is_in(rows["reference"], wanted))
+            events.extend(rows.filter(chosen).to_pylist())
+    for event in events:
+        event |= {name: json.loads(event[name]) for name in ("payload", "error") if event[name] is not None}
+        event |= {name: value.isoformat() for name, value in event.items() if isinstance(value, datetime)}
+    return events
 
 
 def time_of(rows: pa.Table) -> Any:
