@@ -76,3 +76,35 @@ $$;
 
 REVOKE ALL ON FUNCTION separate_events(uuid) FROM public;
 GRANT EXECUTE ON FUNCTION separate_events(uuid) TO threadline_service;
+
+-- As in 0045, of what the customer had when the erasure was asked for: not of another holder of an address, whose customer was linked
+-- with him since.
+CREATE OR REPLACE FUNCTION erase_causes(erasure uuid) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH decided AS MATERIALIZED (
+        SELECT t.event_id
+        FROM erasures AS e
+        JOIN customer_changes AS t ON t.client_id = e.client_id AND t.cause IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.id) AS ids
+            FROM assignments AS a
+            WHERE a.handle_id = ANY (e.handles || e.kept) AND (
+                a.handle_id = ANY (e.handles)
+                OR CASE WHEN e.asked IS NULL THEN a.customer_id = present_customer(e.client_id, e.customer_id) ELSE a.id = ANY (e.asked) END
+            )
+        ) AS his
+        WHERE e.id = erasure AND (t.ones && his.ids OR t.others && his.ids)
+    ),
+    forgotten AS (
+        UPDATE customer_changes AS t SET cause = NULL FROM decided AS d WHERE t.event_id = d.event_id
+    ),
+    emptied AS (
+        UPDATE events AS v SET payload = v.payload - 'cause'
+        FROM decided AS d
+        JOIN event_ids AS n ON n.id = d.event_id
+        WHERE v.recorded_at = n.recorded_at AND v.xid = n.xid AND v.position = n.position
+        RETURNING v.id
+    )
+    SELECT count(*) FROM emptied
+$$;

@@ -15,7 +15,7 @@ import pytest_asyncio
 from app.auditing.anchors import private_key
 from app.erasing.receipt import read_receipt
 from schemas.events import Error, Handle
-from sql import EventStore, Row
+from sql import EventStore, Refused, Row
 from tests.conftest import Dsns
 from tests.integration.erasures import (
     ANA,
@@ -29,7 +29,7 @@ from tests.integration.erasures import (
     said,
 )
 from tests.integration.test_erasure import rebuilt
-from tests.integration.test_erasure_shared import log
+from tests.integration.test_erasure_shared import BY, log
 from tests.support.keys import SEAL
 
 #: What each said and was told, and what a report said that names nobody.
@@ -48,15 +48,15 @@ async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
 
 def told(minute: int, handle: Handle | None, type: str, **more: Any) -> Row:
     """An event of the message that two people have, with words of whom it names."""
-    text = WORDS.get(handle and handle.value, HIS)
+    text = WORDS.get(None if handle is None else handle.value, HIS)
     fields: dict[str, Any] = {"provider_message_id": ID, "occurred_at": START + timedelta(minutes=minute)}
     if type in ("MessageReceived", "UserMessageSent", "MessageRequested", "MessageEdited"):
         fields["payload"] = {"content": {"text": text, f"of {text}": text}}
     if type in ("MessageFailed", "MessageDelayed"):
         fields["error"] = Error(f"code {text}", text, "unreachable")
     id = more.pop("source_event_id", f"{type} {minute} {text}")
-    event, *rest = said(minute, handle, type, **(fields | more))
-    return (replace(event, source_event_id=id), *rest)
+    event, client, at, webhook = said(minute, handle, type, **(fields | more))
+    return (replace(event, source_event_id=id), client, at, webhook)
 
 
 #: The words are of both, and nobody else's: each fact, channel, failure, direction and text is of one of them alone.
@@ -179,3 +179,185 @@ async def test_in_any_order(store: EventStore, postgres_dsn: Dsns, tmp_path: Pat
     assert HIS not in await log(postgres_dsn, store)
     assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
     assert await rebuilt(postgres_dsn)
+
+
+@pytest.mark.parametrize("at", [*STATES, "apart", "completed"])
+async def test_it_goes_on_wherever_it_was_killed(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, at: str
+) -> None:
+    """kill -9 after each step, and when the first of two interactions is taken apart; another process does the rest."""
+    history = [*TWO, *(_of_another_message(row) for row in TWO)]
+    await store.append(history)
+    await as_if(store, history, ANA)
+    id = await store.request_erasure("shop", await customer(store, ANA), "asked for it")
+    assert id is not None
+    await (killed_apart if at == "apart" else killed)(postgres_dsn, id, at, tmp_path)
+    if at == "apart":
+        assert await read(postgres_dsn.owner, "SELECT shared || ' ' || state FROM erasures") == ["1 purged"]
+    done = await Eraser(store, settings(tmp_path)).run(id)
+    assert HIS not in await log(postgres_dsn, store)
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
+    assert done["receipt"]["shared"] == {"interactions": 2, "eventsOfNobody": 4}
+    assert done["receipt"]["rows"]["eventsWithContent"]["after"] == 0
+    assert await rebuilt(postgres_dsn)
+
+
+def _of_another_message(row: Row) -> Row:
+    event, client, at, webhook = row
+    again = replace(event, provider_message_id="used-again", source_event_id=f"again {event.source_event_id}")
+    return (replace(again, occurred_at=START + timedelta(hours=1)), client, at, webhook)
+
+
+_CHILD = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from uuid import UUID
+import sql.separating
+from app.erasing.steps import Eraser
+from sql import EventStore
+from tests.integration.erasures import settings
+from tests.support.keys import SEAL
+
+dsn, id, folder = sys.argv[1:]
+separate, times = sql.separating._separate, []
+
+async def once(*given):
+    times.append(1)
+    if len(times) == 2:
+        await given[0].execute("SELECT 1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await separate(*given)
+
+async def main():
+    sql.separating._separate = once
+    async with await EventStore.open(dsn, SEAL, pool=2) as store:
+        whole = store.separate_erasure
+        store.separate_erasure = lambda *given: whole(*given, step=1)
+        await Eraser(store, settings(Path(folder))).run(UUID(id))
+
+asyncio.run(main())
+"""
+
+
+async def killed_apart(dsns: Dsns, id: UUID, _: str, folder: Path) -> None:
+    """Have another process erase, which is killed within the transaction that takes the second interaction apart."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder)), stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await child.communicate()  # type: ignore[assignment]
+    assert child.returncode == -signal.SIGKILL, err.decode()  # type: ignore[attr-defined]
+
+
+async def test_two_workers_append_late_webhooks_of_both(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """While one is erased, two workers go on with reports on messages of both, with and without their addresses. No batch fails; what
+    stays of these interactions is what a rebuild makes of the log, and nothing that the erased one said before is in it."""
+    rows = [row for n in range(40) for row in (_numbered(TWO[0], n), _numbered(TWO[1], n), _numbered(TWO[2], n))]
+    await store.append(rows)
+    whose = await customer(store, ANA)
+    ended = asyncio.Event()
+
+    async def write(lane: int) -> int:
+        number = 0
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as mine:
+            while not ended.is_set():
+                late = [replace_row(TWO[which], f"late {lane} {number} {which}", number % 40) for which in (5, 6, 7)]
+                late.append(replace_row(told(30, ANA, "MessageRead"), f"late {lane} {number} ana", number % 40))
+                await mine.append([*late, _numbered(TWO[0], number % 40)])
+                number += 1
+        return number
+
+    writing = [asyncio.create_task(write(lane)) for lane in range(2)]
+    await asyncio.sleep(0.5)
+    done = await erased(store, tmp_path, whose)
+    await asyncio.sleep(0.5)
+    ended.set()
+    assert all(await asyncio.gather(*writing))
+    assert done["receipt"]["shared"]["interactions"] == 40
+    assert HIS not in await log(postgres_dsn, store)
+    assert len(await store.timeline("shop", await customer(store, BO), limit=200)) <= 40
+    assert await store.timeline("shop", whose) == []
+    assert await rebuilt(postgres_dsn)
+
+
+def _numbered(row: Row, number: int) -> Row:
+    return replace_row(row, f"{row[0].source_event_id} {number}", number)
+
+
+def replace_row(row: Row, id: str, number: int) -> Row:
+    """Return an event under another id, of one of several messages."""
+    return (replace(row[0], source_event_id=id, provider_message_id=f"shared {number}"), *row[1:])
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_history_of_several_people_and_messages(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, seed: int
+) -> None:
+    """Events of three people and nobody, of ids that are used again and again and tie messages of ours; merges and splits and undoings
+    before. After each erasure a rebuild gives the same, nothing of the erased ones is in the log, and others have what they said."""
+    chance = random.Random(seed)
+    people = [ANA, BO, ANA_MAIL, USER]
+    words = {each.value: f"word-{number}-of" for number, each in enumerate(people)}
+    for number in range(60):
+        who = chance.choice([*people, None, None])
+        ours, theirs = (
+            chance.choice([None, f"m{chance.randrange(5)}"]),
+            chance.choice([None, f"p{chance.randrange(4)}"]),
+        )
+        if ours is None and theirs is None:
+            continue
+        type = chance.choice(
+            ["MessageReceived", "UserMessageSent", "MessageDelivered", "MessageFailed", "MessageEdited"]
+        )
+        row = told(
+            number, who, type, message_id=ours, provider_message_id=theirs, source_event_id=f"e{chance.randrange(50)}"
+        )
+        text = f"{words[who.value]} {number}" if who is not None else None
+        payload = {"content": {"text": text, f"n{number}": text}} if text is not None else {}
+        error = Error("1", text, "unreachable") if type == "MessageFailed" else None
+        await store.append([(replace(row[0], payload=payload, error=error), *row[1:])])
+    made = await _merged_and_split(store, chance, people)
+    whose: dict[UUID, list[Handle]] = {}
+    for each in people:
+        if await store.customer_of("shop", each.kind, each.value):
+            whose.setdefault(await customer(store, each), []).append(each)
+    assert made and whose
+    for gone, handles in list(whose.items())[:2]:
+        before = {each.value: await log(postgres_dsn, store) for each in people}
+        await erased(store, tmp_path, gone)
+        text_left = await log(postgres_dsn, store)
+        for each in people:
+            word = words[each.value]
+            if each in handles:
+                assert word not in text_left
+            else:
+                assert text_left.count(word) == before[each.value].count(word)
+        assert await store.timeline("shop", gone) == []
+        assert await rebuilt(postgres_dsn)
+
+
+async def _merged_and_split(store: EventStore, chance: random.Random, people: list[Handle]) -> int:
+    """Decide a few times on who is one; return how often."""
+    made, events = 0, []
+    for _ in range(6):
+        known = [each for each in people if await store.customer_of("shop", each.kind, each.value)]
+        one, other = chance.sample(known, 2)
+        try:
+            match chance.choice(("merge", "split", "undo")):
+                case "merge":
+                    done = await store.merge_customers(
+                        "shop", await customer(store, one), await customer(store, other), BY
+                    )
+                    events.append(done.event_id)
+                case "split":
+                    (mine,) = [
+                        row["id"]
+                        for row in await store.customer_of("shop", one.kind, one.value)
+                        if row["value"] == one.value
+                    ]
+                    await store.split_customer("shop", await customer(store, one), [mine], BY)
+                case "undo" if events:
+                    await store.undo_customer_change("shop", events.pop(), BY)  # type: ignore[arg-type]
+        except Refused:
+            continue
+        made += 1
+    return made
