@@ -1,12 +1,17 @@
 """Erasure of one of two customers whose events are in one interaction, as a provider gave two messages one id: his part goes, and what
 stays is as if he had never been in it."""
 
+import asyncio
+import random
+import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -14,6 +19,7 @@ import pytest_asyncio
 
 from app.auditing.anchors import private_key
 from app.erasing.receipt import read_receipt
+from app.erasing.steps import Eraser
 from schemas.events import Error, Handle
 from sql import EventStore, Refused, Row
 from tests.conftest import Dsns
@@ -27,8 +33,9 @@ from tests.integration.erasures import (
     erased,
     read,
     said,
+    settings,
 )
-from tests.integration.test_erasure import rebuilt
+from tests.integration.test_erasure import STATES, killed, rebuilt
 from tests.integration.test_erasure_shared import BY, log
 from tests.support.keys import SEAL
 
@@ -114,7 +121,11 @@ def others(history: list[Row], whose: Handle) -> list[Row]:
 async def shown(store: EventStore, client: str, handle: Handle) -> list[dict[str, Any]]:
     """Return a customer's timeline without what is random."""
     rows = await store.timeline(client, await customer(store, handle, client), limit=200)
-    return [{name: value for name, value in row.items() if name not in RANDOM} for row in rows]
+    said_so = ({name: value for name, value in (row["error"] or {}).items() if value is not None} for row in rows)
+    return [
+        {name: value for name, value in row.items() if name not in RANDOM} | {"error": error}
+        for row, error in zip(rows, said_so, strict=True)
+    ]
 
 
 RANDOM = ("id", "client_id", "customer_id", "handle_id", "address_id")
@@ -241,11 +252,10 @@ asyncio.run(main())
 
 async def killed_apart(dsns: Dsns, id: UUID, _: str, folder: Path) -> None:
     """Have another process erase, which is killed within the transaction that takes the second interaction apart."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder)), stderr=asyncio.subprocess.PIPE
-    )
-    _, err = await child.communicate()  # type: ignore[assignment]
-    assert child.returncode == -signal.SIGKILL, err.decode()  # type: ignore[attr-defined]
+    given = (sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder))
+    child = await asyncio.create_subprocess_exec(*given, stderr=asyncio.subprocess.PIPE)
+    err = (await child.communicate())[1]
+    assert child.returncode == -signal.SIGKILL, err.decode()
 
 
 async def test_two_workers_append_late_webhooks_of_both(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
