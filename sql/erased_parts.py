@@ -33,16 +33,21 @@ class Told(NamedTuple):
 class Parts:
     """What becomes of an interaction: the events that leave it (`his`) and those that stay without their words (`nobodys`), the
     references that its events have, those that name him alone (`gone`), those of what stays (`left`), and the links among these.
-    `shared`: others have a part in it; else all of it is his, or nothing."""
+    `others`: somebody who is not erased has a part in it."""
 
     interaction: UUID
-    shared: bool
+    others: bool
     his: list[UUID]
     nobodys: list[UUID]
     references: set[UUID]
     gone: set[UUID]
     left: set[UUID]
     links: dict[UUID, UUID]
+
+    @property
+    def shared(self) -> bool:
+        """Whether he and others have a part in it; else all of it is his, or nothing."""
+        return self.others and bool(self.his)
 
 
 def parts_of(told: Sequence[Told], erased: Callable[[UUID, datetime], bool]) -> Parts:
@@ -54,20 +59,18 @@ def parts_of(told: Sequence[Told], erased: Callable[[UUID, datetime], bool]) -> 
             first[each.handle] = min(each.at, first.get(each.handle, each.at))
     is_his = {handle: erased(handle, began if handle == owner else at) for handle, at in first.items()}
     his, nobodys, rest = _sorted(told, is_his)
-    shared = bool(his) and any(each.living for each in rest)
     named = {each.reference for each in rest} | {each.ours for each in rest if each.ours is not None}
     mine = {each.reference for each in his} | {each.ours for each in his if each.ours is not None}
     staying = [*rest, *(each._replace(ours=None, ties=False) for each in nobodys)]
-    links = links_of(staying) if shared else {}
     return Parts(
         told[0].interaction,
-        shared,
+        any(each.living for each in rest),
         [each.event for each in his],
         [each.event for each in nobodys],
         {each.reference for each in told} | {told[0].interaction},
         mine - named - {each.reference for each in nobodys},
         {each.reference for each in staying},
-        links,
+        links_of(staying),
     )
 
 

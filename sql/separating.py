@@ -1,6 +1,6 @@
 """Takes an erased customer's part out of interactions in which others have a part, and folds what stays anew."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -42,11 +42,7 @@ class SeparatingStore(Naming):
         """Take the customer's part out of all interactions of an erasure that others share; return how many turned out to be the
         customer's alone, which are noted as such. `holdings`: when he had addresses that others had too; `archived`: what the archive
         has of these interactions. Raises Waits where others append for too long."""
-        handles = frozenset(erasure["handles"])
-
-        def erased(handle: UUID, at: datetime) -> bool:
-            return handle in handles or any(each.handle == handle and each.has(at) for each in holdings)
-
+        erased = erased_by(erasure, holdings)
         # Of a month that was restored since.
         await self._run_only("separate_events", {"id": erasure["id"]})
         after, alone = UUID(int=0), 0
@@ -67,10 +63,29 @@ class SeparatingStore(Naming):
             except LockNotAvailable as error:
                 raise Waits("others append all the time: it is tried again") from error
 
+    async def spare_archived(self, erasure: Erasure, shared: Sequence[Parts]) -> None:
+        """Note what leaves messages of the archive in which others have a part, or which are others' alone. Where such a message was
+        removed with what came late of it, only that goes."""
+        changes = {
+            "id": erasure["id"],
+            "his": [event for each in shared for event in each.his],
+            "nobodys": [event for each in shared if each.his for event in each.nobodys],
+            "references": [one for each in shared for one in each.references],
+        }
+        async with self._pool.connection() as connection, connection.transaction():
+            for name in ("erase_spare", "separate_events"):
+                await connection.execute(statement(name), changes)
+
     async def parted_events(self, id: UUID) -> tuple[set[UUID], set[UUID]]:
         """Return the events that an erasure takes out of interactions, and those that it leaves there without their words."""
         rows = await self._rows("erase_parts", {"id": id})
         return {row["event_id"] for row in rows if row["his"]}, {row["event_id"] for row in rows if not row["his"]}
+
+
+def erased_by(erasure: Erasure, holdings: Collection[Holding]) -> Callable[[UUID, datetime], bool]:
+    """Return whether a handle was the erased customer's at a time."""
+    handles = frozenset(erasure["handles"])
+    return lambda handle, at: handle in handles or any(each.handle == handle and each.has(at) for each in holdings)
 
 
 async def _read(connection: Connection, name: str, given: dict[str, Any]) -> list[dict[str, Any]]:

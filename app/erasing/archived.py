@@ -5,7 +5,6 @@ Killed anywhere, it goes on with the file at which it was.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +14,10 @@ from app.archive import files_of
 from app.settings import Settings
 from sql import EventStore
 from sql.archive import ArchiveError, Files
+from sql.erased_parts import parts_of
 from sql.erasures import Erasure, Waits
+from sql.holdings import Holding
+from sql.separating import erased_by
 from webhooks.blobs import StoreMisconfigured
 
 #: What installs pyarrow.
@@ -71,36 +73,52 @@ async def _through(
 ) -> None:
     from sql.archive.emptying import Wanted
 
-    wanted = Wanted(
-        erasure["id"],
-        erasure["client_id"],
-        await store.erased_references(erasure["id"]),
-        erasure["handles"],
-        await store.holdings(erasure),
-        *await store.parted_events(erasure["id"]),
-    )
+    holdings = await store.holdings(erasure)
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)
         # Before any file is written anew: one may have a message and another what was told of it.
-        if found := await _messages(files, rows, wanted, Path(folder)):
-            await store.erase_gone(erasure["id"], found)
-            wanted = replace(wanted, references=await store.erased_references(erasure["id"]))
+        await _messages(store, files, erasure, rows, holdings, Path(folder))
+        wanted = Wanted(
+            erasure["id"],
+            erasure["client_id"],
+            await store.erased_references(erasure["id"]),
+            erasure["handles"],
+            holdings,
+            *await store.parted_events(erasure["id"]),
+        )
         for row in rows:
             done(await _empty(store, files, erasure, row, wanted, Path(folder)))
 
 
-async def _messages(files: Files, rows: list[dict[str, Any]], wanted: Any, folder: Path) -> list[Any]:
-    """Return what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
+async def _messages(
+    store: EventStore,
+    files: Files,
+    erasure: Erasure,
+    rows: list[dict[str, Any]],
+    holdings: list[Holding],
+    folder: Path,
+) -> None:
+    """Note what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
     from sql.archive.messages import Messages
 
-    handles = {*wanted.handles, *(each.handle for each in wanted.holdings)}
-    messages, more = Messages(wanted.client, handles, wanted.references), True
+    handles = {*erasure["handles"], *(each.handle for each in holdings)}
+    messages = Messages(erasure["client_id"], handles, await store.erased_references(erasure["id"]))
+    more = True
     while more:
         more = False
         for row in rows:
             await _fetch(files, row, folder / "old")
             more |= await asyncio.to_thread(messages.read, folder / "old")
-    return messages.said()
+    apart = set().union(*await store.parted_events(erasure["id"]))
+    found = [
+        (parts_of(each.told, erased_by(erasure, holdings)), each.said)
+        for each in messages.found(await store.living(messages.named()))
+        if apart.isdisjoint(told.event for told in each.told)  # what the timeline has of it was taken apart
+    ]
+    if spared := [parts for parts, _ in found if parts.others]:
+        await store.spare_archived(erasure, spared)
+    if said := [one for parts, all_said in found if not parts.others for one in all_said]:
+        await store.erase_gone(erasure["id"], said)
 
 
 async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:

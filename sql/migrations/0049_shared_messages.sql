@@ -33,6 +33,8 @@ COMMENT ON COLUMN erased_parts.his IS 'It is the customer''s, and leaves the int
 SELECT separate_clients('erased_parts', 'threadline_service, threadline_reader');
 GRANT SELECT, INSERT, DELETE ON erased_parts TO threadline_service;
 GRANT SELECT ON erased_parts TO threadline_reader, threadline_tenant;
+-- A message that was noted as removed may turn out to be another's, by what the archive has of it.
+GRANT DELETE ON erased_references TO threadline_service;
 
 ALTER TABLE erasures ADD COLUMN shared integer NOT NULL DEFAULT 0, ADD COLUMN nobodys integer NOT NULL DEFAULT 0;
 
@@ -108,3 +110,18 @@ AS $$
     )
     SELECT count(*) FROM emptied
 $$;
+
+-- Whether people or services decided since a time whose an assignment is, or have ever undone such a decision. It reads past the policy,
+-- which would keep the indexes from being used.
+CREATE FUNCTION decided_since(client text, assignment uuid, since timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM customer_changes AS t
+        WHERE (t.ones @> ARRAY[assignment] OR t.others @> ARRAY[assignment]) AND t.client_id = client
+            AND (t.at >= since OR t.undone_by IS NOT NULL)
+    )
+$$;
+
+REVOKE ALL ON FUNCTION decided_since(text, uuid, timestamptz) FROM public;
+GRANT EXECUTE ON FUNCTION decided_since(text, uuid, timestamptz) TO threadline_service, threadline_tenant;

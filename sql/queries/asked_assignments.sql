@@ -4,15 +4,8 @@
 SELECT a.*
 FROM assignments AS a
 WHERE a.client_id = %(client_id)s AND CASE
-    WHEN %(asked)s::uuid[] IS NULL THEN a.customer_id =
+    WHEN a.customer_id =
 \ir customer_id.sql
-    ELSE a.id = ANY (%(asked)s::uuid[]) AND (
-        a.customer_id =
-\ir customer_id.sql
-        OR NOT EXISTS (
-            SELECT FROM customer_changes AS t
-            WHERE t.client_id = a.client_id AND (t.ones @> ARRAY[a.id] OR t.others @> ARRAY[a.id])
-                AND (t.at >= %(asked_at)s::timestamptz OR t.undone_by IS NOT NULL)
-        )
-    )
+        THEN (a.id = ANY (%(asked)s::uuid[])) IS NOT FALSE
+    ELSE a.id = ANY (%(asked)s::uuid[]) AND NOT decided_since(a.client_id, a.id, %(asked_at)s)
 END
