@@ -33,6 +33,7 @@ from sql.replaying import ReplayingStore
 from sql.retention import RetentionStore
 from sql.rows import Appended, Bad, DeadLetter, Replayed, Row
 from sql.sending import SendingStore
+from sql.separating import SeparatingStore
 from sql.sessions import SessionsStore
 from sql.waiting import Waiting, WaitingStore
 
@@ -78,6 +79,7 @@ class EventStore(
     ReplayingStore,
     HoldingsStore,
     ErasedFilesStore,
+    SeparatingStore,
     ProviderErasuresStore,
     Keeping,
     DeadLettersStore,
@@ -90,7 +92,7 @@ class EventStore(
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
     (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.approvals`, `sql.erasing`, `sql.holdings`,
-    `sql.erased_files`, `sql.provider_erasures`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    `sql.erased_files`, `sql.separating`, `sql.provider_erasures`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

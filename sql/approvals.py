@@ -91,7 +91,7 @@ class ApprovalsStore(Appending, ErasuresStore):
         client, customer = request["client_id"], request["customer_id"]
         await self._unheld(client, customer)
         given = {"id": request["id"], "client_id": client, "customer_id": customer, "reason": request["reason"]}
-        given |= ALL_HANDLES | {"asked": request["assignments"]}
+        given |= ALL_HANDLES | {"asked": request["assignments"], "asked_at": request["requested_at"]}
 
         async def work(connection: Connection) -> UUID | None:
             if not await _decided(connection, request, "approved", None):

@@ -29,8 +29,8 @@ class ErasedFilesStore(Naming):
                         await connection.close()  # which releases the lock too
                         raise
 
-    async def files_to_empty(self, id: UUID) -> list[dict[str, Any]]:
-        """Return the files that an erasure has not been through: `month`, `part`, `file`, `digest`, `checksum`."""
+    async def files_to_empty(self, id: UUID | None) -> list[dict[str, Any]]:
+        """Return the files that an erasure has not been through (None: all): `month`, `part`, `file`, `digest`, `checksum`."""
         return await self._rows("erase_files", {"id": id})
 
     async def erased_references(self, id: UUID) -> set[UUID]:

@@ -181,7 +181,7 @@ def _asked(erasure: Erasure) -> dict[str, Any]:
     """Return the parameters that say whose handles are meant, before the fence."""
     named = erasure["handles"] if erasure["repeats"] is not None else None
     whose = {"client_id": erasure["client_id"], "customer_id": erasure["customer_id"]}
-    return whose | {"handles": named, "asked": erasure["assignments"]}
+    return whose | {"handles": named, "asked": erasure["assignments"], "asked_at": erasure["asked_at"]}
 
 
 async def _taken(connection: Connection, id: UUID, state: str) -> bool:

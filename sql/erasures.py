@@ -12,7 +12,7 @@ from sql.origin import noted
 Erasure = dict[str, Any]
 
 #: The parameters of statements that say: all handles of the customer.
-ALL_HANDLES = {"handles": None, "asked": None}
+ALL_HANDLES = {"handles": None, "asked": None, "asked_at": None}
 
 
 class Held(Exception):

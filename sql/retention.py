@@ -70,6 +70,7 @@ WITHOUT_END = {
     "erasure_requests": "one row an erasure that waited for a second person: who asked and who decided",
     "erased_references": "late reports on what was removed must be known as such",
     "provider_erasures": "removed when the receipt of their erasure is made",
+    "erased_parts": "removed when the receipt of their erasure is made",
     "erased_files": "a row a file of the archive and erasure: how far it is, and what the receipt counts",
     "archive_removals": "what is listed is removed by the next erasure",
     "erased_intervals": "whose an address was must stay forgotten",

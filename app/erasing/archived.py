@@ -1,19 +1,23 @@
-"""Empties the events of an erasure in the files of the archive: each file that has some is written anew, durably, takes the place of
-the former one in the database, and then the former one is removed. Killed anywhere, it goes on with the file at which it was.
+"""Takes an erased customer's part out of interactions that others share, and empties his events in the files of the archive: each
+file that has some is written anew, durably, takes the place of the former one in the database, and then the former one is removed.
+Killed anywhere, it goes on with the file at which it was.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from app.archive import files_of
 from app.settings import Settings
 from sql import EventStore
 from sql.archive import ArchiveError, Files
+from sql.erased_parts import parts_of
 from sql.erasures import Erasure, Waits
+from sql.holdings import Holding
+from sql.separating import erased_by
 from webhooks.blobs import StoreMisconfigured
 
 #: What installs pyarrow.
@@ -22,8 +26,9 @@ _EXTRA = "the archive has files, and this process has no pyarrow: pip install 't
 
 async def empty_archive(
     store: EventStore, settings: Settings, erasure: Erasure, done: Callable[[int], None] = lambda _: None
-) -> None:
-    """Go through all files of the archive; `done` gets the number of events that were emptied in each. Raises Waits where a file cannot
+) -> int:
+    """Take apart what others share, and go through all files of the archive; `done` gets the number of events that were emptied in each.
+    Return how many interactions are to be removed, as they turned out to be the customer's alone. Raises Waits where a file cannot
     be read or written now, or where a rebuild, an archive or another erasure is under way."""
     async with store.archive_alone() as mine:
         if not mine:
@@ -31,14 +36,31 @@ async def empty_archive(
         if detached := await store.detached_months():
             raise Waits(f"{detached[0]} was archived and not dropped: run threadline archive --run")
         rows, left = await store.files_to_empty(erasure["id"]), await store.files_to_remove()
-        if not rows and not left:
-            return
+        shared = await store.shared_archived(erasure)
+        if not rows and not left and not shared:
+            return await store.separate_erasure(erasure, await store.holdings(erasure))
         try:
-            await _through(store, files_of(settings), erasure, rows, left, done)
+            files = files_of(settings)
+            alone = await _separate(store, files, erasure, shared)
+            await _through(store, files, erasure, rows, left, done)
         except ImportError as error:
             raise Waits(_EXTRA) from error
         except (ArchiveError, StoreMisconfigured, OSError) as error:
             raise Waits(f"the archive: {error}") from error
+        return alone
+
+
+async def _separate(store: EventStore, files: Files, erasure: Erasure, references: set[UUID]) -> int:
+    """Take apart what others share; `references`: by which some of it is known that the archive may have events of."""
+    archived: list[dict[str, Any]] = []
+    if references:
+        from sql.archive.messages import events_of
+
+        with TemporaryDirectory(prefix="threadline-erasing-") as folder:
+            for row in await store.files_to_empty(None):
+                await _fetch(files, row, Path(folder) / "old")
+                archived += await asyncio.to_thread(events_of, Path(folder) / "old", erasure["client_id"], references)
+    return await store.separate_erasure(erasure, await store.holdings(erasure), archived)
 
 
 async def _through(
@@ -51,34 +73,52 @@ async def _through(
 ) -> None:
     from sql.archive.emptying import Wanted
 
-    wanted = Wanted(
-        erasure["client_id"],
-        await store.erased_references(erasure["id"]),
-        erasure["handles"],
-        await store.holdings(erasure),
-    )
+    holdings = await store.holdings(erasure)
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)
         # Before any file is written anew: one may have a message and another what was told of it.
-        if found := await _messages(files, rows, wanted, Path(folder)):
-            await store.erase_gone(erasure["id"], found)
-            wanted = replace(wanted, references=await store.erased_references(erasure["id"]))
+        await _messages(store, files, erasure, rows, holdings, Path(folder))
+        wanted = Wanted(
+            erasure["id"],
+            erasure["client_id"],
+            await store.erased_references(erasure["id"]),
+            erasure["handles"],
+            holdings,
+            *await store.parted_events(erasure["id"]),
+        )
         for row in rows:
             done(await _empty(store, files, erasure, row, wanted, Path(folder)))
 
 
-async def _messages(files: Files, rows: list[dict[str, Any]], wanted: Any, folder: Path) -> list[Any]:
-    """Return what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
+async def _messages(
+    store: EventStore,
+    files: Files,
+    erasure: Erasure,
+    rows: list[dict[str, Any]],
+    holdings: list[Holding],
+    folder: Path,
+) -> None:
+    """Note what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
     from sql.archive.messages import Messages
 
-    handles = {*wanted.handles, *(each.handle for each in wanted.holdings)}
-    messages, more = Messages(wanted.client, handles, wanted.references), True
+    handles = {*erasure["handles"], *(each.handle for each in holdings)}
+    messages = Messages(erasure["client_id"], handles, await store.erased_references(erasure["id"]))
+    more = True
     while more:
         more = False
         for row in rows:
             await _fetch(files, row, folder / "old")
             more |= await asyncio.to_thread(messages.read, folder / "old")
-    return messages.said()
+    apart = set().union(*await store.parted_events(erasure["id"]))
+    found = [
+        (parts_of(each.told, erased_by(erasure, holdings)), each.said)
+        for each in messages.found(await store.living(messages.named()))
+        if apart.isdisjoint(told.event for told in each.told)  # what the timeline has of it was taken apart
+    ]
+    if spared := [parts for parts, _ in found if parts.others]:
+        await store.spare_archived(erasure, spared)
+    if said := [one for parts, all_said in found if not parts.others for one in all_said]:
+        await store.erase_gone(erasure["id"], said)
 
 
 async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:

@@ -47,6 +47,7 @@ def receipt_of(
         "handlesKept": erasure["kept"],
         "emptied": [{"handleId": each.handle, "from": each.since, "to": each.until} for each in holdings],
         "rows": {store: {"before": rows, "after": left.get(store, 0)} for store, rows in before.items()},
+        "shared": {"interactions": erasure["shared"], "eventsOfNobody": erasure["nobodys"]},
         "archive": erasure["archive"],
         "suppressions": erasure["suppressed"],
         "unreadableBy": unreadable_by(

@@ -7,7 +7,7 @@ leaves the rest to the next: each step is committed in the database, and doing i
     asked       the providers were asked to erase what they keep, where the client wants it
     destroyed   salts and values are gone: what was sealed under these handles cannot be read again
     purged      what was projected from their events is gone, and the events are emptied
-    rewritten   they are emptied in the files of the archive too
+    rewritten   his part of what others share is gone, and the events are emptied in the files of the archive too
     completed   the receipt is there, CustomerErased is in the log
 """
 
@@ -153,10 +153,10 @@ class Eraser:
         return removed == 0 and await self._store.purged_erasure(erasure["id"])
 
     async def _rewrite(self, erasure: Erasure) -> bool:
-        await empty_archive(self._store, self._settings, erasure, self._emptied)
+        alone = await empty_archive(self._store, self._settings, erasure, self._emptied)
         rows = await self._store.erased_rows(erasure["id"])
-        # A month that was restored since the log was emptied came as it was: once more.
-        again = rows["eventsWithContent"] or rows["eventsAlone"]
+        # What left interactions of others is emptied, and so is a month that was restored since the log was emptied: once more.
+        again = alone or rows["eventsWithContent"] or rows["eventsAlone"]
         return await self._store.end_step(erasure["id"], "purged", "destroyed" if again else "rewritten")
 
     def _emptied(self, events: int) -> None:

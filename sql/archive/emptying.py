@@ -25,12 +25,16 @@ _NULLED = ("provider_message_id", "message_id", "webhook_id", "webhook_block", "
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an erasure empties: events of a client with these `references`, and those of these handles, or of a handle in an interval,
-    that belong to no interaction."""
+    that belong to no interaction. Of interactions that others share: those that leave them (`parted`, which get the erasure's id as
+    their reference), and those that stay in them without their words (`wordless`)."""
 
+    erasure: UUID
     client: str
     references: Collection[UUID]
     handles: Collection[UUID]
     holdings: Sequence[Holding]
+    parted: Collection[UUID] = ()
+    wordless: Collection[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,14 @@ def rewrite(file: Path, into: Path, wanted: Wanted, living: Collection[UUID]) ->
         for batch in opened.iter_batches(READ):
             rows = pa.Table.from_batches([batch])
             mask = chosen(rows)
-            writer.write_table(_emptied(rows, mask, alive) if pc.any(mask).as_py() else rows)
+            writer.write_table(_emptied(rows, mask, alive, wanted) if pc.any(mask).as_py() else rows)
 
 
 def _chooser(wanted: Wanted) -> Any:
     """Return a function that gives for each row of a table whether it is wanted."""
     references = pa.array([str(id) for id in wanted.references], pa.string())
     handles = pa.array([str(id) for id in wanted.handles], pa.string())
+    parts = pa.array([str(id) for id in (*wanted.parted, *wanted.wordless)], pa.string())
 
     def choose(rows: pa.Table) -> Any:
         at = time_of(rows)
@@ -79,6 +84,7 @@ def _chooser(wanted: Wanted) -> Any:
             theirs = pc.or_(theirs, pc.fill_null(within, False))
         alone = pc.and_(pc.is_null(rows["reference"]), pc.invert(pc.is_in(rows["type"], pa.array(sorted(RELATING)))))
         named = pc.or_(pc.is_in(rows["reference"], references), pc.and_(alone, theirs))
+        named = pc.or_(named, pc.is_in(rows["id"], parts))
         fresh = pc.not_equal(rows["source_event_id"], _marks(rows))
         return pc.and_(pc.and_(pc.equal(rows["client_id"], wanted.client), named), fresh)
 
@@ -89,13 +95,15 @@ def _marks(rows: pa.Table) -> Any:
     return pc.binary_join_element_wise("erased", rows["id"], " ")
 
 
-def _emptied(rows: pa.Table, mask: Any, alive: Any) -> pa.Table:
+def _emptied(rows: pa.Table, mask: Any, alive: Any, wanted: Wanted) -> pa.Table:
     """Return the rows with those of the mask emptied."""
     living = pc.is_in(rows["handle_id"], alive)
     # An opt-out or opt-in is the address's, which stays: consents are made from it.
     consent = pc.and_(living, pc.starts_with(rows["type"], "Recipient"))
     leaves = pc.and_(mask, pc.and_(living, pc.invert(consent)))
+    parted = pc.is_in(rows["id"], pa.array([str(id) for id in wanted.parted], pa.string()))
     made: dict[str, Any] = {
+        "reference": pc.if_else(parted, str(wanted.erasure), rows["reference"]),
         "source_event_id": pc.if_else(mask, _marks(rows), rows["source_event_id"]),
         "payload": _texts(rows["payload"], mask, consent, _payload),
         "error": _texts(rows["error"], mask, consent, _error),

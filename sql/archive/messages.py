@@ -1,11 +1,12 @@
 """Finds in files of the archive which messages are of some handles, by whatever references events know them. Pure but for the files."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from pyarrow.parquet import ParquetFile
 
 from sql.archive import Said
 from sql.archive.parquet import READ
+from sql.erased_parts import Told
 
 _COLUMNS = (
     "client_id",
@@ -22,9 +24,20 @@ _COLUMNS = (
     "identity",
     "handle_kind",
     "handle_id",
+    "provider_message_id",
     "occurred_at",
     "received_at",
 )
+
+#: Our ids of messages are ids here, which are compared with each other alone.
+_OURS = UUID("7a1b0c4e-53a5-4a8e-9a49-3d0f8f4f3f10")
+
+
+class Message(NamedTuple):
+    """What the archive has of a message: its events, and what they say by reference."""
+
+    told: list[Told]
+    said: list[Said]
 
 
 class Messages:
@@ -37,8 +50,8 @@ class Messages:
     def __init__(self, client: str, handles: Collection[UUID], references: Collection[UUID]) -> None:
         self._client = client
         self._handles = pa.array(sorted(map(str, handles)), pa.string())
-        # By reference: the earliest time, the least user's handle and the least address's.
-        self._said: dict[str, tuple[datetime, str | None, str | None]] = {}
+        # By reference: its events, by their ids.
+        self._events: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         # Nodes are references, ids of events, and our ids of messages after an "m". Each leads to another of the same message, or itself.
         self._towards: dict[str, str] = {str(each): str(each) for each in references}
 
@@ -58,13 +71,19 @@ class Messages:
                         self._note(row)
         return len(self._towards) > before
 
-    def said(self) -> list[Said]:
-        """Return what was read, by reference."""
-        numbers: dict[str, int] = defaultdict(lambda: len(numbers))
-        return [
-            Said(UUID(reference), numbers[self._root(reference)], at, _uuid(user), _uuid(address))
-            for reference, (at, user, address) in self._said.items()
-        ]
+    def named(self) -> set[UUID]:
+        """Return all handles that these messages name."""
+        return {UUID(row["handle_id"]) for each in self._rows() for row in each if row["handle_id"] is not None}
+
+    def found(self, living: Collection[UUID]) -> list[Message]:
+        """Return the messages. `living`: handles that are not erased."""
+        return [_message(number, rows, living) for number, rows in enumerate(self._rows())]
+
+    def _rows(self) -> list[list[dict[str, Any]]]:
+        messages: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for reference, events in self._events.items():
+            messages[self._root(reference)].extend(events.values())
+        return [*messages.values()]
 
     def _chosen(self, rows: pa.Table) -> Any:
         nodes = pa.array(self._towards, pa.string())
@@ -75,14 +94,8 @@ class Messages:
         return chosen
 
     def _note(self, row: dict[str, Any]) -> None:
-        reference, handle = row["reference"], row["handle_id"]
-        known = row["handle_kind"] == "user_id"
-        at, user, address = self._said.get(reference, (row["at"], None, None))
-        self._said[reference] = (
-            min(at, row["at"]),
-            _least(user, handle if known else None),
-            _least(address, None if known else handle),
-        )
+        reference = row["reference"]
+        self._events[reference][row["id"]] = row
         self._tie(reference, row["identity"] or row["id"])
         if row["message_id"] is not None:
             self._tie(reference, f"m{row['message_id']}")
@@ -100,14 +113,59 @@ class Messages:
         return node
 
 
+def events_of(file: Path, client: str, references: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return the events of a file that have some references, as rows of the table. Raises as `Messages.read` does."""
+    wanted, events = pa.array([str(each) for each in references], pa.string()), list[dict[str, Any]]()
+    with ParquetFile(file) as opened:
+        for batch in opened.iter_batches(READ):
+            rows = pa.Table.from_batches([batch])
+            chosen = pc.and_(pc.equal(rows["client_id"], client), pc.is_in(rows["reference"], wanted))
+            events.extend(rows.filter(chosen).to_pylist())
+    for event in events:
+        event |= {name: json.loads(event[name]) for name in ("payload", "error") if event[name] is not None}
+        event |= {name: value.isoformat() for name, value in event.items() if isinstance(value, datetime)}
+    return events
+
+
 def time_of(rows: pa.Table) -> Any:
     """Return when each event of a table happened: as the provider says, but not later than our receipt of it."""
     occurred, received = rows["occurred_at"], rows["received_at"]
     return pc.if_else(pc.fill_null(pc.less(occurred, received), False), occurred, received)
 
 
-def _least(one: str | None, other: str | None) -> str | None:
-    return min(filter(None, (one, other)), default=None)
+def _message(number: int, rows: list[dict[str, Any]], living: Collection[UUID]) -> Message:
+    by: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by[row["reference"]].append(row)
+    said = [
+        Said(UUID(reference), number, min(row["at"] for row in each), _least(each, True), _least(each, False))
+        for reference, each in by.items()
+    ]
+    owner, began = _least(rows, True) or _least(rows, False), min(row["at"] for row in rows)
+    return Message([_told(row, said[0].reference, owner, began, living) for row in rows], said)
+
+
+def _told(row: dict[str, Any], message: UUID, owner: UUID | None, began: datetime, living: Collection[UUID]) -> Told:
+    handle, ours = _uuid(row["handle_id"]), row["message_id"]
+    return Told(
+        interaction=message,
+        owner=owner,
+        began=began,
+        event=UUID(row["id"]),
+        identity=UUID(row["identity"] or row["id"]),
+        reference=UUID(row["reference"]),
+        handle=handle,
+        living=handle in living,
+        at=row["at"],
+        ours=None if ours is None else uuid5(_OURS, ours),
+        ties=ours is not None and row["provider_message_id"] is not None,
+    )
+
+
+def _least(rows: list[dict[str, Any]], users: bool) -> UUID | None:
+    """Return the least handle that events name, of people that the client knows or of addresses."""
+    named = (row["handle_id"] for row in rows if (row["handle_kind"] == "user_id") == users)
+    return _uuid(min(filter(None, named), default=None))
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -6,6 +6,9 @@ WITH ended AS (
 ),
 answered AS (
     DELETE FROM provider_erasures AS r USING ended AS e WHERE r.erasure_id = e.id
+),
+parted AS (
+    DELETE FROM erased_parts AS p USING ended AS e WHERE p.erasure_id = e.id
 )
 INSERT INTO audit (actor, client_id, action, subject, detail)
 SELECT

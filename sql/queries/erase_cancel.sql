@@ -11,9 +11,9 @@ held AS MATERIALIZED (
     UNION
     SELECT i.id
     FROM theirs AS t
-    JOIN assignments AS a ON a.handle_id = t.id AND (a.id = ANY (%(asked)s::uuid[])) IS NOT FALSE
-        AND a.client_id = %(client_id)s AND a.customer_id =
-\ir customer_id.sql
+    JOIN (
+\ir asked_assignments.sql
+    ) AS a ON a.handle_id = t.id
     JOIN interactions AS i ON i.handle_id = t.id AND i.client_id = a.client_id AND i."timestamp" >= a.valid_from
         AND i."timestamp" < a.valid_to
     WHERE t.shared

@@ -15,7 +15,10 @@ ended AS MATERIALIZED (SELECT clock_timestamp() AS at),
 emptied AS (
     INSERT INTO erased_intervals (erasure_id, client_id, handle_id, valid_from, valid_to)
     -- A door's clock may be ahead of this one: what is there already is his.
-    SELECT e.id, e.client_id, a.handle_id, a.valid_from, least(a.valid_to, greatest(
+    -- What was said at an address since it turned out to be many people's is nobody's of them.
+    SELECT e.id, e.client_id, a.handle_id, a.valid_from, least(a.valid_to, CASE WHEN NOT EXISTS (
+        SELECT FROM assignments AS o WHERE o.handle_id = a.handle_id AND o.id <> a.id
+    ) THEN %(asked_at)s::timestamptz END, greatest(
         ended.at,
         (SELECT max(i."timestamp") FROM interactions AS i WHERE i.handle_id = a.handle_id AND i.client_id = e.client_id)
         + interval '1 microsecond',
@@ -26,8 +29,9 @@ emptied AS (
     ))
     FROM fenced AS e
     CROSS JOIN ended
-    JOIN assignments AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id AND (a.id = ANY (e.asked)) IS NOT FALSE
-    WHERE e.repeats IS NULL AND a.valid_from < ended.at AND a.customer_id =
-\ir customer_id.sql
+    JOIN (
+\ir asked_assignments.sql
+    ) AS a ON a.handle_id = ANY (e.kept) AND a.client_id = e.client_id
+    WHERE e.repeats IS NULL AND a.valid_from < ended.at
 )
 SELECT id, handles, client_id, customer_id FROM fenced

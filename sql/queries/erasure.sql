@@ -1,7 +1,8 @@
 -- One erasure, with how many files of the archive it has been through, how many of them were written anew, and with how many events.
 SELECT
     id, client_id, customer_id, state, actor, reason, requested_at, changed_at, fenced_at, destroyed_at, completed_at, fence_xid,
-    handles, kept, asked AS assignments, providers, suppressed, letters, repeats, before, receipt, waits,
+    handles, kept, asked AS assignments,
+    coalesce((SELECT r.requested_at FROM erasure_requests AS r WHERE r.id = erasures.id), requested_at) AS asked_at, providers, suppressed, letters, shared, nobodys, repeats, before, receipt, waits,
     (
         SELECT jsonb_build_object(
             'files', count(*), 'rewritten', count(*) FILTER (WHERE d.events > 0), 'events', coalesce(sum(d.events), 0)

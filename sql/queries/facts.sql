@@ -37,6 +37,8 @@ facts AS (
         AS deferred_by,
         CASE WHEN e.type = 'MessageDelayed' AND e.source = 'threadline' AND e.payload ? 'givenUpFor' THEN channel_bit(e.channel) ELSE 0 END
         AS given_up,
+        -- Whom it names, also as the writer of a change, who has no column.
+        e.handle_id AS named, f.change AND e.handle_id IS NOT NULL AS apart,
         ARRAY[e.xid, e.position] AS last_change
     FROM fresh AS e
     CROSS JOIN LATERAL (

@@ -21,6 +21,12 @@ folded AS MATERIALIZED (
         bit_or(reached_by) AS reached_by,
         bit_or(deferred_by) AS deferred_by,
         bit_or(given_up) AS given_up,
+        CASE
+            WHEN bool_or(apart) OR min(user_handle_id) <> max(user_handle_id) OR min(address_handle_id) <> max(address_handle_id)
+                THEN named_handles(
+                    array_agg(named), min(user_handle_id COLLATE "C")::uuid, min(address_handle_id COLLATE "C")::uuid
+                )
+        END AS named,
         max(last_change) AS last_change
     FROM facts
     GROUP BY id, client_id
@@ -31,7 +37,7 @@ projected AS (
         content, changes,
         failure, setback, "timestamp",
 \each {column},
-        failed_by, reached_by, deferred_by, given_up, last_change
+        failed_by, reached_by, deferred_by, given_up, named, last_change
     )
     SELECT * FROM folded
     ORDER BY id, client_id
@@ -67,6 +73,15 @@ projected AS (
         reached_by = i.reached_by | excluded.reached_by,
         deferred_by = i.deferred_by | excluded.deferred_by,
         given_up = i.given_up | excluded.given_up,
+        named = CASE
+            WHEN i.named IS NOT NULL OR excluded.named IS NOT NULL OR i.user_handle_id <> excluded.user_handle_id
+                OR i.address_handle_id <> excluded.address_handle_id
+                THEN named_handles(
+                    i.named || excluded.named
+                    || ARRAY[i.user_handle_id, i.address_handle_id, excluded.user_handle_id, excluded.address_handle_id],
+                    least(i.user_handle_id, excluded.user_handle_id), least(i.address_handle_id, excluded.address_handle_id)
+                )
+        END,
         last_change = greatest(i.last_change, excluded.last_change)
     WHERE NOT i.superseded
     RETURNING 1

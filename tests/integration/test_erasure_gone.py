@@ -125,3 +125,26 @@ async def test_a_report_in_the_second_owners_time_leaves_the_message_the_firsts(
         assert done["receipt"]["archive"]["events"] == 1
         text = await restored(postgres_dsn, folder)
     assert FIRST in text and SECOND not in text
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [3, 2, 1, 0, 4]], ids=str)
+async def test_a_late_report_in_the_second_owners_time_takes_nothing_of_the_firsts(
+    postgres_dsn: Dsns, tmp_path: Path, order: list[int]
+) -> None:
+    """It stood on the second one's timeline, as retention took the message: it goes with that one, and what the archive has of the
+    message stays the first one's, and goes with him."""
+    folder = tmp_path / "archive"
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        first, second = await gone(store, postgres_dsn, folder, [HISTORY[each] for each in order])
+        await store.append([LATE[1]])
+        assert FIRST in await told(postgres_dsn)
+        done = await Eraser(store, settings(tmp_path)).run(await asked(store, second))
+        assert done["receipt"]["archive"]["events"] == 1
+        assert FIRST not in await told(postgres_dsn)
+        live = await store.timeline("default", first)
+        text = await restored(postgres_dsn, folder)
+        assert FIRST in text and SECOND not in text
+        assert await store.timeline("default", first) == live
+        left = await Eraser(store, settings(tmp_path)).run(await asked(store, first))
+        assert left["receipt"]["rows"]["interactions"]["after"] == 0
+    assert FIRST not in await told(postgres_dsn)

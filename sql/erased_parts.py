@@ -1,0 +1,111 @@
+"""Says which events of an interaction are an erased customer's, where others have a part in it, and how the rest is linked. Pure.
+
+Of a person are the events that name one of his handles, and those without a handle whose message (by our id) or other versions name him
+alone. What names nobody else's may be anybody's. A handle that other customers had too (a recycled number) is his if it was when it
+first took part: the interaction's owner when that began, any other when an event first named it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Told(NamedTuple):
+    """An event of an interaction, as `queries/erase_told.sql` reads it."""
+
+    interaction: UUID
+    owner: UUID | None
+    began: datetime
+    event: UUID
+    identity: UUID
+    reference: UUID
+    handle: UUID | None
+    living: bool | None
+    at: datetime
+    ours: UUID | None
+    ties: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What becomes of an interaction: the events that leave it (`his`) and those that stay without their words (`nobodys`), the
+    references that its events have, those that name him alone (`gone`), those of what stays (`left`), and the links among these.
+    `others`: somebody who is not erased has a part in it."""
+
+    interaction: UUID
+    others: bool
+    his: list[UUID]
+    nobodys: list[UUID]
+    references: set[UUID]
+    gone: set[UUID]
+    left: set[UUID]
+    links: dict[UUID, UUID]
+
+    @property
+    def shared(self) -> bool:
+        """Whether he and others have a part in it; else all of it is his, or nothing."""
+        return self.others and bool(self.his)
+
+
+def parts_of(told: Sequence[Told], erased: Callable[[UUID, datetime], bool]) -> Parts:
+    """Return the parts of one interaction. `erased`: whether a handle was the erased customer's at a time."""
+    owner, began = told[0].owner, told[0].began
+    first: dict[UUID, datetime] = {}
+    for each in told:
+        if each.handle is not None:
+            first[each.handle] = min(each.at, first.get(each.handle, each.at))
+    is_his = {handle: erased(handle, began if handle == owner else at) for handle, at in first.items()}
+    his, nobodys, rest = _sorted(told, is_his)
+    named = {each.reference for each in rest} | {each.ours for each in rest if each.ours is not None}
+    mine = {each.reference for each in his} | {each.ours for each in his if each.ours is not None}
+    staying = [*rest, *(each._replace(ours=None, ties=False) for each in nobodys)]
+    return Parts(
+        told[0].interaction,
+        any(each.living for each in rest),
+        [each.event for each in his],
+        [each.event for each in nobodys],
+        {each.reference for each in told} | {told[0].interaction},
+        mine - named - {each.reference for each in nobodys},
+        {each.reference for each in staying},
+        links_of(staying),
+    )
+
+
+def _sorted(told: Iterable[Told], is_his: dict[UUID, bool]) -> tuple[list[Told], list[Told], list[Told]]:
+    """Return the events that are his, nobody's and others'."""
+    named: dict[UUID, set[bool]] = defaultdict(set)
+    for each in told:
+        if each.handle is not None:
+            for known in {each.identity, each.ours} - {None}:
+                named[known].add(is_his[each.handle])  # type: ignore[index]
+    parts: dict[bool | None, list[Told]] = {True: [], None: [], False: []}
+    for each in told:
+        if each.handle is not None:
+            parts[is_his[each.handle]].append(each)
+            continue
+        said = named[each.identity] or (named[each.ours] if each.ours is not None else set())
+        parts[next(iter(said)) if len(said) == 1 else None].append(each)
+    return parts[True], parts[None], parts[False]
+
+
+def links_of(told: Collection[Told]) -> dict[UUID, UUID]:
+    """Return the links that events make, as `queries/link.sql` does: of each linked reference the least reference of a message of ours,
+    or the least identity of an event with several versions, that is one with it."""
+    pairs = {(each.reference, each.ours) for each in told if each.ties and each.ours is not None}
+    versions: dict[UUID, dict[UUID, bool]] = defaultdict(dict)
+    for each in told:
+        message = each.ours is not None and not each.ties
+        versions[each.identity][each.reference] = versions[each.identity].get(each.reference, False) or message
+    for identity, references in versions.items():
+        if len(references) > 1:
+            pairs.add((identity, identity))
+            pairs |= {(identity, one) if message else (one, identity) for one, message in references.items()}
+    groups: dict[UUID, set[UUID]] = {}
+    for pair in pairs:
+        group = set().union(*(groups.get(node, {node}) for node in pair))
+        groups |= dict.fromkeys(group, group)
+    ours = {our for _, our in pairs}
+    return {node: min(group & ours) for node, group in groups.items()}

@@ -1,0 +1,22 @@
+-- The next interactions, by their ids, that name a handle of an erasure and another one that is not erased.
+WITH one AS MATERIALIZED (SELECT client_id, handles || kept AS handles FROM erasures WHERE id = %(id)s),
+found AS (
+    SELECT i.id FROM one JOIN interactions AS i ON i.handle_id = ANY (one.handles)
+    UNION
+    SELECT i.id FROM one JOIN interactions AS i ON i.address_handle_id = ANY (one.handles)
+        AND i.user_handle_id IS NOT NULL AND i.address_handle_id IS NOT NULL
+    UNION
+    SELECT i.id FROM one JOIN interactions AS i ON i.named && one.handles
+    UNION
+    SELECT i.id FROM one JOIN interactions AS i ON i.client_id = one.client_id AND cardinality(i.named) = 64
+)
+SELECT i.id
+FROM one
+JOIN interactions AS i ON i.client_id = one.client_id AND i.id IN (SELECT id FROM found)
+WHERE i.id > %(after)s AND NOT EXISTS (
+        SELECT FROM erased_references AS r WHERE r.reference = i.id AND r.client_id = i.client_id AND r.erasure_id = %(id)s
+    )
+    AND
+\ir shared_interaction.sql
+ORDER BY i.id
+LIMIT %(limit)s

@@ -1,0 +1,373 @@
+"""Erasure of one of two customers whose events are in one interaction, as a provider gave two messages one id: his part goes, and what
+stays is as if he had never been in it."""
+
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from app.auditing.anchors import private_key
+from app.erasing.receipt import read_receipt
+from app.erasing.steps import Eraser
+from schemas.events import Error, Handle
+from sql import EventStore, Refused, Row
+from tests.conftest import Dsns
+from tests.integration.erasures import (
+    ANA,
+    ANA_MAIL,
+    BO,
+    SIGNING,
+    START,
+    customer,
+    erased,
+    read,
+    said,
+    settings,
+)
+from tests.integration.test_erasure import STATES, killed, rebuilt
+from tests.integration.test_erasure_shared import BY, log
+from tests.support.keys import SEAL
+
+#: What each said and was told, and what a report said that names nobody.
+HIS, OTHERS, NOBODYS = "krautkopf", "rotkohl", "weisskraut"
+WORDS = {ANA.value: HIS, BO.value: OTHERS, None: NOBODYS}
+ID = "used-twice"
+USER = Handle("user_id", "u-of-two")
+
+
+@pytest_asyncio.fixture
+async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
+    """A store as the service has it."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=4) as opened_store:
+        yield opened_store
+
+
+def told(minute: int, handle: Handle | None, type: str, **more: Any) -> Row:
+    """An event of the message that two people have, with words of whom it names."""
+    text = WORDS.get(None if handle is None else handle.value, HIS)
+    fields: dict[str, Any] = {"provider_message_id": ID, "occurred_at": START + timedelta(minutes=minute)}
+    if type in ("MessageReceived", "UserMessageSent", "MessageRequested", "MessageEdited"):
+        fields["payload"] = {"content": {"text": text, f"of {text}": text}}
+    if type in ("MessageFailed", "MessageDelayed"):
+        fields["error"] = Error(f"code {text}", text, "unreachable")
+    id = more.pop("source_event_id", f"{type} {minute} {text}")
+    event, client, at, webhook = said(minute, handle, type, **(fields | more))
+    return (replace(event, source_event_id=id), client, at, webhook)
+
+
+#: The words are of both, and nobody else's: each fact, channel, failure, direction and text is of one of them alone.
+TWO = [
+    told(1, ANA, "MessageReceived", channel="sms"),
+    told(2, BO, "UserMessageSent", channel="whatsapp"),
+    told(3, ANA, "MessageFailed", channel="email"),
+    told(4, BO, "MessageDelayed", channel="whatsapp"),
+    told(5, ANA, "MessageEdited", channel="sms", direction="inbound"),
+    told(6, BO, "MessageDelivered", channel="whatsapp"),
+    told(7, None, "MessageFailed", channel="sms"),
+    told(8, None, "MessageRead"),
+    told(9, ANA, "RecipientUnsubscribed", channel="sms"),
+]
+#: A service used an id of a provider for two of its messages; only events without a person tie one of them, and one event is told twice.
+TIED = [
+    told(1, ANA, "MessageRequested", provider_message_id=None, message_id="of-ana"),
+    told(2, BO, "MessageRequested", provider_message_id=None, message_id="of-bo"),
+    told(3, None, "MessageQueued", message_id="of-ana"),
+    told(4, None, "MessageQueued", message_id="of-bo"),
+    told(5, None, "MessageDelivered"),
+    told(6, BO, "MessageRead"),
+]
+#: A version of an event names nobody, and another one does.
+VERSIONS = [
+    told(1, BO, "MessageDelivered"),
+    told(2, None, "MessageFailed", source_event_id="twice", error=Error("1", HIS, "unreachable")),
+    told(2, ANA, "MessageFailed", source_event_id="twice", error=Error("1", HIS, "unreachable"), message_id="of-ana", provider_message_id=None),
+    told(3, ANA, "UserMessageSent", message_id="of-ana"),
+]  # fmt: skip
+HISTORIES = {"two": TWO, "tied": TIED, "versions": VERSIONS}
+
+
+def others(history: list[Row], whose: Handle) -> list[Row]:
+    """Return what is left of a history: without the events of one person, also of those by his message or by another version alone; what
+    may be anybody's has no words any more."""
+    known: dict[str | None, set[bool]] = {}
+    for event, *_ in history:
+        if event.handle is not None:
+            for each in (event.message_id, event.source_event_id):
+                known.setdefault(each, set()).add(event.handle == whose)
+    left: list[Row] = []
+    for event, client, at, webhook in history:
+        said_of = known.get(event.source_event_id) or (event.message_id and known.get(event.message_id))
+        is_his = {event.handle == whose} if event.handle is not None else said_of or set()
+        if is_his == {True}:
+            continue
+        if not is_his:
+            error = event.error and replace(event.error, code=None, text=None)
+            event = replace(event, payload={}, error=error, message_id=None)
+        left.append((replace(event), client, at, webhook))
+    return left
+
+
+async def shown(store: EventStore, client: str, handle: Handle) -> list[dict[str, Any]]:
+    """Return a customer's timeline without what is random."""
+    rows = await store.timeline(client, await customer(store, handle, client), limit=200)
+    said_so = ({name: value for name, value in (row["error"] or {}).items() if value is not None} for row in rows)
+    return [
+        {name: value for name, value in row.items() if name not in RANDOM} | {"error": error}
+        for row, error in zip(rows, said_so, strict=True)
+    ]
+
+
+RANDOM = ("id", "client_id", "customer_id", "handle_id", "address_id")
+
+
+async def owner(dsns: Dsns) -> Handle:
+    """Return who owns the interaction."""
+    kinds = "SELECT h.id FROM interactions i JOIN handles h ON h.id = i.handle_id WHERE i.client_id = 'shop' AND NOT superseded"
+    (id,) = await read(dsns.owner, kinds)
+    async with await EventStore.open(dsns.service, SEAL, pool=1) as opened_store:
+        (mine,) = [
+            each for each in (ANA, BO) if (await opened_store.customer_of("shop", each.kind, each.value))[0]["id"] == id
+        ]
+    return mine
+
+
+async def as_if(store: EventStore, history: list[Row], whose: Handle) -> None:
+    """Append what is left of a history for another client."""
+    for event, _, at, webhook in others(history, whose):
+        await store.append([(event, "as-if", at, webhook)])
+
+
+@pytest.mark.parametrize("which", ["owner", "other"])
+@pytest.mark.parametrize("name", HISTORIES)
+async def test_what_stays_is_as_if_he_had_never_been(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, name: str, which: str
+) -> None:
+    """Whoever of the two owns the interaction. Nothing of the erased one is left in any row, the other's timeline has what he said and was
+    told and no more, and a rebuild gives the same."""
+    history = HISTORIES[name]
+    for row in history:
+        await store.append([row])
+    mine = await owner(postgres_dsn)
+    who = mine if which == "owner" else BO if mine == ANA else ANA
+    other = BO if who == ANA else ANA
+    await as_if(store, history, who)
+    whose = await customer(store, who)
+    done = await erased(store, tmp_path, whose)
+
+    text = await log(postgres_dsn, store)
+    assert WORDS[who.value] not in text.replace("as-if", "")
+    assert await shown(store, "shop", other) == await shown(store, "as-if", other)
+    assert await store.timeline("shop", whose) == []
+    assert await rebuilt(postgres_dsn)
+    assert await shown(store, "shop", other) == await shown(store, "as-if", other)
+    words = "SELECT count(*) FROM interactions i, erased_references r WHERE r.reference = i.id AND r.client_id = i.client_id"
+    assert await read(postgres_dsn.owner, words) == [0]
+    receipt = read_receipt(orjson.dumps(done["receipt"]), [private_key(SIGNING).public_key()])
+    assert receipt["shared"]["interactions"] == 1
+    assert {store for store, rows in receipt["rows"].items() if rows["after"]} <= {"events"}
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM erased_parts") == [0]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+async def test_in_any_order(store: EventStore, postgres_dsn: Dsns, tmp_path: Path, order: tuple[int, ...]) -> None:
+    """Whichever came first, and whoever owns it."""
+    history = [TIED[2], TIED[3], TWO[1], TWO[2]]
+    for at in order:
+        await store.append([history[at]])
+    await as_if(store, history, ANA)
+    await erased(store, tmp_path, await customer(store, ANA))
+    assert HIS not in await log(postgres_dsn, store)
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
+    assert await rebuilt(postgres_dsn)
+
+
+@pytest.mark.parametrize("at", [*STATES, "apart", "completed"])
+async def test_it_goes_on_wherever_it_was_killed(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, at: str
+) -> None:
+    """kill -9 after each step, and when the first of two interactions is taken apart; another process does the rest."""
+    history = [*TWO, *(_of_another_message(row) for row in TWO)]
+    await store.append(history)
+    await as_if(store, history, ANA)
+    id = await store.request_erasure("shop", await customer(store, ANA), "asked for it")
+    assert id is not None
+    await (killed_apart if at == "apart" else killed)(postgres_dsn, id, at, tmp_path)
+    if at == "apart":
+        assert await read(postgres_dsn.owner, "SELECT shared || ' ' || state FROM erasures") == ["1 purged"]
+    done = await Eraser(store, settings(tmp_path)).run(id)
+    assert HIS not in await log(postgres_dsn, store)
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
+    assert done["receipt"]["shared"] == {"interactions": 2, "eventsOfNobody": 4}
+    assert done["receipt"]["rows"]["eventsWithContent"]["after"] == 0
+    assert await rebuilt(postgres_dsn)
+
+
+def _of_another_message(row: Row) -> Row:
+    event, client, at, webhook = row
+    again = replace(event, provider_message_id="used-again", source_event_id=f"again {event.source_event_id}")
+    return (replace(again, occurred_at=START + timedelta(hours=1)), client, at, webhook)
+
+
+_CHILD = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from uuid import UUID
+import sql.separating
+from app.erasing.steps import Eraser
+from sql import EventStore
+from tests.integration.erasures import settings
+from tests.support.keys import SEAL
+
+dsn, id, folder = sys.argv[1:]
+separate, times = sql.separating._separate, []
+
+async def once(*given):
+    times.append(1)
+    if len(times) == 2:
+        await given[0].execute("SELECT 1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await separate(*given)
+
+async def main():
+    sql.separating._separate = once
+    async with await EventStore.open(dsn, SEAL, pool=2) as store:
+        whole = store.separate_erasure
+        store.separate_erasure = lambda *given: whole(*given, step=1)
+        await Eraser(store, settings(Path(folder))).run(UUID(id))
+
+asyncio.run(main())
+"""
+
+
+async def killed_apart(dsns: Dsns, id: UUID, _: str, folder: Path) -> None:
+    """Have another process erase, which is killed within the transaction that takes the second interaction apart."""
+    given = (sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder))
+    child = await asyncio.create_subprocess_exec(*given, stderr=asyncio.subprocess.PIPE)
+    err = (await child.communicate())[1]
+    assert child.returncode == -signal.SIGKILL, err.decode()
+
+
+async def test_two_workers_append_late_webhooks_of_both(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """While one is erased, two workers go on with reports on messages of both, with and without their addresses. No batch fails; what
+    stays of these interactions is what a rebuild makes of the log, and nothing that the erased one said before is in it."""
+    rows = [row for n in range(40) for row in (_numbered(TWO[0], n), _numbered(TWO[1], n), _numbered(TWO[2], n))]
+    await store.append(rows)
+    whose = await customer(store, ANA)
+    ended = asyncio.Event()
+
+    async def write(lane: int) -> int:
+        number = 0
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=1) as mine:
+            while not ended.is_set():
+                late = [replace_row(TWO[which], f"late {lane} {number} {which}", number % 40) for which in (5, 6, 7)]
+                late.append(replace_row(told(30, ANA, "MessageRead"), f"late {lane} {number} ana", number % 40))
+                await mine.append([*late, _numbered(TWO[0], number % 40)])
+                number += 1
+        return number
+
+    writing = [asyncio.create_task(write(lane)) for lane in range(2)]
+    await asyncio.sleep(0.5)
+    done = await erased(store, tmp_path, whose)
+    await asyncio.sleep(0.5)
+    ended.set()
+    assert all(await asyncio.gather(*writing))
+    assert done["receipt"]["shared"]["interactions"] == 40
+    assert HIS not in await log(postgres_dsn, store)
+    assert len(await store.timeline("shop", await customer(store, BO), limit=200)) <= 40
+    assert await store.timeline("shop", whose) == []
+    assert await rebuilt(postgres_dsn)
+
+
+def _numbered(row: Row, number: int) -> Row:
+    return replace_row(row, f"{row[0].source_event_id} {number}", number)
+
+
+def replace_row(row: Row, id: str, number: int) -> Row:
+    """Return an event under another id, of one of several messages."""
+    return (replace(row[0], source_event_id=id, provider_message_id=f"shared {number}"), *row[1:])
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_history_of_several_people_and_messages(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, seed: int
+) -> None:
+    """Events of three people and nobody, of ids that are used again and again and tie messages of ours; merges and splits and undoings
+    before. After each erasure a rebuild gives the same, nothing of the erased ones is in the log, and others have what they said."""
+    chance = random.Random(seed)
+    people = [ANA, BO, ANA_MAIL, USER]
+    words = {each.value: f"word-{number}-of" for number, each in enumerate(people)}
+    for number in range(60):
+        who = chance.choice([*people, None, None])
+        ours, theirs = (
+            chance.choice([None, f"m{chance.randrange(5)}"]),
+            chance.choice([None, f"p{chance.randrange(4)}"]),
+        )
+        if ours is None and theirs is None:
+            continue
+        type = chance.choice(
+            ["MessageReceived", "UserMessageSent", "MessageDelivered", "MessageFailed", "MessageEdited"]
+        )
+        row = told(
+            number, who, type, message_id=ours, provider_message_id=theirs, source_event_id=f"e{chance.randrange(50)}"
+        )
+        text = f"{words[who.value]} {number}" if who is not None else None
+        payload = {"content": {"text": text, f"n{number}": text}} if text is not None else {}
+        error = Error("1", text, "unreachable") if type == "MessageFailed" else None
+        await store.append([(replace(row[0], payload=payload, error=error), *row[1:])])
+    made = await _merged_and_split(store, chance, people)
+    whose: dict[UUID, list[Handle]] = {}
+    for each in people:
+        if await store.customer_of("shop", each.kind, each.value):
+            whose.setdefault(await customer(store, each), []).append(each)
+    assert made and whose
+    for gone, handles in list(whose.items())[:2]:
+        before = {each.value: await log(postgres_dsn, store) for each in people}
+        await erased(store, tmp_path, gone)
+        text_left = await log(postgres_dsn, store)
+        for each in people:
+            word = words[each.value]
+            if each in handles:
+                assert word not in text_left
+            else:
+                assert text_left.count(word) == before[each.value].count(word)
+        assert await store.timeline("shop", gone) == []
+        assert await rebuilt(postgres_dsn)
+
+
+async def _merged_and_split(store: EventStore, chance: random.Random, people: list[Handle]) -> int:
+    """Decide a few times on who is one; return how often."""
+    made, events = 0, []
+    for _ in range(6):
+        known = [each for each in people if await store.customer_of("shop", each.kind, each.value)]
+        one, other = chance.sample(known, 2)
+        try:
+            match chance.choice(("merge", "split", "undo")):
+                case "merge":
+                    done = await store.merge_customers(
+                        "shop", await customer(store, one), await customer(store, other), BY
+                    )
+                    events.append(done.event_id)
+                case "split":
+                    (mine,) = [
+                        row["id"]
+                        for row in await store.customer_of("shop", one.kind, one.value)
+                        if row["value"] == one.value
+                    ]
+                    await store.split_customer("shop", await customer(store, one), [mine], BY)
+                case "undo" if events:
+                    await store.undo_customer_change("shop", events.pop(), BY)  # type: ignore[arg-type]
+        except Refused:
+            continue
+        made += 1
+    return made
