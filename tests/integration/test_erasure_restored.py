@@ -21,7 +21,7 @@ from app.erasing.steps import Eraser
 from sql import EventStore
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
-from tests.integration.command_line import _environment, on_store, process
+from tests.integration.command_line import environment_of, on_store, process
 from tests.integration.erasures import ANA, ANA_MAIL, BO, SIGNING, customer, filled, places, read, said, settings
 from tests.integration.test_erasure_archived import NEWER, SECRET, asked, owners, told
 from tests.integration.test_erasure_replay import run
@@ -76,7 +76,7 @@ async def test_a_month_that_the_command_restores_while_a_worker_erases(
         lasts = time.monotonic() - began
         restoring = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "app", "archive", "--restore", "2025-03"),
-            env=_environment(environment),
+            env=environment_of(environment),
             stderr=asyncio.subprocess.PIPE,
         )
         await asyncio.sleep(share * lasts)
