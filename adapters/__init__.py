@@ -132,13 +132,22 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     that the source's URL names (`?channel=sms`), if any. Raises Unprocessable if nothing of the request can be read or if it
     makes too much, KeyError if there is no such adapter.
     """
+    adapter = ADAPTERS[adapter_name]
+    return kept(normalized(request, adapter), request, adapter)
+
+
+def normalized(request: Request, adapter: Adapter) -> Normalized:
+    """Return what an adapter makes of a request, as it is: the first half of `interpret`. Raises Unprocessable."""
     try:
-        adapter = ADAPTERS[adapter_name]
-        found = adapter.normalize(request)
+        return adapter.normalize(request)
     except RecursionError as error:
         raise Unprocessable("the body is nested too deeply") from error
     except TooMuch as error:
         raise Unprocessable(str(error)) from error
+
+
+def kept(found: Normalized, request: Request, adapter: Adapter) -> Normalized:
+    """Return what is kept of it: the second half of `interpret`. Raises Unprocessable."""
     size = len(request.body) + len(request.url)
     left, shown, movable = TIMES * size + BESIDES, Shown(size + ITEMS), WORDED
     events: list[Event] = []

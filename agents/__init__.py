@@ -88,7 +88,7 @@ def build(
     parts = (store, Letters(app, max_letter(settings), store), health, settings.worker.batch)
     ids = ids or SourceIds(settings)
     large = LargeRecords(blobs or blobs_of(settings), health, largest, store)
-    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=ids.accounts, jobs=ids.jobs, large=large)
+    webhooks = partial(inbound.begin, health=health, most=largest, accounts=ids.accounts, jobs=ids.jobs, large=large)
     events, requests = Pipeline(*parts, large.withhold), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
         "inbound": (events, webhooks),

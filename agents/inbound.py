@@ -1,16 +1,16 @@
 """Reads webhooks from `webhooks.received` and normalizes them to events with their adapters."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any
 
-from adapters import ADAPTERS, interpret
+from adapters import ADAPTERS, kept, normalized
 from adapters.contract import Request, Unprocessable, names_a_job
 from agents.health import WorkerHealth
 from agents.records.large import LargeRecords
 from agents.records.once import once_in
-from agents.records.outcome import RecordOutcome, outcome_of
+from agents.records.outcome import Making, RecordOutcome, outcome_of
 from agents.records.storable import Refused
 from app.implied import with_implied
 from schemas.events import Event
@@ -21,63 +21,30 @@ from webhooks.record import Webhook, decode, is_large
 Jobs = Mapping[str, frozenset[str]]
 
 
-@overload
-def prepare(
-    record: Any,
-    health: WorkerHealth,
-    most: int,
-    accounts: Mapping[str, str] = ...,
-    jobs: Jobs = ...,
-    large: None = None,
-) -> RecordOutcome: ...
-
-
-@overload
-def prepare(
-    record: Any,
-    health: WorkerHealth,
-    most: int,
-    accounts: Mapping[str, str] = ...,
-    jobs: Jobs = ...,
-    large: LargeRecords | None = ...,
-) -> RecordOutcome | Awaitable[RecordOutcome]: ...
-
-
 def prepare(
     record: Any,
     health: WorkerHealth,
     most: int,
     accounts: Mapping[str, str] = MappingProxyType({}),
     jobs: Jobs = MappingProxyType({}),
-    large: LargeRecords | None = None,
-) -> RecordOutcome | Awaitable[RecordOutcome]:
-    """Return the outcome of a record of at most `most` bytes; `large` reads it if its body is kept apart. Provider
-    events that the adapter does not list are counted in the health.
+) -> RecordOutcome:
+    """Return the outcome of one record by itself, as `begin` has it made."""
+    return outcome_of(record, partial(read, health=health, accounts=accounts, jobs=jobs), most)
+
+
+def begin(
+    record: Any, health: WorkerHealth, most: int, accounts: Mapping[str, str], jobs: Jobs, large: LargeRecords
+) -> Making | Awaitable[RecordOutcome]:
+    """Return the outcome of a record of at most `most` bytes, which is still to be made; `large` reads it if its body is kept
+    apart. Provider events that the adapter does not list are counted in the health.
 
     `accounts` maps a source to the provider account that the ids in its events belong to, if that has another name;
     `jobs` maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
     """
-    if large is not None and is_large(record):
-        return _large(record, health, large, accounts, jobs)
-    return _noted(outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most), health)
-
-
-async def _large(
-    record: Any, health: WorkerHealth, large: LargeRecords, accounts: Mapping[str, str], jobs: Jobs
-) -> RecordOutcome:
-    def with_body(outcome: RecordOutcome, body: bytes) -> None:
-        read(outcome, accounts, jobs, body)
-
-    return _noted(await large.outcome(record, with_body), health)
-
-
-def _noted(outcome: RecordOutcome, health: WorkerHealth) -> RecordOutcome:
-    for event, _, _, _ in outcome.rows:
-        if event.type == "ProviderEventReceived":
-            word = event.payload.get("providerStatus")
-            if word not in outcome.unmapped:
-                health.drift.note(event.source, word)
-    return outcome
+    reads = partial(read, health=health, accounts=accounts, jobs=jobs)
+    if is_large(record):
+        return large.outcome(record, lambda outcome, body: reads(outcome, body=body))
+    return Making(record, reads, most)
 
 
 def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingProxyType({})) -> Event:
@@ -99,8 +66,10 @@ def _job_ids(source: str, jobs: Jobs) -> frozenset[str]:
     return known or frozenset()
 
 
-def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: bytes | None = None) -> None:
-    """Read a webhook into the outcome; `body` is its body if that is kept apart. Raises Refused, and whatever a faulty
+def read(
+    outcome: RecordOutcome, health: WorkerHealth, accounts: Mapping[str, str], jobs: Jobs, body: bytes | None = None
+) -> Iterator[None]:
+    """Read a webhook into the outcome, in steps; `body` is its body if that is kept apart. Raises Refused, and whatever a faulty
     adapter raises."""
     outcome.raw = value = outcome.record.value
     try:
@@ -113,18 +82,31 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
         if body is None:
             raise Refused("its body is kept apart, and no store of blobs is configured")
         webhook.body, outcome.blob = body, webhook.blob.name
+    yield
     try:
         request = _request(webhook)
         outcome.once = once_in(webhook, request)
-        normalized = interpret(request, webhook.adapter)
+        adapter = ADAPTERS[webhook.adapter]
+        found = normalized(request, adapter)
+        yield
+        found = kept(found, request, adapter)
     except Unprocessable as error:
         raise Refused(str(error)) from error
-    outcome.unmapped = ADAPTERS[webhook.adapter].unmapped
-    outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
-    events = (of_account(event, accounts, jobs) for event in normalized.events)
+    yield
+    outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(found.unprocessable)]
+    events = [of_account(event, accounts, jobs) for event in found.events]
     # An envelope is what a client's own service says.
     stated = with_implied(events, "client_api" if webhook.adapter == ENVELOPE else "provider_states_both")
     outcome.rows = [(each, webhook.client, webhook.received_at, webhook.id) for each in stated]
+    _note(stated, adapter.unmapped, health)
+
+
+def _note(events: Iterable[Event], unmapped: frozenset[str], health: WorkerHealth) -> None:
+    for event in events:
+        if event.type == "ProviderEventReceived":
+            word = event.payload.get("providerStatus")
+            if word not in unmapped:
+                health.drift.note(event.source, word)
 
 
 def _request(webhook: Webhook) -> Request:

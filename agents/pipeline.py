@@ -7,6 +7,7 @@ fatal, so that the process ends with its reason and another worker reads the bat
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from agents.health import WorkerHealth
 from agents.process import tracing
 from agents.records.deadline import DEADLINE
 from agents.records.once import refuse_used
-from agents.records.outcome import RecordOutcome
+from agents.records.outcome import Making, RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
 from agents.records.sealed import opened, take_keys
@@ -41,8 +42,8 @@ GRACE = 5.0
 #: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-#: Returns a record's outcome, or an awaitable of it if that takes long (`agents.records.large`).
-Prepare = Callable[[Any], RecordOutcome | Awaitable[RecordOutcome]]
+#: Returns a record's outcome, one that is still to be made, or an awaitable of it if that takes long (`agents.records.large`).
+Prepare = Callable[[Any], RecordOutcome | Making | Awaitable[RecordOutcome]]
 
 
 #: Removes a large body, by its name.
@@ -96,17 +97,26 @@ class Pipeline:
         while len(outcomes) < len(records):
             start, until = len(outcomes), time.perf_counter() + STRETCH
             slow: Awaitable[RecordOutcome] | None = None
+            making: deque[Making] = deque()
             # All of a slice first: a record alone costs several times as much, as its code is not in the processor's caches.
             some = [opened(record, self.store) for record in records[start : start + SLICE]]
             with DEADLINE.ticking():
                 for record in some:
                     prepared = prepare(record)
-                    if not isinstance(prepared, RecordOutcome):
+                    if isinstance(prepared, Making):
+                        making.append(prepared)
+                        prepared = prepared.outcome
+                    elif not isinstance(prepared, RecordOutcome):
                         slow = prepared
                         break
                     outcomes.append(prepared)
                     if time.perf_counter() > until:
                         break
+                _advance(making, until)
+            while making:
+                await asyncio.sleep(0)
+                with DEADLINE.ticking():
+                    _advance(making, time.perf_counter() + STRETCH)
             if slow is not None:
                 outcomes.append(await slow)
             await asyncio.sleep(0)  # let the previous batch be sent to the database meanwhile
@@ -184,3 +194,13 @@ class Pipeline:
                 raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("cancelled by aiokafka")
 
         await until_done("dead letter topic", attempt, self.health)
+
+
+def _advance(making: deque[Making], until: float) -> None:
+    """Take steps of outcomes, all of them one before any the next, until all are made or it is later than `until`."""
+    while making:
+        one = making.popleft()
+        if not one.step():
+            making.append(one)
+        if time.perf_counter() > until:
+            return

@@ -29,19 +29,21 @@ class Deadline:
         self._limit = limit
         self._reading = False
         self._since: float | None = None
+        self._spent = 0.0
 
     @property
     def limit(self) -> float:
         """The seconds that a record may take."""
         return self._limit
 
-    def begin(self) -> None:
-        """Start the time of a record."""
-        self._since, self._reading = None, True
+    def begin(self, spent: float = 0.0) -> None:
+        """Start the time of a record, or go on with it: `spent` is what `end` returned before."""
+        self._since, self._spent, self._reading = None, spent, True
 
-    def end(self) -> None:
-        """Stop the time; nothing is raised after this."""
+    def end(self) -> float:
+        """Stop the time, and return the record's so far; nothing is raised after this."""
         self._reading = False
+        return self._spent if self._since is None else time.thread_time() - self._since
 
     @contextmanager
     def ticking(self) -> Iterator[None]:
@@ -62,7 +64,7 @@ class Deadline:
             return
         now = time.thread_time()
         if self._since is None:
-            self._since = now
+            self._since = now - self._spent
         elif now - self._since >= self._limit:
             self._since = now - self._limit + 2 * TICK  # raise again two ticks later, in case something caught it
             raise TooCostly

@@ -8,7 +8,7 @@ import asyncio
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from agents.failures import until_done
@@ -29,7 +29,7 @@ CLOSED = "in the store of blobs cannot be opened"
 DAMAGED = "its body in the store of blobs is not the one that was received"
 
 #: Reads a record with its body into an outcome.
-ReadBody = Callable[[RecordOutcome, bytes], None]
+ReadBody = Callable[[RecordOutcome, bytes], Iterator[None] | None]
 
 
 class LargeRecords:

@@ -8,7 +8,7 @@ no events, since a part of its events would look complete.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -72,9 +72,6 @@ class RecordOutcome:
     #: For a webhook whose signature covers only a token: its source and the token.
     once: tuple[str, Once] | None = None
     size: int = 0
-    #: The provider's words that become `ProviderEventReceived` on purpose (`Adapter.unmapped`), so they are not counted
-    #: as unknown.
-    unmapped: frozenset[str] = frozenset()
     #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
     apart: int = 0
     #: The name of that body, and whether it and the raw record are not to be kept (`agents.records.withheld`).
@@ -93,35 +90,58 @@ class RecordOutcome:
         self.rows, self.bad, self.request, self.refused = [], [], None, None
 
 
-#: Reads a record into its outcome. May raise anything.
-Read = Callable[[RecordOutcome], None]
+#: Reads a record into its outcome, at once or in steps, of which a generator is resumed for each. May raise anything.
+Read = Callable[[RecordOutcome], Iterator[None] | None]
+
+
+class Making:
+    """The outcome of a record, which is made in steps, so that other records can take theirs in between. What runs for many
+    records one after another is in the processor's caches: taken together, the steps of a record alone cost a third more."""
+
+    __slots__ = ("_deadline", "_spent", "_steps", "outcome")
+
+    def __init__(self, record: Any, read: Read, most: int, deadline: Deadline = DEADLINE, apart: int = 0) -> None:
+        """Take a record, which may have at most `most` bytes, and `apart` bytes of a body that is kept apart."""
+        self.outcome = RecordOutcome(record, apart=min(apart, MOST_COUNTED))
+        self._steps, self._deadline, self._spent = _make(self.outcome, read, most), deadline, 0.0
+
+    def step(self) -> bool:
+        """Take the next step, and return whether there is none after it. No content of the record makes it raise."""
+        outcome, deadline = self.outcome, self._deadline
+        try:
+            try:
+                deadline.begin(self._spent)
+                if next(self._steps, _MADE) is None:
+                    return False
+            finally:
+                self._spent = deadline.end()
+        except TooCostly:
+            outcome.drop()
+            outcome.refuse(f"too costly: it takes more than {deadline.limit * 1000:.0f} ms of processor time")
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        # A bug in our code, or a panic in a Rust extension, which is not an Exception. The letter can be replayed after a fix.
+        except BaseException as error:
+            outcome.drop()
+            outcome.refuse(f"reading failed: {_named(error)}")
+            _log(outcome, error)
+        outcome.size += (len(outcome.raw) if outcome.raw else 0) + (size_of(outcome.letter) if outcome.letter else 0)
+        return True
+
+
+#: Says that there is no step left.
+_MADE = object()
 
 
 def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE, apart: int = 0) -> RecordOutcome:
-    """Return the outcome of a record, which may have at most `most` bytes, and `apart` bytes of a body that is kept apart. No
-    content of the record makes it raise."""
-    outcome = RecordOutcome(record, apart=min(apart, MOST_COUNTED))
-    try:
-        try:
-            deadline.begin()
-            _make(outcome, read, most)
-        finally:
-            deadline.end()
-    except TooCostly:
-        outcome.drop()
-        outcome.refuse(f"too costly: it takes more than {deadline.limit * 1000:.0f} ms of processor time")
-    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    # A bug in our code, or a panic in a Rust extension, which is not an Exception. The letter can be replayed after a fix.
-    except BaseException as error:
-        outcome.drop()
-        outcome.refuse(f"reading failed: {_named(error)}")
-        _log(outcome, error)
-    outcome.size += (len(outcome.raw) if outcome.raw else 0) + (size_of(outcome.letter) if outcome.letter else 0)
-    return outcome
+    """Return the outcome of a record by itself, as `Making` makes it. No content of the record makes it raise."""
+    making = Making(record, read, most, deadline, apart)
+    while not making.step():
+        pass
+    return making.outcome
 
 
-def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
+def _make(outcome: RecordOutcome, read: Read, most: int) -> Iterator[None]:
     record = outcome.record
     outcome.received = received_at(record)
     outcome.replay = replay_of(record)
@@ -137,7 +157,8 @@ def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
             outcome.letter.value = None
         return
     try:
-        read(outcome)
+        if (steps := read(outcome)) is not None:
+            yield from steps
     except Refused as error:
         outcome.refuse(str(error), error.detail)
     except SchemaError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from agents.health import WorkerHealth
 from agents.pipeline import Pipeline
 from agents.records.deadline import DEADLINE, Deadline
 from agents.records.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
-from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, RecordOutcome, outcome_of, received_at
+from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, Making, RecordOutcome, outcome_of, received_at
 from agents.records.parted import BYTES, parts
 from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
@@ -279,6 +280,45 @@ async def test_an_adapter_that_loops_for_ever_costs_its_record_only() -> None:
     began = time.process_time()
     while time.process_time() - began < 0.4:  # longer than a record may take
         pass
+
+
+async def test_records_take_their_steps_in_turn() -> None:
+    """All of them the first before any takes the second; one that fails in between takes no more, and the others go on."""
+    taken: list[tuple[bytes, int]] = []
+
+    def read(outcome: RecordOutcome) -> Iterator[None]:
+        for step in range(3):
+            taken.append((outcome.record.value, step))
+            if (outcome.record.value, step) == (b"bad", 1):
+                raise ZeroDivisionError
+            yield
+        outcome.rows = [(Event("MessageSent", "s", "good"), "acme", NOW, None)]
+
+    pipeline = Pipeline(None, None, WorkerHealth(), 10)  # type: ignore[arg-type]
+    values = [b"one", b"bad", b"two"]
+    outcomes = await pipeline._prepare([record(value) for value in values], lambda one: Making(one, read, MOST))
+    assert taken[:3] == [(value, 0) for value in values]
+    assert taken[3:] == [(b"one", 1), (b"bad", 1), (b"two", 1), (b"one", 2), (b"two", 2)]
+    assert [outcome.record.value for outcome in outcomes] == values
+    assert [len(outcome.rows) for outcome in outcomes] == [1, 0, 1]
+    assert outcomes[1].letter is not None and "ZeroDivisionError" in outcomes[1].letter.reason
+
+
+async def test_the_steps_of_a_record_have_one_limit_together() -> None:
+    """A record that stays below it in each step is too costly all the same; its neighbour, whose steps lie between, is not."""
+
+    def read(outcome: RecordOutcome) -> Iterator[None]:
+        for _ in range(5):
+            until = time.thread_time() + (0.1 if outcome.record.value == b"bad" else 0.0)
+            while time.thread_time() < until:
+                sum(range(50_000))  # the timer does not count the time of system calls
+            yield
+        outcome.rows = [(Event("MessageSent", "s", "good"), "acme", NOW, None)]
+
+    pipeline = Pipeline(None, None, WorkerHealth(), 10)  # type: ignore[arg-type]
+    good, bad = await pipeline._prepare([record(b"good"), record(b"bad")], lambda one: Making(one, read, MOST))
+    assert bad.letter is not None and bad.letter.reason.startswith("too costly")
+    assert (bad.rows, len(good.rows)) == ([], 1)
 
 
 def test_a_record_is_not_blamed_for_time_that_was_not_its_own() -> None:

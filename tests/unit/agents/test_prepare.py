@@ -101,7 +101,7 @@ def test_a_fault_of_an_adapter_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch)
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(agents.inbound, "interpret", broken)
+    monkeypatch.setattr(agents.inbound, "normalized", broken)
     (entry,) = prepared(webhook(b"{}"))
 
     assert entry.letter.reason == "reading failed: ZeroDivisionError: oh"
