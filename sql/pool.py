@@ -6,15 +6,16 @@ from typing import Any, Self
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sql.hour_keys import HourKeys
 from sql.sealing import Seal
-from sql.statements import statement
+from sql.statements import numbered, statement
 from sql.tenants import WHOLE, acting_for, array_literal
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
@@ -27,6 +28,18 @@ SESSIONS = 4
 VIGILANT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 Connection = AsyncConnection[DictRow]
+
+
+class StatementCursor(AsyncRawCursor[DictRow]):
+    """Executes statements whose parameters are numbered once. psycopg does it at each call where a statement has more than 4,096
+    bytes, which takes up to 0.1 ms."""
+
+    async def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
+        """Execute a statement. `params`: by their names."""
+        if params is not None:
+            query, names = numbered(query)
+            params = [params[name] for name in names]
+        return await super().execute(query, params, **how)
 
 
 class Pooled:
@@ -152,7 +165,13 @@ def _pool(dsn: str, least: int, most: int, name: str) -> AsyncConnectionPool[Con
         timeout=WAIT,
         open=False,
         configure=_configure,
-        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": 5, **vigilant(dsn)},
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "cursor_factory": StatementCursor,
+            "connect_timeout": 5,
+            **vigilant(dsn),
+        },
         reconnect_timeout=30.0,
         name=name,
     )
@@ -167,4 +186,6 @@ def vigilant(dsn: str) -> dict[str, Any]:
 async def _configure(connection: Connection) -> None:
     # orjson is faster, and reads 1e308 as a float, not as an integer that orjson cannot write.
     set_json_loads(orjson.loads, connection)
+    # A tenth of the time that texts of arrays take.
+    connection.adapters.register_dumper(list, ListBinaryDumper)
     await connection.execute(statement("session"))

@@ -15,6 +15,7 @@ Two kinds of lines in a query are replaced when it is loaded:
 import re
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from sql.facts import FACTS
 
@@ -24,6 +25,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _INCLUDE = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
 _EACH = re.compile(r"^\\each (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+#: A parameter as psycopg has it, and its way to write a percent sign beside parameters.
+_PARAMETER = re.compile(rb"%(?:%|\((\w+)\)[sb])")
+
+
+class Numbered(NamedTuple):
+    """A statement as PostgreSQL has it, with `$1` for its first parameter, and the names of the parameters in order."""
+
+    text: bytes
+    names: tuple[str, ...]
 
 
 @cache
@@ -33,6 +43,17 @@ def statement(name: str) -> bytes:
     Comments are left out, because psycopg would look for parameters in them.
     """
     return _text(f"{name}.sql").strip().encode()
+
+
+@cache
+def numbered(text: bytes) -> Numbered:
+    """Return a statement of psycopg's form as PostgreSQL has it."""
+    names: dict[bytes, int] = {}
+
+    def number(found: re.Match[bytes]) -> bytes:
+        return b"%" if found[1] is None else b"$%d" % names.setdefault(found[1], len(names) + 1)
+
+    return Numbered(_PARAMETER.sub(number, text), tuple(name.decode() for name in names))
 
 
 def _text(file: str) -> str:

@@ -219,7 +219,7 @@ async def test_the_outcome_of_a_send_is_told_to_who_sent_it(told: Told) -> None:
     """That a message ended since its recipient opted out is said by its reason; the provider's words are masked."""
     error = {"code": None, "text": "the recipient opted out of sms", "reason": "opted_out"}
     async with told.served.store._pool.connection() as connection:
-        await connection.execute("UPDATE messages SET state = 'failed', error = %s", [Jsonb(error)])
+        await connection.execute(b"UPDATE messages SET state = 'failed', error = %(error)s", {"error": Jsonb(error)})
     await told.served.ask_as("messages:read", "messages:write")
     ended = (await told.served.http.get(f"{URL}/{told.out.message}")).json()
     assert (ended["state"], ended["error"]["reason"]) == ("failed", "opted_out")

@@ -22,6 +22,7 @@ from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import DeadLetter, Deciding, EventStore, Filter, KeptAnswer, NewMessage, Refused, Row, Waiting
 from sql.personal.keys import HandleKeys
+from sql.pool import StatementCursor
 from sql.statements import QUERIES, statement
 from sql.tenants import acting
 from tests.integration.erasures import settings
@@ -48,16 +49,16 @@ class Ran:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ran]]:
     """Collect the statements of files that are executed within the block; they can be read after it."""
     names = {statement(file.stem): file.stem for file in QUERIES.glob("*.sql")}
-    seen: list[tuple[str, Any, psycopg.AsyncCursor[Any]]] = []
-    real, ran = psycopg.AsyncCursor.execute, list[Ran]()
+    seen: list[tuple[str, Any, StatementCursor]] = []
+    real, ran = StatementCursor.execute, list[Ran]()
 
-    async def execute(self: psycopg.AsyncCursor[Any], query: Any, params: Any = None, **more: Any) -> Any:
+    async def execute(self: StatementCursor, query: Any, params: Any = None, **more: Any) -> Any:
         if (name := names.get(query)) is not None:
             seen.append((name, params, self))
         return await real(self, query, params, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(psycopg.AsyncCursor, "execute", execute)
+        patched.setattr(StatementCursor, "execute", execute)
         yield ran
     ran.extend(Ran(name, parameters, cursor.rowcount) for name, parameters, cursor in seen)
 

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
 
-from sql.statements import QUERIES, migrations, statement
+from sql.statements import QUERIES, migrations, numbered, statement
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(file.stem for file in QUERIES.glob("*.sql"))
@@ -18,6 +20,15 @@ def test_each_says_what_it_is_for(name: str) -> None:
     text = statement(name).decode()
     assert not re.search(r"^\s*(--|\\)", text, re.MULTILINE)
     assert not text.endswith(";")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_numbered_as_psycopg_numbers_them(name: str) -> None:
+    """The same text, and the same parameters in the same order; percent signs too."""
+    text, names = numbered(statement(name))
+    query = PostgresQuery(Transformer())
+    query.convert(statement(name), {name: name for name in names} or None)
+    assert (text, list(names)) == (query.query, query._order or [])
 
 
 def test_none_is_left_over() -> None:
