@@ -102,7 +102,7 @@ def list_(as_json: AsJson = False) -> int:
     async def read(store: EventStore) -> int:
         rows = await store.api_keys()
         if as_json:
-            return print_json(rows)
+            return print_json([{**row, "networks": list(map(str, row["networks"]))} for row in rows])
         for row in rows:
             print(_entry(row))
         if not rows:

@@ -92,7 +92,9 @@ def in_words(error: Exception, settings: Settings | None = None) -> str:
     """Return the message of one of FAILURES; of a server that cannot be reached, which one and why. `settings`: with its addresses."""
     if isinstance(error, psycopg.OperationalError):
         return f"PostgreSQL cannot be reached: {cause(error)}"
-    return kafka_error_text(error, settings) if isinstance(error, KafkaError) and settings else str(error)
+    if isinstance(error, KafkaError) and settings and settings.kafka.bootstrap:
+        return kafka_error_text(error, settings)
+    return str(error)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

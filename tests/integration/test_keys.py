@@ -1,5 +1,6 @@
 """`threadline keys` and `threadline timeline` on a real database: what they print, and what they leave behind."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,6 +155,10 @@ async def test_a_key_with_roles_and_networks_is_rotated_with_grace(
         await Access(store).check(f"Bearer {new}", "messages:write", address="10.1.2.3")
     listed = (await threadline("keys", "list", **where)).out
     assert "clerk" in listed and "10.0.0.0/8" in listed and f"replaced by {id_of(new)}" in listed
+    shown = {
+        row["id"]: row["networks"] for row in json.loads((await threadline("keys", "list", "--json", **where)).out)
+    }
+    assert shown[str(id_of(new))] == ["10.0.0.0/8"]
     for wrong in (("--role", "boss"), ("--network", "10.0.0.1/8"), ("--expires", "soon")):
         assert (await threadline("keys", "create", "x", *wrong, **where)).code == 2
     assert (await threadline("keys", "rotate", old, "--grace", "a while", **where)).code == 2

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from app.cli.demo.provider_posts import DOOR, Post, RelayPosts, client, providers
 from app.cli.demo.story import Story, story_of
+from app.cli.support.kafka import quiet
 from app.cli.support.store import opened
 from app.cli.support.terminal import table
 from app.cli.support.timeline_table import timeline_table
@@ -42,6 +43,7 @@ def demo() -> int:
     Starts Threadline where it does not run. Exit code 1 where the timelines are not as expected.
     """
     console = Console()
+    quiet()
     try:
         return asyncio.run(_run(console))
     except Failed as error:
@@ -51,7 +53,7 @@ def demo() -> int:
     except running.AlreadyRunning as error:
         console.print(Text(str(error), "red"))
     except FAILURES as error:
-        console.print(Text(f"Threadline cannot run: {in_words(error)}", "red"))
+        console.print(Text(f"Threadline cannot run: {in_words(error, load())}", "red"))
     return 1
 
 
