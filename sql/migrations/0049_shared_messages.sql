@@ -72,6 +72,10 @@ AS $$
     ),
     noted AS (
         UPDATE event_ids AS n SET content = 0 FROM emptied AS m WHERE n.id = m.id
+    ),
+    -- A rebuild that was killed may have folded them as they were: the next one begins anew.
+    folded AS (
+        DELETE FROM threadline_rebuild.progress WHERE EXISTS (SELECT FROM chosen)
     )
     SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM emptied)
 $$;

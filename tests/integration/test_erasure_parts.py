@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ import pytest_asyncio
 
 from app.auditing.anchors import private_key
 from app.erasing.receipt import read_receipt
-from app.erasing.steps import Eraser
+from app.erasing.steps import Eraser, Waits
 from schemas.events import Error, Handle
 from sql import EventStore, Refused, Row
+from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.integration.erasures import (
     ANA,
@@ -177,6 +178,60 @@ async def test_what_stays_is_as_if_he_had_never_been(
     assert receipt["shared"]["interactions"] == 1
     assert {store for store, rows in receipt["rows"].items() if rows["after"]} <= {"events"}
     assert await read(postgres_dsn.owner, "SELECT count(*) FROM erased_parts") == [0]
+
+
+async def test_a_provider_is_not_asked_to_erase_what_another_has_too(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path
+) -> None:
+    """Its id is of both; the provider is named in the receipt, whoever owns the interaction. An id of his alone is asked for."""
+    await store.append([TWO[0], TWO[1], said(3, ANA, source="own", provider_message_id="of-ana")])
+    id = await store.request_erasure("shop", await customer(store, ANA), "asked for it")
+    assert id is not None
+    eraser = Eraser(store, settings(tmp_path))
+    while (await eraser.advance(id))["state"] != "searched":
+        pass
+    assert {(row["source"], row["target"] is None) for row in await store.reached(id)} - {("twilio", True)} == {
+        ("own", False)
+    }
+    done = await eraser.run(id)
+    assert [each["source"] for each in done["receipt"]["providers"]] == ["own", "twilio"]
+
+
+async def test_a_rebuild_that_was_killed_before(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """It had folded what leaves the interaction, and the next one does not go on with that; nothing is taken apart while one runs."""
+    await store.append(TWO)
+
+    def killed_then(what: str, _: int, __: int) -> None:
+        if what == "folded":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await rebuild(postgres_dsn.owner, killed_then)
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM threadline_rebuild.progress") == [2]
+    id = await store.request_erasure("shop", await customer(store, ANA), "asked for it")
+    assert id is not None
+    async with store.archive_alone() as mine:
+        assert mine
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as other:
+            with pytest.raises(Waits, match="rebuild"):
+                await Eraser(other, settings(tmp_path)).run(id)
+    await Eraser(store, settings(tmp_path)).run(id)
+    assert await rebuilt(postgres_dsn)
+    assert HIS not in await log(postgres_dsn, store)
+
+
+async def test_who_is_under_a_legal_hold_keeps_his_part(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """The other's erasure takes nothing that is held, whoever owns the interaction."""
+    await store.append(TWO)
+    await as_if(store, TWO, ANA)
+    await store.set_hold("shop", await customer(store, BO), "lawsuit", datetime.now(UTC) + timedelta(days=9))
+    await erased(store, tmp_path, await customer(store, ANA))
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
+    # Then the last one goes too, with what names nobody.
+    await store.end_hold("shop", await customer(store, BO))
+    await erased(store, tmp_path, await customer(store, BO))
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interactions WHERE client_id = 'shop'") == [0]
+    assert await rebuilt(postgres_dsn)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
