@@ -30,6 +30,7 @@ from tests.integration.erasures import (
     BO,
     SIGNING,
     START,
+    asked_for,
     customer,
     erased,
     read,
@@ -218,6 +219,65 @@ async def test_a_rebuild_that_was_killed_before(store: EventStore, postgres_dsn:
     await Eraser(store, settings(tmp_path)).run(id)
     assert await rebuilt(postgres_dsn)
     assert HIS not in await log(postgres_dsn, store)
+
+
+@pytest.mark.parametrize("who", [ANA, BO], ids=["ana", "bo"])
+async def test_only_his_waiting_message_is_cancelled(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, who: Handle
+) -> None:
+    """The provider gave both messages one id; each waits to be tried again. The other one's is sent, whoever owns the interaction."""
+    await store.accept([asked_for("m-ana", ANA), asked_for("m-bo", BO)])
+    await store.append(
+        [told(1, handle, "MessageQueued", message_id=id) for handle, id in ((ANA, "m-ana"), (BO, "m-bo"))]
+    )
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interactions WHERE NOT superseded") == [1]
+    await erased(store, tmp_path, await customer(store, who))
+    left = "m-bo" if who == ANA else "m-ana"
+    assert await read(postgres_dsn.owner, "SELECT message_id || ' ' || state FROM messages") == [f"{left} queued"]
+    assert [row["message_id"] for row in await store.claim(9, 60.0, {})] == [left]
+    assert await rebuilt(postgres_dsn)
+
+
+@pytest.mark.parametrize("time", range(3))
+async def test_both_are_erased_at_once(store: EventStore, postgres_dsn: Dsns, tmp_path: Path, time: int) -> None:
+    """By two processes, and whichever is first: nothing of either is left."""
+    await store.append([*TWO, *(_of_another_message(row) for row in TWO)])
+    ids = [await store.request_erasure("shop", await customer(store, who), "asked for it") for who in (ANA, BO)]
+
+    async def run(id: UUID | None) -> dict[str, Any]:
+        assert id is not None
+        async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as mine:
+            for _ in range(200):
+                try:
+                    return await Eraser(mine, settings(tmp_path)).run(id)
+                except Waits:
+                    await asyncio.sleep(0.05)
+        raise AssertionError("it never ended")
+
+    for done in await asyncio.gather(*map(run, ids)):
+        assert {store for store, rows in done["receipt"]["rows"].items() if rows["after"]} <= {"events"}
+    text = await log(postgres_dsn, store)
+    assert HIS not in text and OTHERS not in text
+    full = "SELECT type FROM events WHERE type NOT IN ('ErasureRequested', 'CustomerErased') AND source_event_id <> 'erased ' || id"
+    assert await read(postgres_dsn.owner, full) == []
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interactions") == [0]
+    assert await rebuilt(postgres_dsn)
+
+
+async def test_retention_keeps_what_a_held_customer_has_a_part_in(store: EventStore, postgres_dsn: Dsns) -> None:
+    """Whoever owns the interaction."""
+    configured = {"channels": [{"channel": "sms", "account": "twilio"}], "retention": {"default": 1}}
+    await store.append([replace_row(row, f"{row[0].source_event_id} {n}", n) for n in range(4) for row in TWO[:2]])
+    await read(
+        postgres_dsn.owner, 'UPDATE interactions SET "timestamp" = "timestamp" - interval \'99 days\' RETURNING 1'
+    )
+    await store.set_client("shop", configured, "test")
+    await store.set_hold("shop", await customer(store, BO), "lawsuit", datetime.now(UTC) + timedelta(days=9))
+    await store.remove_expired({}, lambda *_: None, pause=0)
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interactions") == [4]
+    await store.end_hold("shop", await customer(store, BO))
+    await store.remove_expired({}, lambda *_: None, pause=0)
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interactions") == [0]
 
 
 async def test_who_is_under_a_legal_hold_keeps_his_part(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
