@@ -238,6 +238,32 @@ async def test_only_his_waiting_message_is_cancelled(
     assert await rebuilt(postgres_dsn)
 
 
+async def test_one_of_many(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """A job of more recipients than an interaction names, under one id: each of them can be erased, also those whom it does not name."""
+    people = [Handle("phone", f"+1555444{number:04}") for number in range(70)]
+    rows = [
+        told(1, each, "MessageFailed", source_event_id=each.value, error=Error("1", f"of {each.value}", "unreachable"))
+        for each in people
+    ]
+    for some in (rows[:30], rows[30:31], rows[31:]):
+        await store.append(some)
+    named = (
+        "SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM handles WHERE kind = 'phone' ORDER BY id LIMIT 64) AS h"
+    )
+    assert await read(postgres_dsn.owner, "SELECT named FROM interactions") == await read(postgres_dsn.owner, named)
+    assert await rebuilt(postgres_dsn)
+    (least,) = await read(postgres_dsn.owner, "SELECT handle_id FROM interactions")
+    ids = {each.value: (await store.customer_of("shop", each.kind, each.value))[0]["id"] for each in people}
+    first, last = (each(people, key=lambda one: ids[one.value]) for each in (min, max))
+    assert ids[first.value] == least
+    for gone in (last, first):
+        done = await erased(store, tmp_path, await customer(store, gone))
+        assert done["shared"] == 1 and f"of {gone.value}" not in await log(postgres_dsn, store)
+        assert await rebuilt(postgres_dsn)
+    text = await log(postgres_dsn, store)
+    assert all(f"of {each.value}" in text for each in people if each not in (first, last))
+
+
 @pytest.mark.parametrize("time", range(3))
 async def test_both_are_erased_at_once(store: EventStore, postgres_dsn: Dsns, tmp_path: Path, time: int) -> None:
     """By two processes, and whichever is first: nothing of either is left."""
