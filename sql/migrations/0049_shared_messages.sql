@@ -72,6 +72,10 @@ AS $$
     ),
     noted AS (
         UPDATE event_ids AS n SET content = 0 FROM emptied AS m WHERE n.id = m.id
+    ),
+    -- A rebuild that was killed may have folded them as they were: the next one begins anew.
+    folded AS (
+        DELETE FROM threadline_rebuild.progress WHERE EXISTS (SELECT FROM chosen)
     )
     SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM emptied)
 $$;
@@ -111,10 +115,10 @@ AS $$
     SELECT count(*) FROM emptied
 $$;
 
--- Whether people or services decided since a time whose an assignment is, or have ever undone such a decision. It reads past the policy,
--- which would keep the indexes from being used.
+-- Whether people or services decided since a time whose an assignment is, or have ever undone such a decision. Asked of few: those that
+-- another customer has by now.
 CREATE FUNCTION decided_since(client text, assignment uuid, since timestamptz) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = threadline, pg_temp
+LANGUAGE sql STABLE SET search_path = threadline, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM customer_changes AS t

@@ -11,6 +11,11 @@ held AS MATERIALIZED (
     UNION
     SELECT i.id
     FROM theirs AS t
+    JOIN interactions AS i ON i.named @> ARRAY[t.id] AND i.client_id = %(client_id)s
+    WHERE NOT t.shared
+    UNION
+    SELECT i.id
+    FROM theirs AS t
     JOIN (
 \ir asked_assignments.sql
     ) AS a ON a.handle_id = t.id
@@ -28,6 +33,10 @@ cancelled AS (
             SELECT l.reference FROM held AS h JOIN interaction_links AS l ON l.interaction_id = h.id
         ))
         AND m.client_id = %(client_id)s AND (m.waiting OR m.state = 'unanswered')
+        -- Not another customer's, whose message has the same id at the provider.
+        AND EXISTS (
+            SELECT FROM jsonb_array_elements(m.handles) AS a (address) JOIN theirs AS t ON t.id = (a.address ->> 2)::uuid
+        )
     RETURNING m.state, m.due_at
 )
 SELECT count(*) FILTER (WHERE state = 'sending' AND due_at > now()) AS leaving, count(*) AS messages FROM cancelled

@@ -47,4 +47,12 @@ SELECT
         'consents', (SELECT count(*) FROM one JOIN consents AS c ON c.handle_id = ANY (one.handles)),
         'profiles', (SELECT count(*) FROM one JOIN profiles AS p ON p.handle_id = ANY (one.handles))
     ) AS rows,
-    ARRAY(SELECT DISTINCT provider FROM theirs WHERE provider IS NOT NULL ORDER BY provider) AS providers
+    ARRAY(
+        SELECT DISTINCT provider FROM (
+            SELECT provider FROM theirs
+            UNION ALL
+            -- Others own these, and he has a part in them.
+            SELECT i.provider FROM one JOIN interactions AS i ON i.named && one.handles AND i.client_id = one.client_id
+        ) AS every
+        WHERE provider IS NOT NULL ORDER BY provider
+    ) AS providers

@@ -1,5 +1,5 @@
--- The next interactions, by their ids, that name a handle of an erasure and another one that is not erased.
-WITH one AS MATERIALIZED (SELECT client_id, handles || kept AS handles FROM erasures WHERE id = %(id)s),
+-- The next interactions, by their ids, that name a handle of an erasure and another one that is not erased with it.
+WITH one AS MATERIALIZED (SELECT client_id, handles AS erased, handles || kept AS handles FROM erasures WHERE id = %(id)s),
 found AS (
     SELECT i.id FROM one JOIN interactions AS i ON i.handle_id = ANY (one.handles)
     UNION
@@ -13,10 +13,15 @@ found AS (
 SELECT i.id
 FROM one
 JOIN interactions AS i ON i.client_id = one.client_id AND i.id IN (SELECT id FROM found)
-WHERE i.id > %(after)s AND NOT EXISTS (
+WHERE i.id > %(after)s AND (i.named IS NOT NULL OR num_nonnulls(i.user_handle_id, i.address_handle_id) = 2)
+    AND (
+        coalesce(cardinality(i.named), 0) = 64
+        OR EXISTS (
+            SELECT FROM unnest(i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AS n (id) WHERE n.id <> ALL (one.erased)
+        )
+    )
+    AND NOT EXISTS (
         SELECT FROM erased_references AS r WHERE r.reference = i.id AND r.client_id = i.client_id AND r.erasure_id = %(id)s
     )
-    AND
-\ir shared_interaction.sql
 ORDER BY i.id
 LIMIT %(limit)s

@@ -8,6 +8,11 @@ WHERE EXISTS (
         SELECT FROM interactions AS i
         WHERE i.handle_id = g.handle_id AND i.client_id = %(client_id)s AND i."timestamp" >= g.valid_from AND i."timestamp" < g.valid_to
     )
+    -- Another one's, in which he has a part.
+    OR EXISTS (
+        SELECT FROM interactions AS i
+        WHERE i.named @> ARRAY[g.handle_id] AND i.client_id = %(client_id)s AND i."timestamp" >= g.valid_from AND i."timestamp" < g.valid_to
+    )
     OR EXISTS (
         SELECT FROM events AS o
         WHERE o.handle_id = g.handle_id AND o.reference IS NULL AND o.client_id = %(client_id)s AND NOT says_ids_alone(o.type)
