@@ -12,8 +12,9 @@ import pytest
 
 from adapters import ADAPTERS
 from agents import __main__ as agents_main
-from app import cli, declared
+from app import cli
 from app.cli.program import COMMANDS
+from app.declared import read
 
 ROOT = Path(__file__).parents[3]
 ID = "0193a5c2-1111-7aaa-8bbb-0123456789ab"
@@ -230,5 +231,5 @@ def test_a_folder_of_another_account_is_one_error(tmp_path: Path, monkeypatch: p
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "is_dir", refuse)
-    found, faults = declared.read(tmp_path / "adapters")
+    found, faults = read(tmp_path / "adapters")
     assert (found, faults) == ({}, [f"{tmp_path}/adapters cannot be read: Permission denied"])
