@@ -22,13 +22,9 @@ import pytest
 
 from app.embedded import ports, sample
 from tests.conftest import Dsns
+from tests.integration.command_line import INTERRUPTIBLE
 
 UP_WITHIN = 120.0  # seconds, on a busy machine
-#: A command as from a terminal, also where these tests run in the background of a shell, which has SIGINT ignored then.
-INTERRUPTIBLE = """import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from app.cli import main
-main()"""
 T = TypeVar("T")
 
 

@@ -16,6 +16,11 @@ from tests.support.keys import KEY
 
 #: Commands share the environment and the standard streams, so one runs at a time.
 _ONE_AT_A_TIME = threading.Lock()
+#: A command as from a terminal, also where these tests run in the background of a shell, which has SIGINT ignored then.
+INTERRUPTIBLE = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from app.cli import main
+main()"""
 
 
 class Ran(NamedTuple):

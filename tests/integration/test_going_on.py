@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.embedded import ports, running
-from tests.integration.command_line import Ran, environment_of, process
+from tests.integration.command_line import INTERRUPTIBLE, Ran, environment_of, process
 from tests.integration.test_walked import wide
 from tests.support.keys import KEY
 
@@ -58,7 +58,7 @@ async def stopped(command: str, when: str, environment: Mapping[str, str]) -> Ra
     """Run a command, send it SIGINT once its output has these words, and wait for its end."""
     pipe = asyncio.subprocess.PIPE
     started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", command),
+        *(sys.executable, "-c", INTERRUPTIBLE, command),
         stdout=pipe,
         stderr=asyncio.subprocess.STDOUT,
         env=environment_of(environment),

@@ -14,6 +14,7 @@ from adapters import ADAPTERS
 from agents import __main__ as agents_main
 from app import cli
 from app.cli.program import COMMANDS
+from app.declared import read
 
 ROOT = Path(__file__).parents[3]
 ID = "0193a5c2-1111-7aaa-8bbb-0123456789ab"
@@ -221,3 +222,14 @@ def test_settings_are_read_in_one_place() -> None:
         if re.search(r"\bSettings\(\)", file.read_text("utf-8"))
     ]
     assert places == ["app/settings/loading.py"]
+
+
+def test_a_folder_of_another_account_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs a command beside a Threadline of another account learns which folder cannot be read."""
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    found, faults = read(tmp_path / "adapters")
+    assert (found, faults) == ({}, [f"{tmp_path}/adapters cannot be read: Permission denied"])
