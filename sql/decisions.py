@@ -210,7 +210,7 @@ class DecisionsStore(Appending):
         made = clean({**payload, **by.payload})
         now = datetime.now(UTC)
         ids = (event.source_event_id, None)
-        record = record_of(event, client_id, now, None, of["handle_id"] if of else None, None, ids, made, None)
+        record = record_of(event, client_id, now, None, 1 if of else None, None, ids, made, None)
         sealed = Sealed([record], [of["handle_id"]] if of else [])
         await self.write(connection, [(event, client_id, now, None)], sealed)
         found = await _all(

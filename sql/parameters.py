@@ -3,14 +3,13 @@
 NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
 infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
 
-Events are given as they are stored: with the ids of their handles, and sealed (`sql.sealed`).
+Events are given as they are stored: with the places of their handles in a list of ids, and sealed (`sql.sealed`).
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 from psycopg.types.json import Jsonb
@@ -79,13 +78,14 @@ def record_of(
     client: str,
     received_at: datetime,
     webhook_id: str | None,
-    handle: UUID | str | None,
-    related: UUID | None,
+    handle: int | str | None,
+    related: int | None,
     ids: tuple[str, str | None],
     payload: Any,
     error: Any,
 ) -> Record:
-    """Return an event as an item of that array. `handle`, `related`: the ids of its handles; `ids`: `source_event_id` and
+    """Return an event as an item of that array. `handle`, `related`: the places of its handles in a list
+    of ids, from 1; `ids`: `source_event_id` and
     `provider_message_id`; they, `payload` and `error`: as they are stored."""
     record = (
         event.type,

@@ -17,7 +17,9 @@ class Repeating(SealingMessages):
         """Return which of these repeated events differ from the log, as `queries/differing.sql` does. One that says what the log has
         does not, though its client has changed since what it wants stored: so each is compared in the form that it would have had
         under every mode that its client ever had."""
-        differing = await self._rows("differing", {"events": json(events_of(sealed.records))})
+        differing = await self._rows(
+            "differing", {"events": json(events_of(sealed.records)), "handles": sealed.handles}
+        )
         if not differing:
             return differing
         contents = await self.contents({row[1] for row in rows})
@@ -27,7 +29,8 @@ class Repeating(SealingMessages):
                 continue
             former = {client: Contents(mode) for client in contents}
             again = await self._sealed([rows[place] for place in places], former)
-            found = await self._rows("differing", {"events": json(events_of(again.records))})
+            given = {"events": json(events_of(again.records)), "handles": again.handles}
+            found = await self._rows("differing", given)
             known = set(places).difference(places[one["place"]] for one in found if not one["said"])
             differing = [one for one in differing if one["place"] not in known]
         return differing

@@ -38,7 +38,7 @@ THEIR_ID, REPORTED_ID = b"payload.providerMessageId", b"payload.*:sourceEventId"
 
 
 class Sealed(NamedTuple):
-    """Events as they are stored, and all the handles that they name or are sealed under."""
+    """Events as they are stored, which name their handles by place, and all the handles that they name or are sealed under."""
 
     records: Sequence[Record]
     handles: Sequence[UUID]
@@ -66,7 +66,10 @@ class Sealing(ContentsStore):
         if contents is None:
             contents = await self.contents(clients) if seals else {}
         known = await self._handles(seals | {each[3] for each in whose if each[3] is not None})
-        found = {one: (at.id, self._keys.kept(at.id) or await self._key(one, at)) for one, at in known.items()}
+        found = {
+            one: (place, at.id, self._keys.kept(at.id) or await self._key(one, at))
+            for place, (one, at) in enumerate(known.items(), 1)
+        }
         secrets = await self._secrets_of(clients)
         records = []
         for place, (row, (event, seal, nobodys, other)) in enumerate(zip(rows, whose, strict=True)):
@@ -79,13 +82,13 @@ class Sealing(ContentsStore):
             if theirs is not None:
                 theirs = secrets[client].ids.digest(theirs)
             if seal is not None:
-                handle, key = found[seal]
+                handle, whose_id, key = found[seal]
                 if client in contents and (mode := contents[client].mode(event.channel)) != "keep":
                     payload, error = withhold_payload(event.type, payload, mode), withhold_error(event.error, mode)
                 if other is not None:
-                    related = found[other][0]
+                    related, other_id, _ = found[other]
                     payload = {name: value for name, value in payload.items() if name != "handles"}
-                    first, second = sorted((str(handle), str(related)))
+                    first, second = sorted((str(whose_id), str(other_id)))
                     id = f"linked {first} {second}"
                 try:
                     payload = seal_payload(event.type, payload, key)

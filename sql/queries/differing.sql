@@ -8,7 +8,7 @@ WITH again AS MATERIALIZED (
         place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
         r ->> 2 AS direction, r ->> 3 AS source, r ->> 5 AS provider, r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, (r ->> 9)::uuid AS handle_id, nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at,
+        AS message_id, (%(handles)s::uuid[])[(r ->> 9)::integer] AS handle_id, nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at,
         r -> 12 AS payload, (r ->> 14)::timestamptz AS received_at
     FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),

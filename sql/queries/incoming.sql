@@ -1,7 +1,8 @@
 -- Part of `append` and `record`: the events of a batch with their identities (`incoming`), and those of them that are new,
 -- which it inserts (`claimed`: their ids; `fresh`: the events). A repeated event that differs has a `variant` (see `differing`)
 -- and an id of its own; if it is `joined`, it belongs to the same interaction as the first version. Events come as arrays,
--- which are read in half the time of objects (see `sql/parameters.py`). Ids are sorted, so that two writers of the same events
+-- which are read in half the time of objects (see `sql/parameters.py`), and name their handles by place, which is read faster than an
+-- id. Ids are sorted, so that two writers of the same events
 -- wait for each other in one order and cannot deadlock. An event about an interaction that an erasure removed (`late`) is kept
 -- without what ties it to that one: of an opt-out or opt-in the person stays, of any other the fact.
 WITH incoming AS MATERIALIZED (
@@ -10,7 +11,8 @@ WITH incoming AS MATERIALIZED (
         r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
         r ->> 6 AS provider_message_id,
 \ir message_id.sql
-        AS message_id, r ->> 8 AS handle_kind, (r ->> 9)::uuid AS handle_id, (r ->> 18)::uuid AS related_id,
+        AS message_id, r ->> 8 AS handle_kind, (%(handles)s::uuid[])[(r ->> 9)::integer] AS handle_id,
+        (%(handles)s::uuid[])[(r ->> 18)::integer] AS related_id,
         nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
         (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 19 AS variant, (r ->> 20)::boolean AS joined,
@@ -74,5 +76,8 @@ fresh AS (
         OFFSET 0
     ) AS about
     CROSS JOIN LATERAL (SELECT NOT late OR starts_with(type, 'Recipient') AS kept) AS of_it
-    RETURNING *
+    -- What `facts` reads. All columns would cost 1 % of the statement.
+    RETURNING
+        position, xid, occurred_at, received_at, id, identity, reference, handle_id, type, client_id, channel, direction, source,
+        provider, provider_message_id, message_id, handle_kind, error, payload
 )

@@ -3,6 +3,6 @@
 coalesce(
     r ->> 7,
     CASE WHEN r -> 16 <> 'null' AND NOT ((r ->> 17)::boolean AND r -> 9 = 'null')
-        THEN echoed_message(r ->> 13, r ->> 16, r ->> 1, (r ->> 9)::uuid, r ->> 8)
+        THEN echoed_message(r ->> 13, r ->> 16, r ->> 1, (%(handles)s::uuid[])[(r ->> 9)::integer], r ->> 8)
     END
 )
