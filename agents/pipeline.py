@@ -19,7 +19,7 @@ from agents.health import WorkerHealth
 from agents.process import tracing
 from agents.records.deadline import DEADLINE
 from agents.records.once import refuse_used
-from agents.records.outcome import Making, RecordOutcome
+from agents.records.outcome import Making, RecordOutcome, advance
 from agents.records.parted import apart, parts, store_alone
 from agents.records.replays import replays_of
 from agents.records.sealed import opened, take_keys
@@ -112,11 +112,11 @@ class Pipeline:
                     outcomes.append(prepared)
                     if time.perf_counter() > until:
                         break
-                _advance(making, until)
+                advance(making, until)
             while making:
                 await asyncio.sleep(0)
                 with DEADLINE.ticking():
-                    _advance(making, time.perf_counter() + STRETCH)
+                    advance(making, time.perf_counter() + STRETCH)
             if slow is not None:
                 outcomes.append(await slow)
             await asyncio.sleep(0)  # let the previous batch be sent to the database meanwhile
@@ -194,13 +194,3 @@ class Pipeline:
                 raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("cancelled by aiokafka")
 
         await until_done("dead letter topic", attempt, self.health)
-
-
-def _advance(making: deque[Making], until: float) -> None:
-    """Take steps of outcomes, all of them one before any the next, until all are made or it is later than `until`."""
-    while making:
-        one = making.popleft()
-        if not one.step():
-            making.append(one)
-        if time.perf_counter() > until:
-            return

@@ -1,13 +1,13 @@
 """Turns any Kafka record into its outcome: events, a dead letter, or both, within a budget.
 
-`outcome_of` is total: no content of a record makes it raise, and its result can be stored and published. The budget of a
-record of N bytes is 4 N + 1 MiB of events and dead letter (of a larger body that is kept apart, N is at most `MOST_COUNTED`),
-`MOST_EVENTS` events, and the deadline's seconds of processor time. A record that exceeds it becomes a dead letter and makes
+`Making` is total: no content of a record makes it raise, and its result can be stored and published. The budget is that of
+`agents.records.budget`, and the deadline's seconds of processor time. A record that exceeds it becomes a dead letter and makes
 no events, since a part of its events would look complete.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,27 +20,19 @@ from adapters.contract import Once
 from agents.batches import timestamp_of
 from agents.health import place_of
 from agents.process import tracing
+from agents.records.budget import MOST_COUNTED, fit
 from agents.records.deadline import DEADLINE, Deadline, TooCostly
-from agents.records.letters import BESIDE_VALUE, REASON, letter_of, size_of
+from agents.records.letters import REASON, letter_of, size_of
 from agents.records.replays import replay_of
-from agents.records.storable import Refused, storable, weight
+from agents.records.storable import Refused
 from app.sending.requests import Request
 from schemas import SchemaError
 from schemas.events import Error
 from schemas.faults import line
-from sql import Bad, DeadLetter, Replayed, Row, Unstorable
+from sql import Bad, DeadLetter, Replayed, Row
 from webhooks.spans import traceparent_of
 
 log = structlog.get_logger(__name__)
-
-#: Bytes of events and dead letter that a record may make: `TIMES` its own size and `BESIDE` more. The latter allows for a
-#: batch report of a few kilobytes with a thousand recipients (Sinch), each of whom has opted out, which makes two events of
-#: 450 bytes.
-TIMES, BESIDE = 4, 1 << 20
-#: Most bytes of a large body that count for the budget: files make it large, and its events do not contain them.
-MOST_COUNTED = 8 << 20
-#: Events that a record may make.
-MOST_EVENTS = 5000
 
 #: A record's timestamp that is before the first, or further ahead of now than the second (seconds), comes from a wrong
 #: clock.
@@ -95,8 +87,8 @@ Read = Callable[[RecordOutcome], Iterator[None] | None]
 
 
 class Making:
-    """The outcome of a record, which is made in steps, so that other records can take theirs in between. What runs for many
-    records one after another is in the processor's caches: taken together, the steps of a record alone cost a third more."""
+    """The outcome of a record, which is made in steps, so that other records can take theirs in between (`advance`): code that runs
+    for many records one after another is in the processor's caches."""
 
     __slots__ = ("_deadline", "_spent", "_steps", "outcome")
 
@@ -133,6 +125,16 @@ class Making:
 _MADE = object()
 
 
+def advance(making: deque[Making], until: float) -> None:
+    """Take steps of outcomes, all of them one before any the next, until all are made or it is later than `until`."""
+    while making:
+        one = making.popleft()
+        if not one.step():
+            making.append(one)
+        if time.perf_counter() > until:
+            return
+
+
 def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE, apart: int = 0) -> RecordOutcome:
     """Return the outcome of a record by itself, as `Making` makes it. No content of the record makes it raise."""
     making = Making(record, read, most, deadline, apart)
@@ -167,7 +169,7 @@ def _make(outcome: RecordOutcome, read: Read, most: int) -> Iterator[None]:
         for event, *_ in outcome.rows:
             event.trace = trace
     if outcome.rows:
-        _fit(outcome)
+        fit(outcome)
     if outcome.bad:
         outcome.refuse(outcome.bad[0].reason, bad=True)
 
@@ -180,33 +182,6 @@ def received_at(record: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         return now
     return then if _OLDEST <= then <= now + _AHEAD else now
-
-
-def _fit(outcome: RecordOutcome) -> None:
-    """Serialise each event, repair or refuse what cannot be stored, and enforce the budget."""
-    rows, outcome.rows = outcome.rows, []
-    if len(rows) > MOST_EVENTS:
-        outcome.drop()
-        outcome.refuse(f"makes too much: {len(rows)} events, where a record may make {MOST_EVENTS}")
-        return
-    allowed = TIMES * (len(outcome.record.value) + outcome.apart) + BESIDE
-    for row in rows:
-        try:
-            row, data = storable(row)
-        except (Refused, Unstorable) as error:
-            outcome.bad.append(Bad(len(outcome.bad), f"{row[0].type} {error}"[:REASON], row[0].payload))
-            continue
-        outcome.size += weight(data)
-        if outcome.size > allowed:
-            outcome.drop()
-            outcome.size = 0
-            outcome.refuse(f"makes too much: more than {allowed} bytes of events")
-            return
-        outcome.rows.append(row)
-    if outcome.bad and outcome.size + len(outcome.record.value) + BESIDE_VALUE > allowed:
-        outcome.drop()
-        outcome.size = 0
-        outcome.refuse(f"makes too much: more than {allowed} bytes of events and bad items")
 
 
 def _named(error: BaseException) -> str:

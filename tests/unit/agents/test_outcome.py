@@ -18,9 +18,10 @@ import agents.inbound
 from agents import outbound, reported
 from agents.health import WorkerHealth
 from agents.pipeline import Pipeline
+from agents.records.budget import BESIDE, MOST_EVENTS, TIMES
 from agents.records.deadline import DEADLINE, Deadline
 from agents.records.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
-from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, Making, RecordOutcome, outcome_of, received_at
+from agents.records.outcome import Making, RecordOutcome, outcome_of, received_at
 from agents.records.parted import BYTES, parts
 from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
