@@ -5,6 +5,12 @@ WITH gone AS (
     USING threadline.erased_references AS r
     WHERE i.id = r.reference AND i.client_id = r.client_id
 ),
+-- Versions of an event that were emptied are still of one message.
+untied AS (
+    DELETE FROM interaction_links AS l
+    USING threadline.erased_references AS r
+    WHERE l.reference = r.reference AND l.client_id = r.client_id
+),
 expired AS (
     DELETE FROM interactions AS i
     USING threadline.channel_retention AS r

@@ -238,6 +238,18 @@ async def test_only_his_waiting_message_is_cancelled(
     assert await rebuilt(postgres_dsn)
 
 
+async def test_a_rebuild_makes_no_links_of_what_is_erased(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path
+) -> None:
+    """Versions of one event know the message by different ids, which are gone with it."""
+    for row in VERSIONS[1:]:
+        await store.append([row])
+    assert await read(postgres_dsn.owner, "SELECT count(*) > 1 FROM interaction_links") == [True]
+    await erased(store, tmp_path, await customer(store, ANA))
+    assert await read(postgres_dsn.owner, "SELECT count(*) FROM interaction_links") == [0]
+    assert await rebuilt(postgres_dsn)
+
+
 async def test_one_of_many(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """A job of more recipients than an interaction names, under one id: each of them can be erased, also those whom it does not name."""
     people = [Handle("phone", f"+1555444{number:04}") for number in range(70)]
