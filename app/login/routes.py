@@ -113,6 +113,7 @@ async def logout(request: Request) -> Response:
     """End the session, and send the browser to the issuer to end its own. Raises Problem."""
     people, secret = _people(request), cookie_in(request.scope, COOKIE)
     if crosses(request.method, request.headers, people.url):
+        api_of(request).audit.refused(403, address_of(request), "")
         raise Problem(403, "This request may be another site's.")
     ORIGIN.set(Origin("threadline", None, address_of(request) or None, request_id(request)))
     issuer = await people.sessions.end(secret) if secret is not None else None

@@ -2,8 +2,6 @@
 of one chain."""
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ from app.auditing.bucket import lines, reading
 from app.settings.auditing import Audit
 from sql import EventStore
 from tests.conftest import Dsns, NewTopicFunction
-from tests.integration.auditing import AT_ONCE, found, owner, write
+from tests.integration.auditing import AT_ONCE, found, owner
 from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import command, on_store
 from tests.integration.erasures import read

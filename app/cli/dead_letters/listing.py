@@ -45,8 +45,10 @@ def list_(
     async def read(store: EventStore) -> int:
         if group:
             return await _groups(store, which, as_json)
-        await note(store, "dead_letter.read", which.client or "", "")
         rows = await store.dead_letters(which, limit=limit + 1)
+        # In the audit of each client of whom it shows one, as the API notes it.
+        for whose in sorted({row["client_id"] or "" for row in rows[:limit]} or {which.client or ""}):
+            await note(store, "dead_letter.read", whose, "")
         if as_json:
             return print_json(rows[:limit])
         for row in rows[:limit]:
