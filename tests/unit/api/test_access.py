@@ -48,6 +48,7 @@ class Rows:
             "scopes": list(scopes),
             "roles": [],
             "networks": [],
+            "makers": [],
             "hash": hash,
             "revoked_at": None,
             "expires_at": None,
