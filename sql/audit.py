@@ -72,11 +72,13 @@ class AuditStore(Pooled):
         async with self._alone() as (connection, at):
             if at is None:
                 return 0
+            # Asked first: most looks find that it is too early, and need not fetch the entries.
+            asked = await connection.execute(statement("audit_due"), {"limit": BATCH, "waits": waits})
+            if not (due := await asked.fetchone()) or not due["due"]:
+                return 0
             cursor = connection.cursor(binary=True)
             await cursor.execute(statement("audit_unsealed"), {"limit": BATCH})
             rows = await cursor.fetchall()
-            if not rows or (len(rows) < BATCH and at - min(row["at"] for row in rows) < waits):
-                return 0
             await connection.execute(statement("add_audit_head"), _next(await _last(connection), rows, at))
             return len(rows)
 

@@ -8,6 +8,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.audited import about
 from app.api.batch import link
 from app.api.bodies import answer, write
 from app.api.parameters import read
@@ -122,6 +123,8 @@ async def _row(request: Request, key: Key) -> dict[str, Any]:
     row = await api_of(request).store.message(key.client, _id(request))
     if row is None:
         raise _unknown()
+    # Not as the path names it: that may be the key of the request, and so an address.
+    about(request, row["message_id"])
     return row
 
 

@@ -14,7 +14,7 @@ from schemas.events import Handle
 from sql.audited import ACTIONS
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
-from tests.integration.serving import Served
+from tests.integration.serving import ANA, Served
 from tests.integration.test_dead_letters_api import letter as dead
 from tests.integration.test_masked import DATA, MAIL, STREAM, requested, served
 from tests.integration.test_permits import paths_of
@@ -103,6 +103,24 @@ async def test_every_route_leaves_an_entry_or_owes_none(served: Served, log: Log
     assert counted["action"] == "access.refused" and counted["detail"]["status"] == 401
 
 
+async def test_a_message_that_is_named_by_the_key_of_its_request_is_noted_by_its_id(served: Served, log: Log) -> None:
+    """Such a key may be an address, which would stand in the audit for ever."""
+    body = {"channel": "sms", "to": ANA.value, "body": "a quagga", "idempotencyKey": MAIL.value}
+    made = (await served.http.post("/v1/messages", json=body)).json()["messageId"]
+    await served.api.audit.finish()
+    await log.new()
+    for path in (f"/v1/messages/{MAIL.value}", f"/v1/messages/{MAIL.value}/explain"):
+        assert (await served.http.get(path)).status_code == 200
+    assert (await served.http.post(f"/v1/messages/{MAIL.value}/cancel")).status_code == 200
+    await served.api.audit.finish()
+    entries = await log.new()
+    assert {(entry["action"], entry["subject"]) for entry in entries} == {
+        ("message.read", made),
+        ("message.cancel", made),
+    }
+    assert not valued(entries)
+
+
 #: Commands that are tried with what is there, in place of the arguments by which they find nothing.
 GIVEN = {
     "customers erase": (MAIL.value, "--reason", "asked", "--yes"),
@@ -128,7 +146,7 @@ CHANGING = {
     "recipients opt-out": "consent.set",
     "recipients opt-in": "consent.set",
     "recipients zone": "recipient.set",
-    "clients set": "client.set",
+    "clients account": "account.set",
     "keys create": "key.create",
     "dead-letters discard": "dead_letter.discard",
 }

@@ -207,9 +207,9 @@ async def test_who_is_known_and_not_let_in_is_noted(postgres_dsn: Dsns, provider
     ]
 
 
-async def test_other_sites_cannot_use_the_cookie(http: Http, provider: Provider) -> None:
-    """What changes something needs to be shown to be ours, by Sec-Fetch-Site or Origin; reads by other sites' scripts are refused too. A
-    bearer token needs neither, and wins over the cookie."""
+async def test_other_sites_cannot_use_the_cookie(http: Http, provider: Provider, postgres_dsn: Dsns) -> None:
+    """What changes something needs to be shown to be ours, by Sec-Fetch-Site or Origin; reads by other sites' scripts are refused too, and
+    each refusal is counted in the audit. A bearer token needs neither, and wins over the cookie."""
     provider.person["roles"] = ["administrator"]
     browser = Browser(http)
     await browser.log_in()
@@ -217,6 +217,10 @@ async def test_other_sites_cannot_use_the_cookie(http: Http, provider: Provider)
     for headers in ({}, {"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
         refused(await browser.here.put(path, json=consent, headers=headers), 403)
         assert (await browser.here.post("/logout", headers=headers)).status_code == 403
+    assert http.api is not None
+    await http.api.audit.finish()
+    counted = "SELECT sum((detail->>'requests')::int) FROM threadline.audit WHERE action = 'access.refused'"
+    assert [count for (count,) in await rows(postgres_dsn, counted)] == [8]
     crossing = {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}
     refused(await browser.get("/v1/clients", **crossing), 403)
     for headers in ({"origin": HERE}, SAME):

@@ -55,8 +55,8 @@ OWN = frozenset(
 WORKERS = frozenset(
     """
     acknowledge_gaps add_audit_anchor add_audit_head add_gap after_setback all_peppers api_keys
-    audit_anchor_due audit_anchored audit_exported audit_heads audit_last_head audit_listed audit_lock audit_of_batch
-    audit_state audit_unsealed begin bury callback_outcome callbacks claim claim_deliveries claimable clients complete_erasure counts
+    audit_anchor_due audit_anchored audit_due audit_exported audit_heads audit_last_head audit_listed audit_lock audit_of_batch
+    audit_state begin bury callback_outcome callbacks claim claim_deliveries claimable clients complete_erasure counts
     create_api_key dead_letter_groups dead_letters_by_id dead_letters_by_source dead_letters_count
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
