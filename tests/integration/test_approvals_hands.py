@@ -4,14 +4,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
+from app.embedded.postgres import Postgres
 from app.http.tokens import id_of, mint
 from sql import EventStore
 from sql.approvals import NotWaiting, SameParty, Withdrawn
 from sql.audited import Entry
+from sql.migrate import migrate
 from sql.origin import ORIGIN, Origin
 from sql.sessions import Lifetimes
+from sql.statements import migrations
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store
 from tests.integration.erasures import filled, read
@@ -246,3 +251,51 @@ async def ended(store: EventStore, how: str, who: str, session: Origin) -> None:
         assert await store.end_session_of_client("shop", session.credential)
     elif how == "again":
         await logged_in(store, who)
+
+
+async def test_a_migration_names_the_makers_of_keys_that_exist(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the audit: of a rotated key those of all before it; unknown, where the audit has forgotten it, or a part of Threadline made
+    it. An erasure that waits gets the hands of the key that asked."""
+    before = {name: sql for name, sql in migrations().items() if name < "0050"}
+    keys = {name: UUID(int=number) for number, name in enumerate(("new", "middle", "old", "up", "forgotten"), 1)}
+    made = {"old": "cli:ann", "middle": "cli:ben", "new": "cli:ann", "up": "threadline"}
+    await postgres.execute("copy_database", name="handed", template="template1")
+    try:
+        owner = postgres.dsn("owner", "handed")
+        with monkeypatch.context() as older:
+            older.setattr("sql.migrate.migrations", lambda: before)
+            await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            await db.execute("SET search_path = threadline")
+            for name, id in keys.items():
+                by = {"old": keys["middle"], "middle": keys["new"]}.get(name)
+                add = "INSERT INTO api_keys (id, name, client_id, scopes, hash, replaced_by) VALUES (%s, %s, 'shop', '{}', '', %s)"
+                await db.execute(add, (id, name, by))
+            note = "INSERT INTO audit (actor, client_id, action, subject, detail, key_id) VALUES (%s, 'shop', %s, %s, %s, %s)"
+            for name, actor in made.items():
+                await db.execute(note, (actor, "key.create", str(keys[name]), Jsonb({}), None))
+            for name in ("new", "up", "cat"):
+                asks = """INSERT INTO erasure_requests (id, client_id, customer_id, actor, party, reason, expires_at)
+                    VALUES (gen_random_uuid(), 'shop', gen_random_uuid(), %(who)s, %(who)s, 'a test', now() + interval '1 day')
+                    RETURNING id"""
+                who = f"key:{name}" if name in keys else f"person:{name}"
+                (id,) = (await (await db.execute(asks, {"who": who})).fetchall())[0]
+                await db.execute(note, (who, "erasure.ask", "c", Jsonb({"erasure": str(id)}), keys.get(name)))
+        await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            await db.execute("SET search_path = threadline")
+            found: dict[str, list[str]] = dict(await (await db.execute("SELECT name, makers FROM api_keys")).fetchall())
+            handed = await (
+                await db.execute("SELECT parties, credential FROM erasure_requests ORDER BY actor")
+            ).fetchall()
+    finally:
+        await postgres.execute("drop_database", name="handed")
+    both = ["cli:ann", "cli:ben"]
+    assert found == {"old": ["cli:ann"], "middle": both, "new": both, "up": ["unknown"], "forgotten": ["unknown"]}
+    assert handed == [
+        (["key:new", *both], keys["new"]),
+        (["key:up", "unknown"], keys["up"]),
+        (["person:cat"], None),
+    ]
