@@ -12,7 +12,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,22 +133,20 @@ def worded(found: list[float]) -> str:
     )
 
 
-async def compare(
-    name: str, sides: Mapping[str, Side], work: Work, turns: int, each: int, plain: str = "without policies"
-) -> None:
-    """Let the sides take turns, after some that do not count; print what one page or event costs, and the ratios to the side `plain`."""
+async def compare(name: str, sides: dict[str, Side], work: Work, turns: int, each: int) -> None:
+    """Let the sides take turns, after some that do not count; print what one page or event costs, and the ratios."""
     chance = random.Random(1)  # no secret
     for number in range(turns + 5):
         for side in chance.sample(list(sides.values()), k=len(sides)):
             side.spent = side.spent if number > 5 else []
             await side.turn(work, number)
-    bare = sides[plain]
+    plain = sides["without policies"]
     for how, side in sides.items():
         costs = [statistics.median(spent[part] for spent in side.spent) / each / 1000 for part in (0, 1)]
         say(f"{name}, {how}: {costs[0]:.1f} µs of PostgreSQL's process, {costs[1]:.1f} µs of ours")
-        if side is not bare:
+        if side is not plain:
             for what, of in (("PostgreSQL's process", [0]), ("ours", [1]), ("both", [0, 1])):
-                pairs = zip(side.spent, bare.spent, strict=True)
+                pairs = zip(side.spent, plain.spent, strict=True)
                 say(
                     f"  of {what}: {worded([sum(one[n] for n in of) / sum(other[n] for n in of) for one, other in pairs])}"
                 )
