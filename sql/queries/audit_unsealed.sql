@@ -13,7 +13,13 @@ SELECT * FROM (
 \ir audited_columns.sql
             , true AS late, a.at
         FROM waited_for
-        JOIN audit AS a ON a.position >= lower(waited_for.hole) AND a.position < upper(waited_for.hole)
+        -- By the index, hole by hole: as a join it reads the whole audit in order of the positions.
+        CROSS JOIN LATERAL (
+            SELECT * FROM audit AS e
+            WHERE e.position >= lower(waited_for.hole) AND e.position < upper(waited_for.hole)
+            ORDER BY e.position
+            LIMIT %(limit)s
+        ) AS a
         ORDER BY a.position
         LIMIT %(limit)s
     )

@@ -13,6 +13,7 @@ from psycopg.errors import InsufficientPrivilege
 from sql import EventStore
 from sql.audit_chain import NOTHING, SIZE
 from sql.audited import Entry
+from sql.statements import statement
 from tests.conftest import Dsns
 from tests.integration.auditing import AT_ONCE, found, note, owner, write
 from tests.support.keys import SEAL
@@ -165,3 +166,27 @@ async def test_an_entry_has_what_its_process_states(store: EventStore) -> None:
     stated = ("actor", "action", "client_id", "subject", "detail", "address")
     assert [row[name] for name in stated] == ["key:bff", "message.read", "shop", "m1", {"n": 1}, "192.0.2.1"]
     assert await store.audit_listed(action="timeline.read") == []
+
+
+async def test_a_look_does_not_read_what_is_sealed(postgres_dsn: Dsns) -> None:
+    """Of a long audit a look for entries to seal reads those that are not sealed, also where positions of before are waited for."""
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        await owner(
+            postgres_dsn,
+            "INSERT INTO threadline.audit (actor, client_id, action, subject) "
+            "SELECT 'key:bff', 'shop', 'message.read', n::text FROM generate_series(1, 20000) AS n",
+        )
+        await owner(postgres_dsn, "DELETE FROM threadline.audit WHERE position = 5000")
+        while await store.seal_audit(AT_ONCE):
+            pass
+        await write(store, 10)
+    await owner(postgres_dsn, "ANALYZE threadline.audit")
+    read = (
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'threadline.audit'::regclass"
+    )
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
+        await db.execute("SET search_path = threadline")
+        for look in (statement("audit_due"), statement("audit_unsealed")):
+            await db.execute(look, {"limit": 1000, "waits": AT_ONCE})
+        ((rows,),) = await (await db.execute(read)).fetchall()
+    assert rows < 100
