@@ -141,3 +141,12 @@ def test_a_fault_names_the_variable_or_the_file_of_its_value(monkeypatch: pytest
     file.write_text('[callbacks]\nhttp_hosts = [["kept-from-words"]]\n', "utf-8")
     monkeypatch.delenv("THREADLINE_CALLBACKS")
     assert f"callbacks.http_hosts.0: Input should be a valid string (from {file}:2)" in refusal()
+
+
+def test_an_approval_waits_no_longer_than_the_audit_is_kept() -> None:
+    """The approval asks the audit whether the right of who asked was withdrawn."""
+    assert "erasure.approval_days cannot be more than retention.audit" in refusal(
+        erasure={"approval_days": 31}, retention={"audit": 30}
+    )
+    for days, kept in ((365, 0), (30, 30)):
+        Settings.model_validate({"erasure": {"approval_days": days}, "retention": {"audit": kept}})
