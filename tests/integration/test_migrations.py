@@ -136,7 +136,7 @@ async def test_events_are_moved_into_their_months(postgres: Postgres, monkeypatc
             placed = "SELECT tableoid::regclass::text, count(*) FROM threadline.events GROUP BY 1 ORDER BY 1"
             assert await (await db.execute(placed)).fetchall() == [("events_202605", 1), ("events_202606", 3)]
             # What an append calls of later migrations: a column and a function.
-            await db.execute(migrations()["0049_shared_messages"].partition("CREATE INDEX")[0].encode())
+            await db.execute(migrations()["0049_shared_messages"].partition(b"CREATE INDEX")[0])
             async with await EventStore.open(postgres.dsn("service", "months"), SEAL, pool=1) as store:
                 again = [Event("ProviderEventReceived", "crm", str(n), payload={"segments": n}) for n in range(1, 6)]
                 at = datetime(2026, 5, 1, tzinfo=UTC)
