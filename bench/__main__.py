@@ -1,7 +1,8 @@
 """Measures Threadline on this machine, each figure beside a limit measured in the same run.
 
 It starts its own PostgreSQL, Kafka, door and worker on free ports of 127.0.0.1, in a temporary folder that it removes,
-and leaves nothing running. All parts take about twenty minutes on two cores. Run nothing else on the machine meanwhile.
+and leaves nothing running. All parts take about twenty minutes on two cores. Run nothing else on the machine meanwhile: figures of a busy
+machine are printed, and not written.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import results
+from bench import quiet, results
 from bench.alone import parser_of, wrapped
 from bench.parts import PARTS
 from bench.progress import console, say
@@ -56,9 +57,11 @@ def main() -> int:
     given = arguments()
     figures: list[results.Figure] = []
     broken: list[str] = []
+    busy = 0.0
     began = time.monotonic()
     for number, name in enumerate(given.parts, start=1):
         say(f"[bold]{name}[/] ({number} of {len(given.parts)})")
+        busy = max(busy, quiet.used())
         with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
             os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
             try:
@@ -74,10 +77,13 @@ def main() -> int:
         console.print(results.table(figures))
     for row in figures:
         console.print(f"[dim]{row['name']}: {row['note']}", soft_wrap=True, highlight=False)
-    if figures and (given.save or not given.only):
+    if busy > quiet.MOST:
+        say(f"[red]other programs used up to {busy:.0%} of the processors[/]: nothing is written")
+    elif figures and (given.save or not given.only):
+        before = results.earlier(HERE / "results.json")
         whole = results.merged(figures, HERE / "results.json", list(PARTS))
         results.write(whole, HERE / "results.json")
-        results.draw(whole, HERE / "results.svg")
+        results.draw(whole, HERE / "results.svg", before)
         say(f"written: bench/results.json, bench/results.svg ({(time.monotonic() - began) / 60:.1f} minutes)")
     return 1 if broken or any(row["met"] is False for row in figures) else 0
 

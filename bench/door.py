@@ -94,7 +94,7 @@ async def take_turns(stack: Stack, turns: int, seconds: float) -> list[Turn]:
 
 
 async def measure(folder: Path, turns: int = 5, seconds: float = 3) -> dict[str, Any]:
-    """Return `{"plain": {"rate", "limit", "ratio", "p50", "p99"}, "synced": {…}}`: webhooks/s, and milliseconds of the
+    """Return `{"plain": {"rate", "limit", "ratio", "least", "most", "p50", "p99"}, "synced": {…}}`: webhooks/s, and milliseconds of the
     door."""
     found: dict[str, Any] = {}
     for name, synced in (("plain", False), ("synced", True)):
@@ -105,6 +105,8 @@ async def measure(folder: Path, turns: int = 5, seconds: float = 3) -> dict[str,
             "rate": statistics.median(turn.door.per_second for turn in taken),
             "limit": statistics.median(turn.bare for turn in taken),
             "ratio": round(statistics.median(turn.ratio for turn in taken), 3),
+            "least": round(min(turn.ratio for turn in taken), 3),
+            "most": round(max(turn.ratio for turn in taken), 3),
             "p50": statistics.median(turn.door.p50 for turn in taken),
             "p99": statistics.median(turn.door.p99 for turn in taken),
         }

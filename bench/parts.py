@@ -21,7 +21,8 @@ async def doors(folder: Path, quick: bool) -> list[Figure]:
             ratio=found[key]["ratio"],
             target=target,
             note="recognised, signature verified, in Kafka; limit: a bare Starlette route that reads the body and "
-            f"answers 202; at {door.CONNECTIONS} connections p50 {found[key]['p50']} ms, p99 {found[key]['p99']} ms",
+            f"answers 202; at {door.CONNECTIONS} connections p50 {found[key]['p50']} ms, p99 {found[key]['p99']} ms; "
+            f"the ratio of single turns {found[key]['least']} to {found[key]['most']}",
         )
         for name, key, target in rows
     ]
@@ -62,7 +63,7 @@ async def stores(folder: Path, quick: bool) -> list[Figure]:
     found = await store.measure(folder, count, turns)
     note = (
         f"append and project in one transaction, batches of {store.BATCH}; limit: a bare batched INSERT of the same "
-        "rows into the same table, ON CONFLICT (id) DO NOTHING; fresh databases, in turn, medians"
+        "rows into the same table, ON CONFLICT (id) DO NOTHING; fresh databases, in turn, medians; the ratio of single turns {found['least']} to {found['most']}"
     )
     return [figure("store", found["rate"], "rows/s", limit=found["limit"], ratio=found["ratio"], target=0.7, note=note)]
 

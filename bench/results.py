@@ -83,10 +83,16 @@ def stamped(part: str, measured: Sequence[Figure], *, quick: bool) -> list[Figur
 
 def merged(figures: Sequence[Figure], file: Path, parts: Sequence[str]) -> list[Figure]:
     """Return these figures together with those of other parts in the file, in the order of `parts`."""
-    kept = json.loads(file.read_text())["figures"] if file.exists() else []
+    kept = earlier(file)
     measured = {row["part"] for row in figures}
     rows = [row for row in kept if row["part"] in parts and row["part"] not in measured] + [*figures]
     return sorted(rows, key=lambda row: parts.index(row["part"]))
+
+
+def earlier(file: Path) -> list[Figure]:
+    """Return the figures that the file has."""
+    found: list[Figure] = json.loads(file.read_text())["figures"] if file.exists() else []
+    return found
 
 
 def write(figures: Sequence[Figure], file: Path) -> None:
@@ -111,8 +117,9 @@ def commit() -> str | None:
     return ran[0].stdout.strip() + ("+changes" if ran[1].stdout.strip() else "")
 
 
-def draw(figures: Sequence[Figure], file: Path) -> None:
-    """Draw a bar for each figure that has a target, as a multiple of the target, so that all have one line to reach."""
+def draw(figures: Sequence[Figure], file: Path, before: Sequence[Figure] = ()) -> None:
+    """Draw a bar for each figure that has a target, as a multiple of the target, so that all have one line to reach, and a mark where
+    it was `before`."""
     rows = [row for row in figures if row["target"] is not None and row.get("drawn", True)][::-1]
     if not rows:
         return
@@ -121,17 +128,25 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
     from matplotlib import pyplot
 
     plot, axes = pyplot.subplots(figsize=(9, 0.5 * len(rows) + 1.1))
+    known = {row["name"]: row for row in before}
     for place, row in enumerate(rows):
-        measured = row["value"] if row["ratio"] is None else row["ratio"]
-        times = measured / row["target"] if row["better"] == "more" else row["target"] / max(measured, 1e-9)
+        times = _times(row, row["target"])
+        if (old := known.get(row["name"])) is not None:
+            axes.plot([_times(old, row["target"])] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=1.5)
         axes.barh(place, times, color=MET if row["met"] else MISSED, height=0.6)
         label = f"{short(row['value'])} {row['unit']}" if row["ratio"] is None else f"{row['ratio']:.2f} of limit"
         axes.text(times, place, f"  {label}   (target {wanted(row)})", va="center", fontsize=8.5)
     axes.axvline(1, color=INK, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
-    axes.set_xlabel("times its target (dashed line: the target; longer is better)")
+    axes.set_xlabel("times its target (dashed line: the target; mark: the run before; longer is better)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0, max(axes.get_xlim()[1] * 1.5, 2))
     plot.tight_layout()
     plot.savefig(file, facecolor="white", metadata={"Date": None})  # a white card, on dark pages too
     pyplot.close(plot)
+
+
+def _times(row: Figure, target: float) -> float:
+    """Return a figure as a multiple of a target."""
+    measured = row["value"] if row["ratio"] is None else row["ratio"]
+    return float(measured / target if row["better"] == "more" else target / max(measured, 1e-9))

@@ -72,7 +72,7 @@ async def bare(dsn: str, ready: list[dict[str, Any]]) -> float:
 
 
 async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str, float]:
-    """Return {"rate", "limit", "ratio"}: medians of the turns."""
+    """Return {"rate", "limit", "ratio"}: medians of the turns; and {"least", "most"}: the ratio in single turns."""
     server = Postgres(folder / "postgres", folder / "postgres.log")
     await server.start()
     await migrate(server.dsn("owner"))
@@ -102,6 +102,8 @@ async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str
         "rate": statistics.median(ours for ours, _ in found),
         "limit": statistics.median(limit for _, limit in found),
         "ratio": round(statistics.median(ours / limit for ours, limit in found), 3),
+        "least": round(min(ours / limit for ours, limit in found), 3),
+        "most": round(max(ours / limit for ours, limit in found), 3),
     }
 
 
