@@ -12,7 +12,7 @@ from adapters.keeping import Shown, fit, size_of
 from adapters.reading.parameters import channel_of
 from schemas import NOT_WORDED, WORDED, SchemaError
 from schemas.events import Event
-from schemas.faults import line
+from schemas.faults import line as faults_line
 
 PROVIDERS = (
     "envelope",
@@ -162,7 +162,7 @@ def kept(found: Normalized, request: Request, adapter: Adapter) -> Normalized:
             if event.channel is None and event.provider_message_id is not None:
                 event.channel = channel
         except SchemaError as error:
-            reason = line(error.faults) if len(unprocessable) < WORDED else NOT_WORDED
+            reason = faults_line(error.faults) if len(unprocessable) < WORDED else NOT_WORDED
             unprocessable.append((shown(event.payload), f"{event.type} {reason}"))
         else:
             event.per_recipient = event.per_recipient or names_a_job(event, adapter.job_ids)

@@ -1,12 +1,15 @@
 """An adapter that contradicts itself is refused as it is made, and a provider is imported when it is first needed."""
 
+import ast
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import adapters
 from adapters import ADAPTERS, PROVIDERS
 from adapters.contract import Adapter, Batch, LookUp, Once, Send, Setting
 
@@ -70,3 +73,17 @@ def test_a_provider_is_imported_when_it_is_first_read() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert list(ADAPTERS)[: len(PROVIDERS)] == list(PROVIDERS)
+
+
+def test_no_name_of_the_package_is_a_provider() -> None:
+    """When an adapter is imported, its package becomes an attribute of `adapters`, and would take the place of such a name."""
+    tree = ast.parse(Path(adapters.__file__).read_text())
+    imported = {
+        (name.asname or name.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert "interpret" in defined
+    assert not (imported | defined) & set(PROVIDERS)
