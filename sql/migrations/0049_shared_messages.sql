@@ -83,13 +83,13 @@ $$;
 REVOKE ALL ON FUNCTION separate_events(uuid) FROM public;
 GRANT EXECUTE ON FUNCTION separate_events(uuid) TO threadline_service;
 
--- As in 0045, of what the customer had when the erasure was asked for: not of another holder of an address, whose customer was linked
+-- As in 0047, of what the customer had when the erasure was asked for: not of another holder of an address, whose customer was linked
 -- with him since.
 CREATE OR REPLACE FUNCTION erase_causes(erasure uuid) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
 AS $$
     WITH decided AS MATERIALIZED (
-        SELECT t.event_id
+        SELECT t.event_id, encode(substr(decode(substr(t.cause, length('sealed:') + 1), 'base64'), 2, 16), 'hex')::uuid AS key_id
         FROM erasures AS e
         JOIN customer_changes AS t ON t.client_id = e.client_id AND t.cause IS NOT NULL
         CROSS JOIN LATERAL (
@@ -101,6 +101,11 @@ AS $$
             )
         ) AS his
         WHERE e.id = erasure AND (t.ones && his.ids OR t.others && his.ids)
+    ),
+    destroyed AS (
+        UPDATE handles AS h SET erased_at = now(), digest = NULL, salt = NULL, sealed = NULL
+        FROM decided AS d
+        WHERE h.id = d.key_id AND h.kind = 'nobody' AND h.platform = 'decision' AND h.erased_at IS NULL
     ),
     forgotten AS (
         UPDATE customer_changes AS t SET cause = NULL FROM decided AS d WHERE t.event_id = d.event_id
