@@ -33,7 +33,9 @@ async def visible(stack: Stack, api: Reader, number: int) -> tuple[float, int]:
     if b" 200 " not in await reader.readline():
         raise RuntimeError("a sample was refused")
     polls = 1
-    while (await api.get(path))[0] != 200:
+    while (status := (await api.get(path))[0]) != 200:
+        if status != 404:
+            raise RuntimeError(f"the API answered {status}")
         if time.perf_counter() - began > 30:
             raise RuntimeError("a sample was not visible within 30 s")
         polls += 1

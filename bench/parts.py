@@ -63,7 +63,7 @@ async def stores(folder: Path, quick: bool) -> list[Figure]:
     found = await store.measure(folder, count, turns)
     note = (
         f"append and project in one transaction, batches of {store.BATCH}; limit: a bare batched INSERT of the same "
-        "rows into the same table, ON CONFLICT (id) DO NOTHING; fresh databases, in turn, medians; the ratio of single turns {found['least']} to {found['most']}"
+        f"rows into the same table, ON CONFLICT (id) DO NOTHING; fresh databases, in turn, medians; the ratio of single turns {found['least']} to {found['most']}"
     )
     return [figure("store", found["rate"], "rows/s", limit=found["limit"], ratio=found["ratio"], target=0.7, note=note)]
 

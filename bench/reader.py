@@ -40,10 +40,10 @@ class Reader:
 
 
 async def key(dsn: str) -> str:
-    """Create an API key that may read timelines; return it."""
+    """Create an API key that may read timelines, and ask for addresses that are not known yet as often as it likes; return it."""
     key_id, token, fingerprint = mint()
     async with await EventStore.open(dsn, SEAL, pool=1) as store:
-        await store.create_api_key(key_id, "bench", "default", ["timeline:read"], fingerprint)
+        await store.create_api_key(key_id, "bench", "default", ["timeline:read", "personal:read"], fingerprint)
     return token
 
 
