@@ -1,9 +1,16 @@
 """Reads the arguments of a module of the benchmark that is run by itself, `python -m bench.NAME`, and prints its help."""
 
 import argparse
+import os
 import shutil
 import sys
+import tempfile
 import textwrap
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
 
 
 def parser_of(name: str, doc: str | None, after: str | None = None) -> argparse.ArgumentParser:
@@ -18,6 +25,13 @@ def wrapped(text: str, indent: int = 0) -> str:
     """Return a paragraph wrapped for the terminal; `indent`: of its lines but the first."""
     width = min(100, shutil.get_terminal_size().columns - 2)
     return textwrap.fill(" ".join(text.split()), width, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def in_folder(name: str, work: Callable[[Path], Coroutine[Any, Any, None]]) -> None:
+    """Run a measurement in a folder that is removed."""
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
+        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
+        uvloop.run(work(Path(temporary) / name))
 
 
 def part(name: str, doc: str | None) -> None:

@@ -6,11 +6,8 @@ looks, and with them: once where the looks find nothing, and once where reads of
 `bench.separation`.
 """
 
-import argparse
-import os
 import random
 import statistics
-import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -21,17 +18,17 @@ from time import process_time_ns
 from typing import Any, LiteralString
 
 import psycopg
-import uvloop
 
 from app import memory
 from app.embedded.postgres import Postgres
+from bench import alone
+from bench.processes import taken, watched
 from bench.progress import say
-from bench.separation import PIDS, on_processor, worded
+from bench.separation import worded
 from bench.store import rows_of
 from bench.timeline import fill
 from sql import EventStore, Row
 from sql.migrate import migrate
-from tests.support.keys import SEAL
 
 #: Events in the log beforehand; looks of a turn, batches between two looks, and events of a batch: as at 300 events a second.
 EVENTS, LOOKS, BATCHES, BATCH = 200_000, 4, 5, 300
@@ -93,19 +90,14 @@ class Side:
 
     async def count(self, spent: Spent, work: Callable[[], Awaitable[int]]) -> int:
         """Do some work, and add what it took."""
-        before, own = await self.taken(), process_time_ns()
+        before, own = sum((await taken(self.watch)).values()), process_time_ns()
         done = await work()
         spent.own += process_time_ns() - own
-        spent.server += await self.taken() - before
+        spent.server += sum((await taken(self.watch)).values()) - before
         return done
 
-    async def taken(self) -> int:
-        """Return what the process of the store's connection has taken so far."""
-        ((pid,),) = await (await self.watch.execute(PIDS)).fetchall()
-        return on_processor(pid)
 
-
-def told(name: str, turns: list[tuple[Spent, Spent]]) -> None:
+def report(name: str, turns: list[tuple[Spent, Spent]]) -> None:
     """Print what appends and looks took, and the ratios of both to appends alone."""
     each = [
         [statistics.median(getattr(spent[part], of) for spent in turns) for of in ("server", "own")] for part in (0, 1)
@@ -133,10 +125,7 @@ async def measure(folder: Path, turns: int) -> None:
         sides: dict[str, Side] = {}
         for number, entries in enumerate((0, ENTRIES)):
             await server.execute("copy_database", name=f"side_{number}", template="threadline")
-            dsn = server.dsn("service", f"side_{number}")
-            store = await opened.enter_async_context(await EventStore.open(dsn, SEAL, pool=1))
-            beside = await psycopg.AsyncConnection.connect(server.dsn("superuser", f"side_{number}"), autocommit=True)
-            watch = await opened.enter_async_context(beside)
+            store, watch = await watched(opened, server, f"side_{number}")
             name = f"an entry for {TURN // LOOKS // entries} events" if entries else "no entries"
             await store.audit_head()  # its connection is there from now on
             sides[name] = Side(store, watch, rows, entries)
@@ -145,16 +134,15 @@ async def measure(folder: Path, turns: int) -> None:
             for side in chance.sample(list(sides.values()), k=len(sides)):
                 await side.turn(turn)
         for name, side in sides.items():
-            told(name, side.turns[FIRST:])
+            report(name, side.turns[FIRST:])
 
 
 def main() -> None:
     """Measure in a folder that is removed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.auditing", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--turns", type=int, default=50, help="turns that count")
-    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
-        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
-        uvloop.run(measure(Path(temporary) / "auditing", parser.parse_args().turns))
+    parser = alone.parser_of("auditing", __doc__)
+    parser.add_argument("--turns", type=int, default=50, help="turns that count (50)")
+    turns = parser.parse_args().turns
+    alone.in_folder("auditing", lambda folder: measure(folder, turns))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ The grown database has copies of appended events, under other ids and handles, i
 which a repeat is known: what an append reads and writes at random is as large as after years. The two take turns, in an order by chance.
 """
 
-import os
 import random
 import statistics
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -15,13 +13,13 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
-import uvloop
 
 from app import memory
 from app.embedded.postgres import Postgres, Tuning
 from bench import alone
+from bench.processes import taken, watched
 from bench.progress import say
-from bench.separation import PIDS, on_processor, worded
+from bench.separation import worded
 from bench.store import rows_of
 from sql import EventStore, Row
 from sql.migrate import migrate
@@ -84,15 +82,11 @@ class Side:
 
     async def turn(self, rows: list[Row]) -> None:
         """Append a batch."""
-        before, began = await self.taken(), time.perf_counter()
+        before, began = sum((await taken(self.watch)).values()), time.perf_counter()
         if (await self.store.append(rows)).appended != len(rows):
             raise RuntimeError("the batch was not new")
         took = time.perf_counter() - began
-        self.spent.append((took, await self.taken() - before))
-
-    async def taken(self) -> int:
-        """Return what the store's one process has taken so far."""
-        return sum([on_processor(pid) for (pid,) in await (await self.watch.execute(PIDS)).fetchall()])
+        self.spent.append((took, sum((await taken(self.watch)).values()) - before))
 
 
 async def grow(server: Postgres, name: str, events: int) -> None:
@@ -145,9 +139,7 @@ async def measure(folder: Path, events: int, turns: int, buffers: int) -> None:
         await grow(server, "grown", events)
         sides = {}
         for name in ("empty", "grown"):
-            store = await opened.enter_async_context(await EventStore.open(server.dsn("service", name), SEAL, pool=1))
-            watch = await psycopg.AsyncConnection.connect(server.dsn("superuser", name), autocommit=True)
-            sides[name] = Side(store, await opened.enter_async_context(watch))
+            sides[name] = Side(*await watched(opened, server, name))
         rows = rows_of(turns * BATCH, seed=2)
         memory.settle()  # as the processes do
         chance = random.Random(1)  # no secret
@@ -176,9 +168,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=200, help="batches of 500 into each (200)")
     parser.add_argument("--buffers", type=int, default=4096, help="shared_buffers in MiB (4,096)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
-        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
-        uvloop.run(measure(Path(temporary) / "growth", given.events, given.turns, given.buffers))
+    alone.in_folder("growth", lambda folder: measure(folder, given.events, given.turns, given.buffers))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ machine does hardly counts; each turn compares both, in an order by chance.
 """
 
 import asyncio
-import os
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,12 +18,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 import psycopg
-import uvloop
 
 from app import memory
 from app.api import routing
 from app.embedded.postgres import Postgres
 from bench import alone
+from bench.processes import taken, watching
 from bench.progress import say
 from bench.reader import Reader, customers
 from bench.store import rows_of
@@ -47,11 +45,6 @@ END
 $$"""
 
 
-#: The processes of this database's other connections.
-PIDS: LiteralString = """SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
-
-
 @dataclass(slots=True)
 class Side:
     """A database, with the connections of one store to it. `clients`: for whom its transactions act; None: as the login. `watch`: a
@@ -67,25 +60,15 @@ class Side:
 
     async def turn(self, work: "Work", number: int) -> None:
         """Do one turn of `work`, and note what it took."""
-        before, own = await self.taken(), time.process_time_ns()
+        before, own = await taken(self.watch), time.process_time_ns()
         with acting(self.clients):
             await work(self, number)
         own = time.process_time_ns() - own
-        after = await self.taken()
+        after = await taken(self.watch)
         self.spent.append((sum(after.values()) - sum(before.get(pid, 0) for pid in after), own))
-
-    async def taken(self) -> dict[int, int]:
-        """Return what each of the store's processes has taken so far."""
-        found = await self.watch.execute(PIDS)
-        return {pid: on_processor(pid) for (pid,) in await found.fetchall()}
 
 
 Work = Callable[[Side, int], Awaitable[None]]
-
-
-def on_processor(pid: int) -> int:
-    """Return the nanoseconds for which a process had a processor (https://docs.kernel.org/scheduler/sched-stats.html)."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def reading(ids: list[UUID]) -> Work:
@@ -173,8 +156,8 @@ async def measure(folder: Path, turns: int) -> None:
             http = await opened.enter_async_context(listening(served))
             opened.callback(asyncio.create_task(served.api.audit.run()).cancel)
             key, port = await served.key("timeline:read", "personal:read"), http.base_url.port or 0
-            watch = await psycopg.AsyncConnection.connect(server.dsn("superuser", database), autocommit=True)
-            return Side(served.store, await opened.enter_async_context(watch), clients, rows, port, key)
+            watch = await watching(opened, server, database)
+            return Side(served.store, watch, clients, rows, port, key)
 
         policed = await side("threadline", (CLIENT,))
         pages = {"with policies": policed, "without policies": await side("plain", None)}
@@ -190,9 +173,8 @@ def main() -> None:
     """Measure in a folder that is removed."""
     parser = alone.parser_of("separation", __doc__)
     parser.add_argument("--turns", type=int, default=150, help="turns that count (150)")
-    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as temporary:
-        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
-        uvloop.run(measure(Path(temporary) / "separation", parser.parse_args().turns))
+    turns = parser.parse_args().turns
+    alone.in_folder("separation", lambda folder: measure(folder, turns))
 
 
 if __name__ == "__main__":

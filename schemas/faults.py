@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas import MOST_FAULTS, Fault, SchemaError
 
-#: Most errors of one document that are told; the others are counted.
-TOLD = 20
+#: Most errors of one document that are listed; the others are counted.
+LISTED = 20
 #: Most characters of a line that tells them.
 LINE = 500
 _TOP = re.compile(r"\$(?:\.([A-Za-z_][A-Za-z0-9_]*)|\['((?:[^'\\]|\\.)*)'\])")
@@ -77,22 +77,22 @@ class Faults:
             raise Several([fault for error in self._found for fault in error.faults])
 
 
-def told(faults: Sequence[Fault]) -> tuple[Sequence[Fault], int]:
-    """Return the errors that are told, and the number of the others."""
-    return faults[:TOLD], max(0, len(faults) - TOLD)
+def listed(faults: Sequence[Fault]) -> tuple[Sequence[Fault], int]:
+    """Return the errors that are listed, and the number of the others."""
+    return faults[:LISTED], max(0, len(faults) - LISTED)
 
 
 def line(faults: Sequence[Fault], most: int = LINE) -> str:
     """Return the errors in one line of at most `most` characters, with the number of those for which it has no room."""
-    shown = [f"{path}: {message}" for path, message in told(faults)[0]]
+    shown = [f"{path}: {message}" for path, message in listed(faults)[0]]
     while len(text := "; ".join(shown) + _more(len(faults) - len(shown), "; ")) > most and len(shown) > 1:
         shown.pop()
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def lines(faults: Sequence[Fault]) -> Iterable[str]:
-    """Yield a line for each error that is told, and one that counts the others."""
-    shown, more = told(faults)
+    """Yield a line for each error that is listed, and one that counts the others."""
+    shown, more = listed(faults)
     yield from (f"{path}: {message}" for path, message in shown)
     if more:
         yield _more(more)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from app.http.problems import Problem
 from schemas import Fault, SchemaError
-from schemas.faults import told
+from schemas.faults import listed
 from schemas.json_text import read_json
 
 #: Most seconds that a body may take to arrive.
@@ -50,6 +50,6 @@ def errors(faults: Sequence[Fault]) -> dict[str, Any]:
     """Return the members of a problem document that tell all errors of a body: none where `detail` and `path` tell the only one."""
     if len(faults) < 2:
         return {}
-    shown, more = told(faults)
-    listed = {"errors": [{"path": path, "detail": f"{path}: {message}"} for path, message in shown]}
-    return listed | ({"moreErrors": more} if more else {})
+    shown, more = listed(faults)
+    members = {"errors": [{"path": path, "detail": f"{path}: {message}"} for path, message in shown]}
+    return members | ({"moreErrors": more} if more else {})

@@ -5,16 +5,16 @@ from app.declared import register
 from app.settings import Settings
 from app.settings.every import every_fault
 from app.settings.wording import file_fault, worded
-from schemas.faults import TOLD
+from schemas.faults import LISTED
 
 
 class SettingsRefused(Exception):
     """The settings cannot be used. The message has a line for each fault up to 20, and no value of a setting."""
 
     def __init__(self, faults: list[str]) -> None:
-        more = len(faults) - TOLD
+        more = len(faults) - LISTED
         rest = [f"and {more} more; all of them: threadline settings check"] if more > 0 else []
-        super().__init__("the settings do not fit:\n" + "\n".join(f"  {fault}" for fault in faults[:TOLD] + rest))
+        super().__init__("the settings do not fit:\n" + "\n".join(f"  {fault}" for fault in faults[:LISTED] + rest))
         self.faults = faults
 
 

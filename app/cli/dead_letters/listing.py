@@ -46,7 +46,7 @@ def list_(
         if group:
             return await _groups(store, which, as_json)
         rows = await store.dead_letters(which, limit=limit + 1)
-        # In the audit of each client of whom it shows one, as the API notes it.
+        # One entry for each client whose dead letters are shown, as the API makes it.
         for whose in sorted({row["client_id"] or "" for row in rows[:limit]} or {which.client or ""}):
             await note(store, "dead_letter.read", whose, "")
         if as_json:

@@ -9,7 +9,7 @@ from app.sending.configuration import parse
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.documents import check
-from schemas.faults import LINE, TOLD, Faults, line, lines
+from schemas.faults import LINE, LISTED, Faults, line, lines
 
 CLIENT: dict[str, Any] = {
     "zone": "Europe/Lisbonn",
@@ -115,7 +115,7 @@ def test_many_errors_are_bounded() -> None:
     with pytest.raises(SchemaError) as caught:
         parse("shop", 1, document)
     shown = list(lines(caught.value.faults))
-    assert len(shown) == TOLD + 1 and shown[-1].startswith("and ") and shown[-1].endswith(" more")
+    assert len(shown) == LISTED + 1 and shown[-1].startswith("and ") and shown[-1].endswith(" more")
     assert shown[0] == str(caught.value)
     with pytest.raises(SchemaError) as caught:
         check("client", {"channels": [{"channel": "fax", "account": "a"}] * 2} | {f"n{n}": n for n in range(5000)})
