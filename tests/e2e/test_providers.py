@@ -1,7 +1,6 @@
 """Every provider, played with its faults, through the real door, Kafka and worker: what is reported is there once."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from adapters.simulating import Post
 from app.implied import with_implied
 from app.simulator import SIMULATED, webhooks_of
 from app.simulator.faults import Faults
+from app.simulator.posting import Tally
 from app.simulator.server import Plan, Server
 from schemas.events import Event
 from tests.fixtures import accounts
@@ -35,7 +35,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def stack(servers_folder: Path) -> AsyncIterator[Stack]:
     """A system with a source for every provider that can be played."""
     sources = {name: accounts(name).settings for name in TELLING}
-    async with Stack(servers_folder / "providers", sources=sources) as running:
+    # One process plays all providers. Where others use the machine too, seconds pass in it between connecting and sending.
+    patient = {"header_timeout": 120}
+    async with Stack(servers_folder / "providers", sources=sources, door=patient) as running:
         await asyncio.gather(running.start("serve"), running.start("work"))
         yield running
 
@@ -45,10 +47,12 @@ async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> Non
     the log exactly once, under the ids that the adapter gives them, and so is what follows from them for consent."""
     stated: list[Event] = []
     played = await asyncio.gather(*(play(name, stack, stated) for name in TELLING))
-    for name, counts in zip(TELLING, played, strict=True):
+    for name, tally in zip(TELLING, played, strict=True):
+        counts = tally.counts
         assert counts["acknowledged"] == counts["webhooks"] + counts["doubled"] > 0, name
-        assert not counts["given up"] and not counts["tried again"], name
-    assert sum(counts["doubled"] for counts in played) > 50
+        # What this process gave up waiting for, on a busy machine, it posted again, as a provider does.
+        assert not counts["given up"] and {status[0] for status in tally.statuses} <= {"2", "n"}, (name, tally)
+    assert sum(tally.counts["doubled"] for tally in played) > 50
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as connection:
         for _ in range(300):
             found, known = await logged(connection), await known_handles(connection)
@@ -64,10 +68,12 @@ async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> Non
     assert {name: ids ^ found.get(name, set()) for name, ids in expected.items() if ids != found.get(name)} == {}
     async with httpx.AsyncClient() as http:
         ready = (await http.get(f"http://127.0.0.1:{stack.worker}/readyz")).json()
+        page = (await http.get(f"{stack.url}/metrics")).text
     assert ready["unknown"] == {}
+    assert "threadline_connections_ended_total{" not in page
 
 
-async def play(name: str, stack: Stack, stated: list[Event]) -> Counter[str]:
+async def play(name: str, stack: Stack, stated: list[Event]) -> Tally:
     """Play one provider; `expected` gets the ids of the facts that it reports."""
     url = f"{stack.url}/webhooks/aggregate/{name}"
     plan = Plan(url, url, Faults(duplicates=0.2, shuffle=1.0), failing=0.2, inbound=0.3, seed=7)
@@ -93,7 +99,7 @@ async def play(name: str, stack: Stack, stated: list[Event]) -> Counter[str]:
     await until(lambda: not server.posting.waiting, within=90)
     posting.cancel()
     await asyncio.gather(posting, return_exceptions=True)
-    return server.tally.counts
+    return server.tally
 
 
 async def logged(connection: psycopg.AsyncConnection) -> dict[str, set[str]]:

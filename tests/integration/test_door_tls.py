@@ -197,8 +197,12 @@ async def test_the_certificate_changes_under_load(door: TlsDoor) -> None:
     async with door.running() as http:
         answers: Counter[object] = Counter()
 
+        enough = asyncio.Event()
+
         async def call() -> None:
-            while True:
+            while (
+                not enough.is_set()
+            ):  # not cancelled, since httpx leaves a connection open whose handshake is cancelled
                 async with door.client() as once:  # a connection of its own, and one that is kept
                     for each in (once, http):
                         answered = await each.post("/webhooks/aggregate/first", content=BODY, headers=signed())
@@ -219,11 +223,9 @@ async def test_the_certificate_changes_under_load(door: TlsDoor) -> None:
             seen = answers.total()
             await eventually(lambda: asyncio.sleep(0, answers.total()), lambda total: total > seen)
         finally:
-            for each in callers:
-                each.cancel()
-            done = await asyncio.gather(*callers, return_exceptions=True)
+            enough.set()
+            await asyncio.gather(*callers)
         assert set(answers) == {200}
-        assert {type(each) for each in done} == {asyncio.CancelledError}
     (refused,) = door.process.logged("settings_refused")
     assert refused["faults"] == ["door.tls.certificate and door.tls.key cannot be used together: key values mismatch"]
 

@@ -3,6 +3,7 @@ the application serves each request, and where whole ones are taken before it is
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -275,6 +276,18 @@ async def test_idle_connections_end() -> None:
         await asyncio.sleep(1)
         app.wait.set()
         assert (await waiting.readline())[9:12] == b"200"
+        writer.close()
+
+
+async def test_a_process_that_was_held_up_ends_no_connection_for_it() -> None:
+    """The time in which it could not listen is not counted against who was waiting for it."""
+    async with listening(head_timeout=1.0) as app:
+        reader, writer = await app.open()
+        await until(lambda: app.table.count == 1)
+        time.sleep(2.0)  # noqa: ASYNC251 - holds the process up
+        await asyncio.sleep(0.3)  # the clock looks
+        writer.write(GET)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
         writer.close()
 
 

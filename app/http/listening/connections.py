@@ -86,7 +86,8 @@ class Connections:
         #: Bytes of incomplete bodies.
         self.held = 0
         self.ended: Counter[str] = Counter()
-        #: The time at the last tick, which is precise enough and saves a call.
+        #: The time at the last tick, which is precise enough and saves a call, less the times in which this process was held up:
+        #: callers who waited for it then are not ended for that.
         self.now = 0.0
         #: Counts waits, which gives their order more precisely than the time.
         self.turn = 0
@@ -98,8 +99,7 @@ class Connections:
 
     def start(self) -> None:
         """Start the clock in the running loop, before the first connection."""
-        self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time()
+        self.now = time.monotonic()
         self._clock = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -180,8 +180,9 @@ class Connections:
         while True:
             bounds = self.bounds
             shortest = min(bounds.head_timeout, bounds.idle_timeout, bounds.body_timeout, bounds.write_timeout)
-            await asyncio.sleep(min(TICK, shortest / 4))
-            self.now = now = self._loop.time()
+            began, tick = time.monotonic(), min(TICK, shortest / 4)
+            await asyncio.sleep(tick)
+            self.now = now = self.now + min(time.monotonic() - began, 2 * tick)
             for number, member in enumerate([member for members in self._open.values() for member in members]):
                 member.look(now)
                 if number % LOOKS == LOOKS - 1:
