@@ -3,9 +3,10 @@
 import asyncio
 import json
 import platform
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self
 
 import psycopg
@@ -34,18 +35,32 @@ SELECT max(extract(epoch FROM recorded_at - before))::float FROM (
 """
 
 
-class Load:
-    """Webhooks until `end`, of SendGrid too with `email`, each until it is acknowledged; and `sends` messages, if any."""
+#: Configures a client with these providers, and returns an API key of it.
+Prepare = Callable[[str, Sequence[str]], Awaitable[str]]
 
-    def __init__(self, stack: Stack, moody: dict[str, Moody], sends: int, seed: int, email: bool = True) -> None:
+
+class Load:
+    """Webhooks until `end`, of SendGrid too with `email`, each until it is acknowledged; and `sends` messages, if any, of a client that
+    `prepare` configures."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        moody: dict[str, Moody],
+        sends: int,
+        seed: int,
+        email: bool = True,
+        prepare: Prepare | None = None,
+    ) -> None:
         self.posts = [Signed(post) for post in traffic.posts(MOST, seed=seed, email=email)]
         self.provider = Provider(stack, self.posts, RATE, seed)
         self._stack, self._moody, self._sends = stack, moody, sends
+        self._prepare = prepare or partial(outbound.prepare, stack)
         self._tasks: list[asyncio.Task[Any]] = []
         self._ended = datetime.now(UTC)
 
     async def __aenter__(self) -> Self:
-        key = await outbound.prepare(self._stack, SHOP, tuple(self._moody)) if self._sends else ""
+        key = await self._prepare(SHOP, tuple(self._moody)) if self._sends else ""
         self._tasks = [asyncio.create_task(self.provider.run())]
         if self._sends:
             self.service = Service(self._stack, tuple(self._moody), key, self._sends, SENDS, SHOP)

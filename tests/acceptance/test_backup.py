@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import psycopg
 
 from app.embedded.postgres import Postgres
@@ -15,6 +16,7 @@ from tests.acceptance.loading import SHOP, Load, loaded_sources, note
 from tests.faults.faults import settle
 from tests.faults.senders import twice
 from tests.support.clustered import DURABLE, Clustered
+from tests.support.opened import opened
 from tests.support.replicas import base_backup, restore, tool
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import eventually
@@ -33,6 +35,17 @@ WHERE client_id = 'default' GROUP BY source, source_event_id, type ORDER BY sour
 LOG = "SELECT to_jsonb(e)::text FROM threadline.events AS e ORDER BY id, identity"
 #: Messages of the sends by id, each with its state.
 MESSAGES = "SELECT message_id, state FROM threadline.messages"
+#: Each interaction by the digests of its handles, with what is sealed in it in columns of its own.
+SHOWN = """
+SELECT own.digest AS owner, u.digest AS user, a.digest AS address, i.content, i.provider_message_id, i.failure AS error,
+    to_jsonb(i) - '{id,handle_id,user_handle_id,address_handle_id,named,content,provider_message_id,failure,setback,changes,last_change}'::text[]
+    AS facts
+FROM interactions AS i
+LEFT JOIN handles AS own ON own.id = i.handle_id
+LEFT JOIN handles AS u ON u.id = i.user_handle_id
+LEFT JOIN handles AS a ON a.id = i.address_handle_id
+WHERE i.client_id = 'default'
+"""
 SENDS = 100
 #: Postmark knows no repeat: what is sent to it twice, arrives twice.
 KEYLESS = ("postmark", "onesignal")
@@ -65,9 +78,16 @@ async def archived(stack: Stack) -> None:
         await eventually(last, lambda name: name >= row[0], within=60)
 
 
+async def shown(stack: Stack) -> list[str]:
+    """Return all interactions, opened, without ids: a handle that is seen for the first time once more gets another id and key, and so
+    do the interactions that are named after it and the provider's id."""
+    rows = await opened(stack.dsn("service"), SHOWN)
+    return sorted(orjson.dumps(row, default=bytes.hex, option=orjson.OPT_SORT_KEYS).decode() for row in rows)
+
+
 async def test_restore_to_a_point_in_time_and_read_kafka_again(open_folder: Path) -> None:
     """A database that is restored to a time before its loss has, once Kafka was read again from then, the same log and the
-    same timelines byte for byte; and no message leaves a second time."""
+    same timelines; and no message leaves a second time."""
     archive = open_folder / "archive"
     async with (
         loaded_sources(seed=33, sends=SENDS, providers=KEYLESS) as (moody, sources),
@@ -83,7 +103,7 @@ async def test_restore_to_a_point_in_time_and_read_kafka_again(open_folder: Path
                 ((time,),) = await stack.rows("SELECT clock_timestamp()")
                 await asyncio.sleep(10)
                 figures = await load.end()
-            facts, timelines = await stack.rows(FACTS), await stack.rows(TIMELINES)
+            facts, timelines = await stack.rows(FACTS), await shown(stack)
             messages = dict(await stack.rows(MESSAGES))
             await archived(stack)
             for child in stack.children.values():
@@ -106,7 +126,7 @@ async def test_restore_to_a_point_in_time_and_read_kafka_again(open_folder: Path
             await settle(stack)
 
             assert await stack.rows(FACTS) == facts
-            assert await stack.rows(TIMELINES) == timelines
+            assert await shown(stack) == timelines
             assert held
             assert sum(twice(moody).values()) == 0
             after = dict(await stack.rows(MESSAGES))

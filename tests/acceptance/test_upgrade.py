@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from tests.support.stack import ROOT, Stack
 #: What is upgraded from while no release has a tag: a state of the tree after migration 0032, which cannot be reached from before it
 #: (docs/upgrade.md), whose migrations are those of today, and more have followed.
 BEFORE = "9cdcaae1"
+#: Configures a client: the database's DSN, the client, its providers.
+PREPARE = """
+import asyncio, sys
+from types import SimpleNamespace
+from tests.faults.outbound import prepare
+print(asyncio.run(prepare(SimpleNamespace(dsn=lambda role: sys.argv[1]), sys.argv[2], tuple(sys.argv[3:]))))
+"""
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -61,6 +69,16 @@ class Upgraded(Stack):
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
+    async def prepare(self, client: str, providers: Sequence[str]) -> str:
+        """Configure the client by the older tree, whose tables they are; return an API key."""
+        command = [sys.executable, "-c", PREPARE, self.dsn("service"), client, *providers]
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=self.old, env={**os.environ, "PYTHONPATH": str(self.old)}, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
 
 async def test_rolling_upgrade_under_load(open_folder: Path) -> None:
     """An older door and worker work on with the newer schema, then are replaced by this revision's, under load: no request is
@@ -73,7 +91,7 @@ async def test_rolling_upgrade_under_load(open_folder: Path) -> None:
         async with stack:
             from_old = {"PYTHONPATH": str(stack.old)}
             door, worker = await asyncio.gather(stack.start("serve", **from_old), stack.start("work", **from_old))
-            async with Load(stack, moody, sends=200, seed=35, email=False) as load:
+            async with Load(stack, moody, sends=200, seed=35, email=False, prepare=stack.prepare) as load:
                 await asyncio.sleep(8)
                 older_schema = await stack.rows("SELECT count(*) FROM threadline.migrations")
                 await Stack.migrate(stack)

