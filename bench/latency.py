@@ -13,8 +13,9 @@ from bench.reader import Reader, at, key
 from tests.support import load, traffic
 from tests.support.stack import Stack
 
-#: Seconds between two polls for one sample, and on average between two samples.
-POLL, REST = 0.004, 0.03
+#: Seconds between two polls for one sample, at least, and the share of the time so far: who is late must not be asked so often that
+#: it gets later. Seconds between two samples on average.
+POLL, SHARE, REST = 0.004, 0.1, 0.03
 #: Seconds of load before latencies count.
 WARM_UP = 8
 
@@ -39,7 +40,7 @@ async def visible(stack: Stack, api: Reader, number: int) -> tuple[float, int]:
         if time.perf_counter() - began > 30:
             raise RuntimeError("a sample was not visible within 30 s")
         polls += 1
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(max(POLL, SHARE * (time.perf_counter() - began)))
     took = time.perf_counter() - began
     writer.close()
     return took, polls

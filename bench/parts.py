@@ -122,8 +122,9 @@ async def latencies(folder: Path, quick: bool) -> list[Figure]:
     found = await latency.measure(folder, seconds=10 if quick else 60)
     note = (
         f"from the POST's first byte until the customer's timeline over HTTP has it, at 500 webhooks/s, "
-        f"{found['samples']} samples one after another; one keep-alive connection asks every {latency.POLL * 1000:.0f} ms, "
-        f"{found['polls']:.0f} times a sample, so that up to {latency.POLL * 1000:.0f} ms and the answer's own time are in it"
+        f"{found['samples']} samples one after another; one keep-alive connection asks every {latency.POLL * 1000:.0f} ms, or "
+        f"{latency.SHARE:.0%} of the time so far if that is more, {found['polls']:.0f} times a sample, so that as much and the answer's "
+        f"own time are in it"
     )
     return [
         figure("latency, p50", found["p50"], "ms", better="less", note=note),
