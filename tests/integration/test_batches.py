@@ -128,6 +128,29 @@ async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str,
         )
 
 
+async def test_what_comes_next_waits_only_while_that_before_it_is_stored(
+    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that records gather while they would have to wait in any case, and at no other time."""
+    monkeypatch.setattr("agents.consumer.LINGER", 600.0)
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    async with running(reader):
+        for number in range(3):
+            await produce(kafka_bootstrap, topic, range(number, number + 1))
+            await until(lambda count=number: len(seen) == count + 1)  # type: ignore[misc]
+        reader.hold.clear()
+        await produce(kafka_bootstrap, topic, range(3, 4))
+        await until(lambda: len(reader.waiting) == 1)
+        await produce(kafka_bootstrap, topic, range(4, 8))
+        await asyncio.sleep(1)
+        assert len(seen) == 4
+        reader.hold.set()
+        reader.waiting[0].ack()
+        await until(lambda: len(seen) == 8)
+        assert set(seen.values()) == {1}
+
+
 async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Through rebalances, with records arriving all the while, each record is read at least once."""
     topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
