@@ -346,6 +346,8 @@ async def test_a_process_that_waits_for_its_keys_ends_at_a_signal(
         "THREADLINE_SECRETS__TRANSIT__ADDRESS": f"https://127.0.0.1:{ports.free()}",
         "THREADLINE_SECRETS__TRANSIT__TOKEN_FILE": str(token),
         "THREADLINE_SECRETS__WRAPPED": '["transit:vault:v1:AAAA"]',
+        "THREADLINE_DOOR__PORT": str(ports.free()),
+        "THREADLINE_WORKER__PORT": str(ports.free()),
     }
     started = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", *program),
