@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
@@ -11,6 +12,9 @@ from app.settings import Settings
 from sql.archive import ArchiveError, Files
 from webhooks.blobs import StoreAway
 from webhooks.blobs.bucket import Bucket
+
+#: What installs pyarrow, for the Python that runs this. By name: an index of packages may have another `threadline`.
+INSTALL = f"{sys.executable} -m pip install 'pyarrow>=26'"
 
 
 class InFolder:

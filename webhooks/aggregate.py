@@ -15,33 +15,20 @@ from opentelemetry.trace import Span
 from adapters.contract import Answer, Request
 from sql.hour_keys import HourKeys
 from webhooks import tracing
+from webhooks.admission import VERIFIED, Admission
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
-from webhooks.blobs import Reference
 from webhooks.blobs.arriving import Arriving, Large
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
-from webhooks.counters import Counters
 from webhooks.doubts import Doubts
 from webhooks.keep import Keep
 from webhooks.limits import Limits
 from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
-from webhooks.recording import Recording, unkept
-from webhooks.refusals import Refusals
-from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
+from webhooks.recording import unkept
+from webhooks.replies import UNKNOWN, Refused, Reply, options, reply
 from webhooks.scope import headers_of, url_of
-from webhooks.shares import Room
 from webhooks.spans import trace_of
 from webhooks.spool import Unkept
-from webhooks.used import Used, once_of
-
-EMPTY = Answer()
-#: The label under which webhooks of clients' accounts are counted.
-CLIENTS = "clients"
-#: The member of a request's scope that has the request and its verdict, if it was verified before.
-VERIFIED = "verified"
-#: Why a request with a valid signature is refused.
-AGAIN = "its signed token was used before with another body, which the signature does not cover"
-STRANGER = "its connection has no client certificate with a name of the source's client_names"
 
 
 def at_door(path: str) -> bool:
@@ -49,7 +36,7 @@ def at_door(path: str) -> bool:
     return path.startswith(DOOR) and (len(path) == len(DOOR) or path[len(DOOR)] == "/")
 
 
-class Door:
+class Door(Admission):
     """Verifies, keeps and answers webhooks."""
 
     def __init__(
@@ -62,28 +49,19 @@ class Door:
         large: Large | None = None,
         hours: HourKeys | None = None,
     ) -> None:
-        """`hours` has the keys that seal records; without it they are kept as they are."""
-        #: The configured sources.
-        self.sources = sources
-        self.counters = Counters()
-        self.keeping = Room(limits.max_in_flight, limits.max_bytes)
+        """`authenticate` and `sns` verify what needs a look elsewhere; without `large` bodies too large for a record are refused;
+        `hours` has the keys that seal records, which are kept as they are without it."""
+        super().__init__(sources, keep, limits, hours)
         self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
-        self.keep = keep
-        self._limits = limits
-        #: Takes bodies too large for a record; None refuses them.
         self._large = large
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         #: Whether no request is traced.
         self.untraced = self._sampling.off
-        self._recording = Recording(hours)
-        self._refusals = Refusals(self.counters)
-        self._used = Used()
 
     def use(self, sources: Sources, limits: Limits) -> None:
-        """Use other sources and limits from now on. A request that is being verified keeps those that it began with."""
-        self.sources = self._doubts.sources = sources
-        self._limits = limits
-        self.keeping.resize(limits.max_in_flight, limits.max_bytes)
+        """Extend the method of Admission."""
+        super().use(sources, limits)
+        self._doubts.sources = sources
         self._doubts.room.resize(max(1, limits.max_in_flight // 4), limits.max_bytes // 4)
 
     async def start(self) -> None:
@@ -123,7 +101,7 @@ class Door:
         await send(start)
         if close:
             await send(body | {"more_body": True})
-            await discard(receive, 4 * self._limits.max_body, 2.0)
+            await discard(receive, 4 * self.limits.max_body, 2.0)
             body = {"type": "http.response.body", "body": b""}
         await send(body)
         self.counters.answered[start["status"]] += 1
@@ -146,12 +124,6 @@ class Door:
             span.set_attribute(tracing.STATUS, start["status"])
         return start, body, False
 
-    def refuse(self, refused: Refused, span: Span | None, began: float) -> Reply:
-        """Report a refusal, and return its answer. `began`: when the request did, by `perf_counter`."""
-        self._refusals.record(refused)
-        tracing.answered(span, refused.status, "receive", began, {"webhook.source": refused.source})
-        return refusal(refused)
-
     def _configured_name(self, scope: Message) -> str:
         """Return the source named by the path if it is configured, else `-`. Callers can invent any number of other names."""
         name = named(scope["path"])
@@ -164,7 +136,7 @@ class Door:
                 return options()
             # Some providers probe the URL before they post to it.
             if method == "HEAD":
-                return reply(EMPTY)
+                return reply(Answer())
             raise Refused(405, f"method {method[:20]}")
         headers = headers_of(scope["headers"])
         async with AsyncExitStack() as stack:
@@ -178,10 +150,6 @@ class Door:
             whole = await body.read()
             request = Request(method, url_of(scope, headers), headers, whole, datetime.now(UTC), "")
             return await self._take(scope, request, span, body)
-
-    def most(self, scope: Message) -> int:
-        """Return the most bytes that a body may have: the source's own limit if the path names a source that has one."""
-        return self._limits.max_body_of.get(named(scope["path"]) or "", self._limits.max_body)
 
     async def _take(self, scope: Message, request: Request, span: Span | None, file: Arriving | None = None) -> Reply:
         """Verify a request and keep it. `file` has its body if that is large. Raises Refused."""
@@ -212,18 +180,6 @@ class Door:
         finally:
             self.keeping.give(verdict.source, len(body))
 
-    def admit(self, verdict: Verdict, request: Request, scope: Message) -> None:
-        """Make room for a request that is verified; who calls gives it back. Raises Refused (401, 403, 429)."""
-        names = self._limits.client_names_of.get(verdict.source)
-        if names is not None and names.isdisjoint(scope.get("client_names", ())):
-            raise Refused(403, STRANGER, source=verdict.source)
-        if verdict.authentic and (once := once_of(verdict.adapter, verdict.request)) is not None:
-            if not self._used.first(verdict.source, once, request.received_at):
-                raise Refused(401, AGAIN, source=verdict.source)
-        if not self.keeping.take(verdict.source, len(request.body)):
-            in_flight = f"{self.keeping.requests} requests with {self.keeping.bytes} bytes are in progress"
-            raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
-
     async def _keep(self, verdict: Verdict, span: Span | None, file: Arriving | None = None) -> None:
         """Return once the webhook is durable. Raises Refused (413, 431, 503)."""
         blob = None
@@ -241,14 +197,3 @@ class Door:
         except Unkept as error:
             raise unkept(error, verdict.source) from None
         self.count(verdict)
-
-    def record(self, verdict: Verdict, blob: Reference | None = None) -> tuple[str, bytes]:
-        """Return the id and the record of a verified webhook, whose body is a blob where one is given. Raises Refused (413, 431,
-        503)."""
-        return self._recording.of(verdict, blob, self._limits.max_record)
-
-    def count(self, verdict: Verdict) -> None:
-        """Count a webhook that was kept."""
-        # Names chosen by clients are unbounded, so they must not become metric labels.
-        self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1
-        self.counters.size.observe(len(verdict.request.body))

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import structlog
 
 from adapters.contract import Request
-from webhooks.aggregate import VERIFIED, Door, at_door
+from webhooks.admission import VERIFIED
+from webhooks.aggregate import Door, at_door
 from webhooks.body import Message
 from webhooks.recognise import AccountUnavailable, UnknownSource, Verdict
 from webhooks.recording import unkept

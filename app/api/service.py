@@ -183,8 +183,13 @@ def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:
 async def admit(request: Request, settings: Settings, opened: str | None, scope: str | None) -> None:
     """Allow a request for a page of the process itself if the setting `opened` is "open" (or not set, and the process
     listens on loopback only); else require an API key with the scope. Raises Problem."""
-    if (opened or ("open" if _is_loopback(settings.door.host) else "key")) != "open":
+    if not is_open(settings, opened):
         await authenticated(request, scope)
+
+
+def is_open(settings: Settings, opened: str | None) -> bool:
+    """Return whether pages with this setting need no API key."""
+    return (opened or ("open" if _is_loopback(settings.door.host) else "key")) == "open"
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ import psycopg
 import typer
 from rich.console import Console
 
-from app.archive import files_of
+from app.archive import INSTALL, files_of
 from app.cli.migrate import owner_dsn
 from app.cli.support.connecting import ADVICE, cause
 from app.cli.support.terminal import FAILED, add_row, print_error, print_note, table
@@ -22,8 +22,7 @@ from webhooks.blobs import StoreMisconfigured
 if TYPE_CHECKING:
     from sql.archive.months import Archive
 
-#: What installs pyarrow.
-EXTRA = "This needs pyarrow: pip install 'threadline[archive]'"
+EXTRA = f"This needs pyarrow: {INSTALL}"
 
 
 def archive(

@@ -83,19 +83,22 @@ def print_lines(dsn: str, _: Console, processes: int = 1) -> int:
 
     def progress(what: str, done: int, total: int) -> None:
         nonlocal printed
-        if time.monotonic() - printed >= EVERY or (what, done) == ("folded", total):
+        rate = rates[what](done)
+        if time.monotonic() - printed >= EVERY:
             printed = time.monotonic()
-            print(f"{done:,} of {total:,} events {what}, {rates[what](done)} events/s", flush=True)
+            print(f"{done:,} of {total:,} events {what}, {rate} events/s", flush=True)
 
     return asyncio.run(rebuild_from_log(dsn, progress, processes))
 
 
 def _rate() -> Callable[[int], str]:
-    """Return a function that gives the events/s since its first call, without those of that call, as text."""
+    """Return a function that gives the events/s since its first call, without those of that call, as text; at that call none."""
     first: list[tuple[float, int]] = []
 
     def rate(done: int) -> str:
-        first.append((time.monotonic(), done)) if not first else None
+        if not first:
+            first.append((time.monotonic(), done))
+            return "…"
         began, before = first[0]
         return f"{(done - before) / max(time.monotonic() - began, 0.001):,.0f}"
 

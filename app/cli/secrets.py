@@ -23,8 +23,8 @@ secrets = typer.Typer(
     help="Make, wrap and list the keys that encrypt secrets and personal data in the database.",
 )
 
-ByTransit = Annotated[bool, typer.Option("--transit", help="Wrap it by OpenBao or Vault, as [secrets.transit] says.")]
-ByKms = Annotated[bool, typer.Option("--kms", help="Wrap it by AWS KMS, as [secrets.kms] says.")]
+ByTransit = Annotated[bool, typer.Option("--transit", help="Wrap it by OpenBao or Vault, as `secrets.transit` says.")]
+ByKms = Annotated[bool, typer.Option("--kms", help="Wrap it by AWS KMS, as `secrets.kms` says.")]
 
 
 @secrets.command()

@@ -11,7 +11,11 @@ from app.telemetry import configure
 
 
 def serve() -> int:
-    """Run the HTTP process: the webhook endpoint and the API."""
+    """Run the HTTP process: the webhook endpoint and the API.
+
+    SIGTERM or Ctrl-C ends it in order: requests in progress are answered, and the exit code is 0. A second Ctrl-C leaves them, with
+    exit code 130. Exit code 1 where its port is taken, 2 where the settings cannot be used.
+    """
     reloading = Reloading.started(login="door")
     configure(reloading.settings.telemetry, service="http")
     if refuses(reloading.settings):  # they do not fit each other, or Kafka's topics

@@ -20,8 +20,7 @@ from sql.holdings import Holding
 from sql.separating import erased_by
 from webhooks.blobs import StoreMisconfigured
 
-#: What installs pyarrow.
-_EXTRA = "the archive has files, and this process has no pyarrow: pip install 'threadline[archive]'"
+_EXTRA = "the archive has files, and this process has no pyarrow: pip install 'pyarrow>=26' into its environment"
 
 
 async def empty_archive(

@@ -1,8 +1,12 @@
 """Runs the HTTP process under uvicorn, with the arguments that the door needs."""
 
 import asyncio
+import contextlib
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Iterator
 
 import structlog
 import uvicorn
@@ -23,6 +27,8 @@ from webhooks.callers import Proxies
 
 #: Seconds for requests in progress at shutdown, in addition to the time that keeping a webhook may take.
 GRACE = 10
+#: The exit status after a second Ctrl-C, by which requests in progress were left.
+CUT_SHORT = 128 + signal.SIGINT
 
 log = structlog.get_logger("http")
 
@@ -79,6 +85,19 @@ class Server(uvicorn.Server):
         self._proxies.use(settings.door.trusted_proxies)
         set_level(settings.telemetry)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Replace uvicorn's method, which raises the signal again after the shutdown: the process would never end with 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Extend uvicorn's method."""
         self.connections.start()
@@ -117,7 +136,8 @@ def bounds(settings: Settings, connections: int) -> Bounds:
 
 
 def serve(reloading: Reloading) -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit status. The caller has set up telemetry."""
+    """Serve until SIGTERM or SIGINT. Return 0 then, 130 if a second SIGINT cut the shutdown short, and 1 where it did not start. The
+    caller has set up telemetry."""
     http = build(reloading.settings)
     http.follow(reloading)
     try:
@@ -127,4 +147,4 @@ def serve(reloading: Reloading) -> int:
         print(error, file=sys.stderr)
         return 2
     server.run()
-    return 0 if server.started else 1
+    return 1 if not server.started else CUT_SHORT if server.force_exit else 0

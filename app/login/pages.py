@@ -1,4 +1,5 @@
-"""The pages of the log-in: plain HTML without scripts, for light and dark, narrow and wide. Pure."""
+"""The pages of the log-in, and the one at `/` where nobody logs in: plain HTML without scripts, for light and dark, narrow and wide.
+Pure."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from app.http.secured import form_policy
 from app.login.sessions import Session
 
 PRODUCT = "Threadline"
+_WHAT = "<p>Messages with customers over all channels, on one timeline for each customer. Providers post their webhooks here, and services use the API.</p>"
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d5d9de, #3a4048); --soft: light-dark(#5b6570, #9aa4af);
   --link: light-dark(#0b6b76, #56c5d0) }
@@ -21,6 +23,8 @@ dl { display: grid; grid-template-columns: 4rem 1fr; gap: .5rem 1rem; margin: 0 
 button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); border-radius: .4rem; cursor: pointer;
   background: transparent; color: inherit }
 """
+#: Why there is no log-in.
+_NOBODY = "Nobody logs in here with a browser: no issuer of the settings has <code>login_client_id</code>."
 #: What the pages' policy lets a browser apply: this style and no other.
 _HASH = f"'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 _PAGE = """<!doctype html>
@@ -72,7 +76,18 @@ def welcome(issuers: Sequence[str], headers: Mapping[str, str] | None = None) ->
         link(f"/login?issuer={name}" if name else "/login", f"Log in{f' with {name}' if name else ''}")
         for name in issuers
     ]
-    return page(PRODUCT, *links, headers=headers)
+    return page(PRODUCT, _WHAT, *links, headers=headers)
+
+
+def front(described: bool) -> HTMLResponse:
+    """Return the page at `/` where nobody logs in. `described`: whether anybody may read the API's description."""
+    docs = link("/docs", "The API, explained") if described else "<p>The API's description needs an API key.</p>"
+    return page(PRODUCT, _WHAT, docs, link("/readyz", "Whether it works"), f"<p>{_NOBODY}</p>")
+
+
+def nobody() -> HTMLResponse:
+    """Return the page of a log-in where nobody logs in."""
+    return page("Not logged in", f"<p>{_NOBODY}</p>", link("/", PRODUCT), status=404)
 
 
 def link(path: str, words: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from app.http.discovery import description_of, exchange
 from app.http.issued import Invalid, Tokens
@@ -130,3 +131,12 @@ def sid_of(claims: Mapping[str, Any]) -> str | None:
     """Return the issuer's id of its own session, None if an ID token names none."""
     sid = claims.get("sid")
     return sid if isinstance(sid, str) and 0 < len(sid) <= _MOST and sid.isprintable() else None
+
+
+def logout_token(body: bytes) -> str:
+    """Return the token of a form of the back-channel log-out. Raises Invalid."""
+    try:
+        (token,) = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)["logout_token"]
+    except (ValueError, KeyError) as error:
+        raise Invalid("The body must be a form with one logout_token.") from error
+    return token

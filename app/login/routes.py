@@ -1,13 +1,13 @@
-"""The routes of people's log-in. Where no issuer has `login_client_id` they answer 404."""
+"""The routes of people's log-in. Where no issuer has `login_client_id` they answer 404, and `/` says what this is."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from app.api.service import address_of, api_of, request_id
+from app.api.service import address_of, api_of, is_open, request_id
 from app.http.access import TooManyUnknown, Unauthenticated
 from app.http.issued import Invalid
 from app.http.jwks import IssuerAway
@@ -18,7 +18,7 @@ from app.login.cookies import cookie, cookie_in, no_cookie
 from app.login.crossing import crosses
 from app.login.oauth import FAULTS, Refused
 from app.login.people import People
-from app.login.provider import CALLBACK, Provider, sid_of
+from app.login.provider import CALLBACK, Provider, logout_token, sid_of
 from app.login.sessions import COOKIE, Session
 from sql.audited import Entry
 from sql.origin import ORIGIN, Origin
@@ -42,8 +42,10 @@ def routes() -> list[Route]:
 
 
 async def me(request: Request) -> Response:
-    """Show who is logged in, or where to log in. Raises Problem."""
-    people = _people(request)
+    """Show who is logged in, or where to log in; where nobody logs in, what this is. Raises Problem."""
+    api = api_of(request)
+    if (people := api.people) is None:
+        return pages.front(is_open(api.settings, api.settings.api.description))
     secret = cookie_in(request.scope, COOKIE)
     if secret is None:
         return pages.welcome(list(people.providers))
@@ -58,7 +60,9 @@ async def me(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Send the browser to an issuer: that of the parameter `issuer`, else the only one. Raises Problem."""
-    people, name = _people(request), request.query_params.get("issuer")
+    if (people := api_of(request).people) is None:
+        return pages.nobody()
+    name = request.query_params.get("issuer")
     if name is None and len(people.providers) > 1:
         return pages.welcome(list(people.providers))
     provider = people.providers.get(next(iter(people.providers)) if name is None else name)
@@ -135,7 +139,7 @@ async def back_channel(request: Request) -> Response:
         if len(body) > BODY:
             raise Problem(413, f"The body has more than {BODY} bytes.")
     try:
-        token = _logout_token(body)
+        token = logout_token(body)
         provider = people.provider_of(token)
         over = await provider.over(token)
     except Invalid as error:
@@ -149,15 +153,6 @@ async def back_channel(request: Request) -> Response:
     ended = await people.sessions.end_all(issuer, over.said, actor, subject=over.subject, sid=over.sid)
     log.info("sessions_ended", issuer=issuer, sessions=ended)
     return Response(status_code=200)
-
-
-def _logout_token(body: bytes) -> str:
-    """Return the token of a form. Raises Invalid."""
-    try:
-        (token,) = parse_qs(body.decode("ascii", "replace"), max_num_fields=10)["logout_token"]
-    except (ValueError, KeyError) as error:
-        raise Invalid("The body must be a form with one logout_token.") from error
-    return token
 
 
 def _people(request: Request) -> People:

@@ -323,6 +323,31 @@ async def test_no_room_at_all(tmp_path: Path) -> None:
         await process.child.stop()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_a_clean_stop_ends_with_0(tmp_path: Path, how: signal.Signals) -> None:
+    """By a supervisor and by Ctrl-C, as `threadline work` and `threadline up` do."""
+    process = Serving(tmp_path, f"127.0.0.1:{ports.free()}")
+    await process.start()
+    os.kill(process.child.pid, how)
+    assert await process.child.wait(15)
+    assert process.child.exit_code == 0, process.log()
+
+
+async def test_a_second_ctrl_c_leaves_requests_and_says_so(tmp_path: Path) -> None:
+    """With 130, as it was not a clean stop."""
+    process = Serving(tmp_path, f"127.0.0.1:{ports.free()}", body_timeout=60.0)
+    await process.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", process.port)
+    writer.write(head(len(BODY)) + BODY[:5])
+    await asyncio.sleep(0.2)
+    os.kill(process.child.pid, signal.SIGINT)
+    assert not await process.child.wait(1.0)
+    os.kill(process.child.pid, signal.SIGINT)
+    assert await process.child.wait(8)
+    assert process.child.exit_code == 130, process.log()
+    writer.close()
+
+
 @pytest.mark.parametrize("without", ["kafka", "nothing"])
 async def test_ends_in_order(tmp_path: Path, topics: str, without: str) -> None:
     """Stopped in the middle of requests, it answers those it has before it goes; each it acknowledged is kept."""

@@ -484,3 +484,17 @@ async def test_what_is_refused_can_be_read() -> None:
                 reported += part
         assert reported.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
         assert orjson.loads(reported.partition(b"\r\n\r\n")[2])["status"] == 431
+
+
+async def test_the_last_answer_says_that_it_is_the_last(taking: bool) -> None:
+    """So that a caller that keeps its connections, as a provider's pool does, sends no further webhook into one that ends."""
+    if not taking:
+        pytest.skip("uvicorn writes the application's answers")
+    async with listening() as app:
+        reader, writer = await app.open(GET.replace(b"/", b"/wait", 1) + b"no request\r\n\r\n")
+        await until(lambda: app.taken == 1, 10)
+        app.wait.set()
+        head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 200") and body == b"0"
+        assert b"connection: close" in head.split(b"\r\n")

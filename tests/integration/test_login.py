@@ -2,10 +2,11 @@
 servers; the browser is one of the test's own."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psycopg
@@ -17,7 +18,8 @@ from app.http.discovery import _trusted
 from app.login.people import ANSWERS_BURST
 from app.login.provider import AGAIN
 from app.login.sessions import COOKIE
-from app.settings import Login
+from app.settings import Api, Login
+from app.settings.identity import Identity
 from tests.conftest import Dsns
 from tests.integration.logged_in import HERE, SAME, Browser, identity, process
 from tests.integration.serving import NOON, event, refused
@@ -313,13 +315,32 @@ async def test_answers_are_limited_by_the_network_of_a_site(http: Http) -> None:
     assert set(found) == {401, 429}
 
 
+@pytest.mark.parametrize("description", [None, "open", "key"])
+async def test_where_nobody_logs_in_a_page_says_what_this_is(
+    postgres_dsn: Dsns, tmp_path: Path, description: Literal["open", "key"] | None
+) -> None:
+    """To who opens the URL; it leads to the description only where that is for everybody."""
+    api = Api(description=description)
+    async with process(postgres_dsn.service, tmp_path, Login(), identity=Identity(), api=api) as http:
+        browser = Browser(http)
+        front = await browser.get("/")
+        assert front.status_code == 200 and "<h1>Threadline</h1>" in front.text and "login_client_id" in front.text
+        assert ('href="/docs"' in front.text) is (description != "key")
+        for found in re.findall('href="([^"]+)"', front.text):
+            assert (await browser.get(found)).status_code in (200, 503)
+        login = await browser.get("/login")
+        assert login.status_code == 404 and 'href="/"' in login.text and "login_client_id" in login.text
+        for answer in (front, login):
+            assert answer.headers["content-type"].startswith("text/html")
+            assert "<script" not in answer.text and "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 async def test_where_nobody_logs_in_there_are_no_such_pages(
     postgres_dsn: Dsns, provider: Provider, tmp_path: Path
 ) -> None:
     """With an issuer of tokens alone."""
     async with process(postgres_dsn.service, tmp_path, Login(), identity=provider.identity()) as http:
         browser = Browser(http)
-        for path in ("/", "/login", "/login/callback"):
-            refused(await browser.get(path), 404)
+        refused(await browser.get("/login/callback"), 404)
         refused(await browser.here.post("/logout"), 404)
         refused(await browser.get("/v1/clients", cookie=f"{COOKIE}={'x' * 43}"), 401)

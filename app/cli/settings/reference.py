@@ -1,5 +1,6 @@
 """Makes the reference of the settings from their models: the rows of `threadline settings`, and the page docs/settings.md."""
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -22,8 +23,12 @@ A name that is none of these is refused at start, with the one that it looks lik
 
 The HTTP process (webhooks, API, pages) listens on port 8080, the worker (health and metrics) on 8081; both on 127.0.0.1 unless set otherwise.
 
-A process takes over a change of the settings marked `yes` under "reload" while it runs ([below](#changing-settings)); the others need a restart.
+A process takes over a change of the settings marked `yes` under "reload" while it runs ([changing settings](#changing-settings)); the others need a restart.
 
+"""
+#: The heading of the settings that are in no table of the file.
+_TOP = "Folders"
+_TABLE = """
 | in the file | in the environment | default | reload | what |
 | --- | --- | --- | --- | --- |
 """
@@ -73,12 +78,24 @@ _BESIDE = """
 
 def page() -> str:
     """Return the text of docs/settings.md."""
-    lines = [
-        f"| `{path}` | `{name}` | {default} | {reload} | {words} |" for path, name, default, reload, words in rows()
-    ]
+    sections: dict[str, list[str]] = {}
+    for path, name, default, reload, words in rows():
+        section = path.partition(".")[0] if "." in path else _TOP
+        sections.setdefault(section, []).append(f"| `{path}` | `{name}` | {default} | {reload} | {words} |")
+    links = ", ".join(f"[{name}](#{name.lower()})" for name in (*sections, "Sources", "Issuers"))
+    tables = [f"\n## {name}\n{_about(name)}{_TABLE}" + "\n".join(lines) + "\n" for name, lines in sections.items()]
     own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
     assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
-    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _ISSUERS + _CHANGING + _BESIDE
+    return f"{_HEAD}{links}.\n{''.join(tables)}" + _SOURCES + "\n".join(own) + "\n" + _ISSUERS + _CHANGING + _BESIDE
+
+
+def _about(section: str) -> str:
+    """Return what a table of the file is for, as a paragraph; nothing for the settings that are in none."""
+    field = Settings.model_fields.get(section)
+    if field is None or not isinstance(model := field.annotation, type):
+        return ""
+    words = " ".join((model.__doc__ or "").split())
+    return "\n" + re.sub(r"docs/([a-z]+)[.]md", r"[\1](\1.md)", words) + "\n"
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:

@@ -37,7 +37,8 @@ class Run:
 
 
 def run(provider: str, *, source: str | None, settings: list[str], to: str | None, run_for: Run, plan: Plan) -> int:
-    """Run the simulator until it ends or Ctrl-C; return 0 where every webhook was accepted, 1 where not, 2 for wrong use."""
+    """Run the simulator until it ends or Ctrl-C; return 0 where every webhook was accepted, or still waits at Ctrl-C, 1 where not, 2 for
+    wrong use."""
     console = Console()
     try:
         played = target(provider, source, settings, to)
@@ -45,13 +46,13 @@ def run(provider: str, *, source: str | None, settings: list[str], to: str | Non
     except WrongUse as error:
         return print_error(f"threadline simulate: {error}", WRONG_USE)
     server = Server(played.simulator, played.settings, replace(plan, to=played.to, public_url=played.public_url))
-    asyncio.run(_play(console, played, server, listener, run_for))
+    stopped = asyncio.run(_play(console, played, server, listener, run_for))
     counts, statuses = server.tally.counts, server.tally.statuses
     console.print(_table(server))
     if statuses["404"] or statuses["401"]:
         hint = "404: the source is not configured there. 401: its settings differ there; the log of the server names the reason."
         console.print(Text(hint, "red"), soft_wrap=True)
-    return FAILED if counts["given up"] or server.posting.waiting else OK
+    return FAILED if counts["given up"] or (server.posting.waiting and not stopped) else OK
 
 
 def _listener(run_for: Run) -> socket.socket:
@@ -65,7 +66,8 @@ def _listener(run_for: Run) -> socket.socket:
         ) from error
 
 
-async def _play(console: Console, played: Target, server: Server, listener: socket.socket | None, run_for: Run) -> None:
+async def _play(console: Console, played: Target, server: Server, listener: socket.socket | None, run_for: Run) -> bool:
+    """Run the simulator; return whether a signal ended it."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -93,6 +95,7 @@ async def _play(console: Console, played: Target, server: Server, listener: sock
         for task in (posting, showing):
             task.cancel()
         await asyncio.gather(posting, showing, *([serving] if serving else []), return_exceptions=True)
+    return stop.is_set()
 
 
 class _Api(uvicorn.Server):

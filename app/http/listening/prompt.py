@@ -78,6 +78,8 @@ class Prompt(Connection):
         cycle.response_started = cycle.response_complete = True
         if not self.transport.is_closing():
             fields = b"".join([b"%b: %b\r\n" % field for field in start["headers"]])
+            if not cycle.keep_alive:  # the process stops, or what came after the request is refused
+                fields += b"connection: close\r\n"
             self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[start["status"]], fields, self.always, body["body"]))
             if not cycle.keep_alive:
                 self.transport.close()

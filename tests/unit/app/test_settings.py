@@ -1,5 +1,6 @@
 """Settings that cannot be meant are refused as they are read, with a name and what to do, and never with a value."""
 
+import re
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.cli.settings.reference import page
+from app.cli.settings.reference import page, rows
 from app.settings import Settings
 from app.settings.wording import worded
 from app.variables import fields_of, variable
@@ -126,6 +127,15 @@ def test_the_page_is_what_the_models_say() -> None:
     text = page()
     assert (DOCS / "settings.md").read_text("utf-8") == text
     assert not [line for line in text.splitlines() if line.endswith("|  |")]
+
+
+def test_the_page_has_a_section_for_each_table() -> None:
+    """So that a page can lead to the settings that it speaks of: each has its own table's, which the top lists."""
+    sections = re.split(r"^## (.+)$", page(), flags=re.MULTILINE)
+    found = dict(zip(sections[1::2], sections[2::2], strict=True))
+    for path, *_ in rows():
+        section = path.partition(".")[0] if "." in path else "Folders"
+        assert f"\n| `{path}` |" in found[section] and f"[{section}](#{section.lower()})" in sections[0]
 
 
 def test_a_fault_names_the_variable_or_the_file_of_its_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

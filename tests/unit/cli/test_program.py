@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 import app.cli
@@ -37,6 +38,22 @@ def test_the_help_of_a_command_fits_80_columns(name: str) -> None:
     examples = [line.strip() for line in load(name).help.splitlines() if line.startswith("  ")]
     shown = {line.strip() for line in ran.output.splitlines()}
     assert {line.replace("\\[", "[") for line in examples if line} <= shown
+
+
+def below(command: Any) -> Iterator[Any]:
+    """This command, and all at or below it."""
+    yield command
+    for inner in getattr(command, "commands", {}).values():
+        yield from below(inner)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_word_of_a_help_is_taken_for_markup(name: str) -> None:
+    """`[door.tls]` in brackets would be: nothing of it is shown."""
+    for command in below(load(name)):
+        texts = [command.help or "", *(getattr(one, "help", None) or "" for one in command.params)]
+        for text in (one.replace("\b", "") for one in texts):
+            assert Text.from_markup(text).plain == text.replace("\\[", "["), (command.name, text)
 
 
 def test_the_lines_of_a_help_are_those_of_the_terminal() -> None:

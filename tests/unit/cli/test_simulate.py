@@ -1,5 +1,9 @@
 """`threadline simulate` for every provider: configured at once, or an error that says what to configure."""
 
+import os
+import signal
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +17,7 @@ from app.cli.support.sources import WrongUse
 from app.simulator import SIMULATED, samples, webhooks_of
 from app.simulator.life import nth
 
+ROOT = Path(__file__).resolve().parents[3]
 SIGNING = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None]
 
 
@@ -66,3 +71,31 @@ def test_customers_are_many() -> None:
         for channel in webhooks_of(provider).channels:
             address = samples.customer(channel, SIMULATED[provider].customers)
             assert len({nth(address, number) for number in range(100)}) == 100
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_0_though_webhooks_wait(how: signal.Signals, data: Path) -> None:
+    """It has no end of its own, so that there always is one on its way."""
+    program = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "simulate",
+        "twilio",
+        "--setting",
+        "auth_token=x",
+        "--port",
+        "0",
+        "--rate",
+        "50",
+    ]
+    environment = os.environ | {"THREADLINE_DATA": str(data), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*program, "--to", "http://127.0.0.1:1/"], stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+    ) as played:
+        assert played.stdout is not None
+        while "messages sent" not in played.stdout.readline():
+            assert played.poll() is None
+        played.send_signal(how)
+        assert "still to be posted" in played.stdout.read()
+    assert played.returncode == 0
