@@ -56,7 +56,12 @@ class Counters:
 
     def seconds(self) -> dict[str, float]:
         """Return the processor time of each part, with its child processes, in seconds."""
-        return {name: sum(map(_seconds, [p, *p.children(recursive=True)])) for name, p in self._processes.items()}
+        return {name: processor_seconds(process) for name, process in self._processes.items()}
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """Return the processor time of a process with its child processes, in seconds."""
+    return sum(map(_seconds, [process, *process.children(recursive=True)]))
 
 
 def _seconds(process: psutil.Process) -> float:

@@ -123,7 +123,8 @@ class InFlight(Exception):
 class Settled:
     """The outcome of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None if none was
     made; `status`: the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the provider
-    has been asked about an unanswered call."""
+    has been asked about an unanswered call; `recipient`: its client and the address of the message that comes first, if that is
+    the one of an event that is written with it (None: both are looked up)."""
 
     id: str
     claim: int
@@ -140,3 +141,4 @@ class Settled:
     status: int | None = None
     doubted: bool = False
     checks: int = 0
+    recipient: tuple[str, Handle] | None = None

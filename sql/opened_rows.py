@@ -21,16 +21,16 @@ Row = dict[str, Any]
 
 
 class Opener:
-    """Gives the keys that are kept; those of other handles are `missing` until they were looked for (`found`). `lacks`, `erased`:
+    """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were looked for (`found`). `lacks`, `erased`:
     whether it was asked for one that is missing, or of an erased handle, since that was last set to False. `columns` and `pairs`:
     those that the rows have, which are all like `row`."""
 
-    def __init__(self, kept: Callable[[UUID], HandleKey | None], row: Row) -> None:
+    def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row) -> None:
         self._kept = kept
         self.columns = [(name, opens) for name, opens in COLUMNS.items() if name in row]
         self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
         self.memo: Memo = {}
-        #: The keys that it gave, by the first bytes of what they open: to make and look up a UUID costs as much as to decrypt.
+        #: The keys that it gave, by the first bytes of what they open.
         self._given: dict[bytes, HandleKey] = {}
         self.found: dict[UUID, HandleKey | None] | None = None
         self.missing: set[UUID] = set()
@@ -40,8 +40,8 @@ class Opener:
         head = sealed[:HEAD]
         if (key := self._given.get(head)) is not None:
             return key
-        handle = handle_of(sealed)
-        if (key := self._kept(handle)) is None:
+        if (key := self._kept(head)) is None:
+            handle = handle_of(sealed)
             if self.found is None:
                 self.missing.add(handle)
                 self.lacks = True

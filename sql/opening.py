@@ -17,7 +17,7 @@ class Opening(Naming):
         self._derive(rows)
         if not rows:
             return []
-        opener = Opener(self._keys.kept, rows[0])
+        opener = Opener(self._keys.opening, rows[0])
         opens = open_or_close if closed else open_row
         opened, again = [], []
         for place, row in enumerate(rows):

@@ -1,7 +1,8 @@
 """Seals messages to be sent: request and error under the handle of the recipient, each address under its own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sql.opening import Opening
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import seal_payload, seal_value
 from sql.personal.withheld import Contents, Mode, strictest, withhold_payload, withhold_text
+from sql.rows import Row
 from sql.sealed import ANSWER, CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, sealed_error
 
 
@@ -71,29 +73,40 @@ class SealingMessages(Sealing, Opening):
         known, secrets = await self._handles(owned), await self._secrets_of(clients)
         return {one.client: (await self._key(one, known[one]), secrets[one.client].root) for one in owned}
 
-    async def _sealed_outcomes(self, settled: Sequence[Settled]) -> Sequence[Settled]:
-        """Return outcomes with their causes, the texts of their errors and the providers' ids sealed under the recipients of their
-        messages; those of an erased one are left out, and of errors what the client does not want stored."""
-        worded = [
-            each.id for each in settled if (each.cause, each.error, each.provider_message_id) != (None, None, None)
-        ]
-        if not worded:
-            return settled
-        rows = await self._rows("recipients", {"ids": worded})
+    async def _sealed_outcomes(self, settled: Sequence[Settled], rows: Sequence[Row] = ()) -> list[list[Any]]:
+        """Return outcomes as `settle` reads them: with their causes, the texts of their errors and the providers' ids sealed under
+        the recipients of their messages; those of an erased one are left out, and of errors what the client does not want
+        stored. `rows`: the events that are written with them, sealed before: the transaction fails if one names an erased handle."""
+        named = {owned_by(client, event.handle) for event, client, _, _ in rows if event.handle is not None}
+        whose: dict[str, tuple[str, HandleKey | None]] = {}
+        left = []
+        for each in settled:
+            if (each.cause, each.error, each.provider_message_id) == (None, None, None):
+                continue
+            owned = None if each.recipient is None else owned_by(*each.recipient)
+            if owned is not None and owned in named and (known := self._known.get(owned)) is not None:
+                whose[each.id] = owned.client, await self._key(owned, known)
+            else:
+                left.append(each.id)
+        if left:
+            whose |= await self._recipients(left)
+        contents = await self.contents({client for client, _ in whose.values()}) if whose else {}
+        return [_outcome(each, whose.get(each.id), contents) for each in settled]
+
+    async def _recipients(self, messages: Sequence[str]) -> dict[str, tuple[str, HandleKey | None]]:
+        """Return for messages the client, and the key of the recipient; None for one that was erased."""
+        rows = await self._rows("recipients", {"ids": messages})
         nobodies = {Owned(row["client_id"], NOBODY, UNDATED) for row in rows if row["handle_id"] is None}
         known = await self._handles(nobodies)
-        clients = {str(row["id"]): row["client_id"] for row in rows}
-        contents = await self.contents(set(clients.values()))
-        whose = {str(row["id"]): row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id for row in rows}
-        keys = await self._keys_by_id(set(whose.values()))
-        return [
-            _outcome(
-                each,
-                keys.get(whose[each.id]) if each.id in whose else None,
-                wanted.mode(each.channel) if (wanted := contents.get(clients.get(each.id, ""))) else "keep",
+        whose = {
+            str(row["id"]): (
+                row["client_id"],
+                row["handle_id"] or known[Owned(row["client_id"], NOBODY, UNDATED)].id,
             )
-            for each in settled
-        ]
+            for row in rows
+        }
+        keys = await self._keys_by_id({handle for _, handle in whose.values()})
+        return {message: (client, keys.get(handle)) for message, (client, handle) in whose.items()}
 
     async def _sealed_reports(self, reports: Sequence[LaneReport]) -> list[LaneReport]:
         """Return how accounts did, with the words of their errors sealed: they may name a recipient, and are nobody's."""
@@ -147,19 +160,27 @@ def _left(error: dict[str, Any] | None, mode: Mode) -> dict[str, Any] | None:
     return error and error | {"text": withhold_text(error.get("text"), mode)}
 
 
-def _outcome(settled: Settled, key: HandleKey | None, mode: Mode) -> Settled:
-    cause, error, theirs = settled.cause, _left(settled.error, mode), settled.provider_message_id
-    if key is None:
-        return replace(settled, cause=None, error=error and error | {"text": None}, provider_message_id=None)
-    return replace(
-        settled,
-        cause=None if cause is None else seal_value(cause, CAUSE, key),
-        error=sealed_error(error, key),
-        provider_message_id=None if theirs is None else seal_value(theirs, THEIR_ID, key),
-    )
+def _outcome(
+    settled: Settled, whose: tuple[str, HandleKey | None] | None, contents: Mapping[str, Contents]
+) -> list[Any]:
+    """Return an outcome as `settle` reads it."""
+    client, key = ("", None) if whose is None else whose
+    row = [*_SETTLED(settled)]
+    cause, error, theirs = row[_CAUSE], row[_ERROR], row[_THEIRS]
+    if (left := _left(error, contents[client].mode(settled.channel) if client in contents else "keep")) is not None:
+        row[_ERROR] = left | {"text": None} if key is None else sealed_error(left, key)
+    if cause is not None:
+        row[_CAUSE] = None if key is None else seal_value(cause, CAUSE, key)
+    if theirs is not None:
+        row[_THEIRS] = None if key is None else seal_value(theirs, THEIR_ID, key)
+    return row
 
 
 #: In place of a channel, beside the service's own id of a recipient.
 USER = "user"
 #: The fields of a NewMessage before those that `accept` reads, and the place of `handles`.
 _FIRST, _HANDLES = NewMessage._fields.index("client_id"), NewMessage._fields.index("handles")
+#: The columns of a claim's outcome, in the order in which `settle` reads them, and the places of those that are sealed.
+_COLUMNS = [each.name for each in fields(Settled) if each.name != "recipient"]
+_SETTLED = attrgetter(*_COLUMNS)
+_CAUSE, _ERROR, _THEIRS = map(_COLUMNS.index, ("cause", "error", "provider_message_id"))

@@ -1,9 +1,8 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and settled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from hmac import compare_digest
-from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -45,8 +44,6 @@ TROUBLE, LONGEST_PAUSE = 3, 60.0
 MOST_RESTING = 100
 #: Most seconds before a resting lane is looked at again; and least lanes that one claim looks at.
 REST, LOOKS = 10.0, 128
-#: The columns of a claim's outcome, in the order in which `settle` reads them.
-_SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
 
 class SendingStore(Appending, Suppressing):
@@ -136,8 +133,8 @@ class SendingStore(Appending, Suppressing):
         """Write the outcomes of claims, with their events."""
 
         async def once() -> None:
-            outcomes, events = await self._sealed_outcomes(settled), await self._sealed(rows)
-            parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in outcomes]))}
+            events = await self._sealed(rows)
+            parameters = {"settled": json(orjson.dumps(await self._sealed_outcomes(settled, rows)))}
             await self.transact(lambda connection: work(connection, parameters, events))
 
         async def work(connection: Connection, parameters: dict[str, Any], events: Sealed) -> None:

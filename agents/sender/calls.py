@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import NamedTuple, cast
 
 import structlog
 
@@ -96,49 +96,59 @@ def recovery_of(client: Client, account: Account, age: float = 0.0) -> Recovery:
     return Recovery(repeat=client.unanswered == "resend")
 
 
-async def make(calls: Sequence[Call], carry: Carry, within: float) -> list[Settlement]:
+class Answered(NamedTuple):
+    """Calls that were made as one, and came to an end. `answers`: of each its answer, and whether a failure of it counts for its account,
+    as one failed call counts as one failure; `began`: when, by this worker's clock."""
+
+    calls: Sequence[Call]
+    answers: Sequence[tuple[Answer, bool]]
+    began: float
+
+
+async def make(calls: Sequence[Call], carry: Carry, within: float) -> Answered:
     """Make a call, or several as one (see `agents.sender.gathering`), within `within` seconds. No call is made if less
-    of the lease is left. Raises only CancelledError: errors are in the settlements."""
-    began, until = clock(), min(call.claimed.until for call in calls)
+    of the lease is left. Raises only CancelledError: errors are in the answers."""
+    began, until = clock(), min([call.claimed.until for call in calls])
     with fenced(until - within, until):
-        settlements = await _make(calls, carry)
-    for settlement in settlements:
-        settlement.began = began
-    return settlements
+        return Answered(calls, await _make(calls, carry), began)
 
 
-async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
+async def _make(calls: Sequence[Call], carry: Carry) -> list[tuple[Answer, bool]]:
     first = calls[0]
     send, batch = first.account.send, first.account.send.batch if len(calls) > 1 else None
     try:
         outgoing = first.outgoing if batch is None else batch.build([cast(HttpCall, call.outgoing) for call in calls])
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
-        return _settled(calls, [_not_answered(call, error) for call in calls])
+        return _of_one([_not_answered(call, error) for call in calls])
     except Exception as error:  # a fault of ours: the call may have arrived
         pass_on(error)
         log.exception("a call failed", account=first.account.name)
-        return _settled(calls, [answers.unanswered(type(error).__name__)] * len(calls))
+        return _of_one([answers.unanswered(type(error).__name__)] * len(calls))
     try:
         outcomes = [send.read_response(response)] if batch is None else batch.read(response, len(calls))
     except Exception as error:
         log.exception("an answer cannot be read", account=first.account.name, status=response.status)
         why = f"its answer cannot be read: {type(error).__name__}"
-        return _settled(calls, [answers.unanswered(why)] * len(calls))
+        return _of_one([answers.unanswered(why)] * len(calls))
     if not outcomes:  # refused because of one message: each is sent alone
         return [each for alone in await asyncio.gather(*(_make([call], carry) for call in calls)) for each in alone]
-    return _settled(
-        calls,
+    return _of_one(
         [
             answers.read(outcome, response.status, call.claimed.request, call.recovery)
             for call, outcome in zip(calls, outcomes, strict=True)
-        ],
+        ]
     )
 
 
-def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
-    """Return the settlement of each message of a call. A failed call counts as one failure of its account."""
-    return [
+def _of_one(came: Sequence[Answer]) -> list[tuple[Answer, bool]]:
+    """Return the answers to one call."""
+    return [(answer, place == 0) for place, answer in enumerate(came)]
+
+
+def settled(answered_calls: Answered) -> list[Settlement]:
+    """Return the settlement of each message of a call."""
+    settlements = [
         answered.after_call(
             call.claimed,
             call.route,
@@ -148,10 +158,13 @@ def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
             job_ids=call.account.adapter.job_ids,
             recovery=call.recovery,
             jitter=jitter(),
-            blame=_blame(call, first=place == 0),
+            blame=_blame(call, first=first),
         )
-        for place, (call, answer) in enumerate(zip(calls, came, strict=True))
+        for call, (answer, first) in zip(answered_calls.calls, answered_calls.answers, strict=True)
     ]
+    for settlement in settlements:
+        settlement.began = answered_calls.began
+    return settlements
 
 
 def _blame(call: Call, *, first: bool) -> Blame:

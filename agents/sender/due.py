@@ -15,12 +15,12 @@ import structlog
 
 from agents.failures import until_done
 from agents.health import WorkerHealth
-from agents.sender.calls import Call, Carry, make
+from agents.sender.calls import Call, Carry, make, settled
 from agents.sender.claimed import Settlement
 from agents.sender.deciding import Deciding, cancelled
 from agents.sender.gathering import gathered
 from agents.sender.lookups import Lookup
-from agents.sender.observing import CallMetrics
+from agents.sender.observing import CallMetrics, Observed
 from agents.sender.settling import Settling
 from agents.transport.fence import clock
 from agents.transport.oauth import Tokens
@@ -46,6 +46,7 @@ class Due:
         self._metrics = CallMetrics(health)
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
+        self._answered: list[Observed] = []
         self._settling = Settling(store, health)
         self._deciding = Deciding(clients, tokens, self._settling.lanes, health)
         self._woken = asyncio.Event()
@@ -67,6 +68,7 @@ class Due:
             await asyncio.wait([claiming])
             while self._calls:
                 await asyncio.wait(self._calls)
+            self._conclude()
             self._settling.end()
             await asyncio.wait([settling])
 
@@ -119,7 +121,7 @@ class Due:
             if isinstance(made, Call):
                 calls.append(made)
             elif isinstance(made, Lookup):
-                self._begin([made], made.ask(self._carry))
+                self._begin([made], self._ask(made))
             else:
                 self._settling.add(made)
         if not calls:
@@ -130,21 +132,47 @@ class Due:
             if allowed.get(call.claimed.id) is False:  # else it would wait until its lease ends
                 self._settling.add(cancelled(call))
         for together in gathered([call for call in calls if allowed.get(call.claimed.id)]):
-            making = make(together, self._carry, self._timeout)
-            self._begin(together, self._metrics.observe(together, making))
+            self._begin(together, self._call(together))
 
-    def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Settlement]]) -> None:
-        lanes = Counter(each.claimed.lane for each in made)
-        self._busy += lanes
-        task = asyncio.create_task(self._finish(lanes, call))
+    def _begin(self, made: Sequence[Call | Lookup], work: Coroutine[Any, Any, None]) -> None:
+        for each in made:
+            self._busy[each.claimed.lane] += 1
+        task = asyncio.create_task(self._finish(made, work))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _finish(self, lanes: Counter[str], call: Coroutine[Any, Any, list[Settlement]]) -> None:
+    async def _finish(self, made: Sequence[Call | Lookup], work: Coroutine[Any, Any, None]) -> None:
         try:
-            settlements = await call
+            await work
         finally:
-            self._busy -= lanes
+            for each in made:
+                if self._busy[each.claimed.lane] > 1:
+                    self._busy[each.claimed.lane] -= 1
+                else:
+                    del self._busy[each.claimed.lane]
             self._woken.set()
-        for settlement in settlements:
+
+    async def _ask(self, lookup: Lookup) -> None:
+        for settlement in await lookup.ask(self._carry):
             self._settling.add(settlement)
+
+    async def _call(self, together: Sequence[Call]) -> None:
+        observed = await self._metrics.observe(together, make(together, self._carry, self._timeout))
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._conclude)
+        self._answered.append(observed)
+
+    def _conclude(self) -> None:
+        """Settle the calls that were answered together: one step for all before the next, which costs less than all steps of one."""
+        observed, self._answered = self._answered, []
+        concluded: list[tuple[Observed, list[Settlement]]] = []
+        for each in observed:
+            try:
+                concluded.append((each, settled(each.answered)))
+            except Exception:  # a fault of ours: its message is looked at again after its lease
+                log.exception("what follows from a call cannot be decided", account=each.answered.calls[0].account.name)
+        for each, settlements in concluded:
+            self._metrics.count(each, settlements)
+        for _, settlements in concluded:
+            for settlement in settlements:
+                self._settling.add(settlement)

@@ -3,7 +3,7 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
 from agents.health import WorkerHealth
 from agents.process.tracing import MOST_LINKS
-from agents.sender.calls import Call
+from agents.sender.calls import Answered, Call
 from agents.sender.claimed import Settlement
 from app.exposition import buckets_of
 from webhooks import spans
@@ -28,6 +28,15 @@ ACCEPTED = "accepted"
 _tracer = trace.get_tracer("threadline.sender")
 
 
+class Observed(NamedTuple):
+    """An answered call: its span, when it began (Unix, in nanoseconds), and the seconds that it took."""
+
+    answered: Answered
+    span: Span | None
+    began: int
+    took: float
+
+
 class CallMetrics:
     """Counts the calls of this process, by the adapter and the account."""
 
@@ -36,18 +45,23 @@ class CallMetrics:
         self._seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(BUCKETS))
         health.more.append(self.collect)
 
-    async def observe(self, calls: Sequence[Call], making: Awaitable[list[Settlement]]) -> list[Settlement]:
-        """Return the settlements of a call (or of several that are made as one), and observe it."""
+    async def observe(self, calls: Sequence[Call], making: Awaitable[Answered]) -> "Observed":
+        """Make a call (or several that are made as one), and observe how long it takes."""
         began, started = time.time_ns(), time.perf_counter()
         span = _started(calls)
+        if span is None:
+            return Observed(await making, span, began, time.perf_counter() - started)
         with spans.within(span):
-            settlements = await making
+            return Observed(await making, span, began, time.perf_counter() - started)
+
+    def count(self, observed: "Observed", settlements: Sequence[Settlement]) -> None:
+        """Count a call with what came of it, and end its span."""
+        calls, span = observed.answered.calls, observed.span
         key = _names(calls[0])
-        self._seconds[key].observe(time.perf_counter() - started, spans.trace_of(span))
+        self._seconds[key].observe(observed.took, spans.trace_of(span))
         for settlement in settlements:
             self._outcomes[(*key, settlement.outcome or "none")] += 1
-        _ended(span, calls, settlements, began)
-        return settlements
+        _ended(span, calls, settlements, observed.began)
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics, as a Prometheus collector."""

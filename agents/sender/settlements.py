@@ -9,7 +9,7 @@ from agents.sender.lanes import Blame, report
 from app.clients.configured import Route
 from app.sending import events
 from app.sending.states import Transition
-from schemas.events import Error, Event
+from schemas.events import Error, Event, Handle
 from sql.messages import LaneReport
 
 #: Seconds that an account rests after a fault of its own; one message then tries it. Correcting it takes a while, and no
@@ -101,10 +101,18 @@ def settlement(
         status=status,
         doubted=doubted,
         checks=checks,
+        recipient=_recipient(claimed, happened),
         claimed=claimed,
         report=LaneReport(claimed.lane, probe=claimed.probe) if report is None else report,
         events=[] if happened is None else happened,
     )
+
+
+def _recipient(claimed: Claimed, happened: list[Event] | None) -> tuple[str, Handle] | None:
+    """Return the client and the first address of a message if the first event names that address."""
+    first = next(iter(claimed.request.to.values()), None)
+    named = first is not None and happened and happened[0].handle == first
+    return (claimed.request.client_id, first) if first is not None and named else None
 
 
 def cause_of(error: Error | None) -> str | None:

@@ -7,8 +7,6 @@ again before each further part. The clock continues while the machine sleeps, wh
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -44,11 +42,16 @@ def current() -> Fence:
     return _FENCE.get()
 
 
-@contextmanager
-def fenced(begin: float, end: float) -> Iterator[None]:
+class fenced:  # a context manager; one made of a generator takes twice as long, at each call
     """Set the fence of the calls that are made within this context."""
-    token = _FENCE.set(Fence(begin, end))
-    try:
-        yield
-    finally:
-        _FENCE.reset(token)
+
+    __slots__ = ("_fence", "_token")
+
+    def __init__(self, begin: float, end: float) -> None:
+        self._fence = Fence(begin, end)
+
+    def __enter__(self) -> None:
+        self._token = _FENCE.set(self._fence)
+
+    def __exit__(self, *_: object) -> None:
+        _FENCE.reset(self._token)

@@ -7,8 +7,6 @@ client cannot distinguish a FIN that crosses the request from a server that proc
 server closed while it was idle is not used again.
 """
 
-import select
-import socket
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
@@ -17,22 +15,18 @@ from typing import Any
 
 import aiohttp
 import yarl
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.connector import Connection
 
 from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
+from agents.transport.at_once import Answer, exchange, suits, written
+from agents.transport.connector import Connector, Resolver
 from agents.transport.tls import web_context
 from agents.transport.unanswered import AddressRefused, NoAnswer, failure_words
 from agents.transport.written import read_headers
 
 #: Seconds that an idle connection is kept: less than the five after which many servers close theirs.
 KEPT = 4.0
-#: Poll events of a connection that the other end closed, even if unread data came before.
-ENDED = getattr(select, "POLLRDHUP", select.POLLIN) | select.POLLHUP | select.POLLERR | select.POLLNVAL
 #: Bytes read at a time.
 CHUNK = 1 << 16
 #: Errors of a call that never had a connection.
@@ -62,65 +56,6 @@ def _fencing() -> aiohttp.TraceConfig:
     return made
 
 
-class _Resolver(AbstractResolver):
-    """Resolves names by the dialer, which returns only addresses that may be called; aiohttp connects to these
-    alone."""
-
-    def __init__(self, dialer: Dialer) -> None:
-        self._dialer = dialer
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._dialer.addresses(host, port)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
-
-    async def close(self) -> None:
-        """Do nothing: the dialer's owner closes it."""
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Reuses no idle connection that has ended, and none that was idle when another of its origin was lost: a server
-    that restarts loses all its connections, and each one reused would cost a send its answer."""
-
-    async def _get(self, key: ConnectionKey, traces: list[Any]) -> Connection | None:
-        idle = self._conns.get(key)
-        while idle and _ended(idle[0][0]):
-            idle.popleft()[0].close()
-        return await super()._get(key, traces)  # drops what is empty
-
-    def forget(self, url: yarl.URL) -> None:
-        """Close the idle connections of a URL's origin."""
-        ours = [
-            key
-            for key in self._conns
-            if (key.host, key.port, key.is_ssl) == (url.host, url.port, url.scheme == "https")
-        ]
-        for key in ours:
-            for connection, _ in self._conns.pop(key):
-                connection.close()
-
-
-def _ended(connection: ResponseHandler) -> bool:
-    """Return whether an idle connection has something to read: its end, or data that no request asked for."""
-    opened = connection.transport and connection.transport.get_extra_info("socket")
-    if not opened or opened.fileno() < 0:
-        return True
-    poll = select.poll()
-    poll.register(opened.fileno(), ENDED | select.POLLIN)
-    return bool(poll.poll(0))
-
-
 class Http1:
     """The HTTP/1.1 calls of one dialer. Redirects are not followed, bodies not decompressed, cookies not kept."""
 
@@ -130,34 +65,19 @@ class Http1:
         self._tls.set_alpn_protocols(["http/1.1"])
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout)
         self._session: aiohttp.ClientSession | None = None
-        self._connector: _Connector | None = None
+        self._connector: Connector | None = None
 
     async def carry(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, most: int) -> Response:
         """Make a call and return the answer, its body cut at `most` bytes. Raises NoAnswer."""
-        target = _target(url)
-        status, answered, read = 0, dict[str, str](), bytearray()
+        target, answer = _target(url), Answer()
         try:
             self._dialer.literal(target.host or "")  # aiohttp does not pass an address to the resolver
-            async with self._opened().request(
-                method,
-                target,
-                headers=headers,
-                data=BytesIO(body) if len(body) > CHUNK else body or None,
-                allow_redirects=False,
-            ) as answer:
-                status = answer.status
-                if status == HTTPStatus.SWITCHING_PROTOCOLS:  # not requested, and no answer follows
-                    raise NoAnswer(f"{target.host}: 101 in place of an answer", True, kind="lost")
-                answered = read_headers(answer.raw_headers)
-                length = answer.content_length
-                if length is not None and length <= most:
-                    read += await answer.read()
-                else:
-                    async for chunk in answer.content.iter_chunked(CHUNK):
-                        read += chunk
-                        if len(read) > most:
-                            answer.close()
-                            break
+            session, connector = self._opened()
+            if suits(method, target, body):
+                request = written(method, target, headers, body)
+                await exchange(connector, self._timeout, target, request, answer, most)
+            else:
+                await self._by_session(session, method, target, headers, body, answer, most)
         except NoAnswer:
             raise
         except aiohttp.InvalidURL as error:  # an IPv4 address in another than its usual form
@@ -169,22 +89,44 @@ class Http1:
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             if isinstance(error.__cause__, NoAnswer):  # the fence's
                 raise error.__cause__ from None
-            if status < 400:
+            if answer.status < 400:
                 kind = "timeout" if isinstance(error, TimeoutError) else "lost"
                 if kind == "lost" and self._connector is not None:
                     self._connector.forget(target)
                 raise NoAnswer(f"{target.host}: {failure_words(error, started=True)}", True, kind=kind) from error
-        return Response(status, answered, bytes(read[:most]))
+        return Response(answer.status, answer.headers, bytes(answer.body[:most]))
+
+    async def _by_session(
+        self, session: aiohttp.ClientSession, method: str, target: yarl.URL, headers: list[tuple[str, str]], body: bytes,
+        answer: Answer, most: int,
+    ) -> None:  # fmt: skip
+        """Make a call of any other kind, part by part where its body is long."""
+        async with session.request(
+            method,
+            target,
+            headers=headers,
+            data=BytesIO(body) if len(body) > CHUNK else body or None,
+            allow_redirects=False,
+        ) as response:
+            answer.status = response.status
+            if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:  # not requested, and no answer follows
+                raise NoAnswer(f"{target.host}: 101 in place of an answer", True, kind="lost")
+            answer.headers = read_headers(response.raw_headers)
+            async for chunk in response.content.iter_chunked(CHUNK):
+                answer.body += chunk
+                if len(answer.body) > most:
+                    response.close()
+                    break
 
     async def close(self) -> None:
         """Close all connections; calls in progress fail."""
         if self._session is not None:
             await self._session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = self._connector = _Connector(
-                resolver=_Resolver(self._dialer),
+    def _opened(self) -> tuple[aiohttp.ClientSession, Connector]:
+        if self._session is None or self._connector is None:
+            connector = self._connector = Connector(
+                resolver=Resolver(self._dialer),
                 use_dns_cache=False,
                 limit=0,
                 limit_per_host=self._connections,
@@ -199,4 +141,4 @@ class Http1:
                 trace_configs=[_fencing()],
                 trust_env=False,
             )
-        return self._session
+        return self._session, self._connector

@@ -14,7 +14,8 @@ from typing import Any, cast
 import httpcore
 
 from agents.transport.addresses import Dialer
-from agents.transport.http1 import ENDED, KEPT
+from agents.transport.connector import ENDED
+from agents.transport.http1 import KEPT
 from agents.transport.unanswered import NoAnswer
 
 

@@ -49,7 +49,7 @@ class HandleKey:
         """Derive the key of a handle from its salt and its client's root key."""
         if len(salt) != SALT_BYTES or len(root) != ROOT_BYTES:
             raise ValueError(f"a salt has {SALT_BYTES} bytes, a root key {ROOT_BYTES}")
-        self.handle, self._head = handle, _VERSION + handle.bytes
+        self.handle, self._head = handle, head_of(handle)
         #: What was sealed lately, by place and value (`sql.personal.payloads`).
         self.sealed: dict[tuple[bytes, str], str] = {}
         self._siv = AESSIV(HKDF(SHA256(), _BYTES, salt, _LABEL + handle.bytes).derive(root))
@@ -66,6 +66,11 @@ class HandleKey:
             return self._siv.decrypt(sealed[HEAD:], [place])
         except (InvalidTag, ValueError) as error:  # ValueError: shorter than its IV
             raise Tampered("it was changed since it was sealed, or belongs to another place") from error
+
+
+def head_of(handle: UUID) -> bytes:
+    """Return the bytes with which all begins that is sealed under the key of a handle."""
+    return _VERSION + handle.bytes
 
 
 def handle_of(sealed: bytes) -> UUID:
@@ -90,7 +95,8 @@ class HandleKeys:
         self, *, most: int = 16_384, lifetime: float = LIFETIME, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._most, self._lifetime, self._now = most, min(lifetime, LIFETIME), now
-        self._kept: OrderedDict[UUID, tuple[float, bytes, HandleKey]] = OrderedDict()
+        #: By the first bytes of what they open, since a UUID is dear to make and to look up.
+        self._kept: OrderedDict[bytes, tuple[float, bytes, HandleKey]] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -99,13 +105,17 @@ class HandleKeys:
 
     def kept(self, handle: UUID) -> HandleKey | None:
         """Return the key of a handle if it is kept."""
-        kept = self._kept.get(handle)
+        return self.opening(head_of(handle))
+
+    def opening(self, head: bytes) -> HandleKey | None:
+        """Return the key of what begins with these bytes (`HEAD` of them) if it is kept."""
+        kept = self._kept.get(head)
         return kept[2] if kept is not None and kept[0] > self._now() else None
 
     def key(self, handle: UUID, salt: bytes, root: bytes) -> HandleKey:
         """Return the key of a handle, and keep it."""
         now = self._now()
-        kept = self._kept.get(handle)
+        kept = self._kept.get(head_of(handle))
         if kept is not None and kept[0] > now and kept[1] == salt:
             return kept[2]
         made = HandleKey(handle, salt, root)
@@ -114,17 +124,17 @@ class HandleKeys:
 
     def keep(self, made: HandleKey, salt: bytes) -> None:
         """Keep a key that was derived from a salt."""
-        handle = made.handle
+        head = head_of(made.handle)
         with self._lock:
-            self._kept[handle] = (self._now() + self._lifetime, salt, made)
-            self._kept.move_to_end(handle)
+            self._kept[head] = (self._now() + self._lifetime, salt, made)
+            self._kept.move_to_end(head)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
     def drop(self, handle: UUID) -> None:
         """Forget the key of a handle that was erased. What is derived from its salt after this is kept again."""
         with self._lock:
-            self._kept.pop(handle, None)
+            self._kept.pop(head_of(handle), None)
 
     def expire(self) -> None:
         """Forget the keys whose time is over, also of handles that are not asked for again."""

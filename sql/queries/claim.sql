@@ -26,10 +26,12 @@ candidate AS MATERIALIZED (
         s.lane, s.plain, s.turn,
         EXISTS (
             SELECT FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
-            WHERE EXISTS (
+            -- LIMIT makes it a look at the first of each priority, where the planner would read all that are due.
+            CROSS JOIN LATERAL (
                 SELECT FROM messages AS m
                 WHERE m.lane = s.lane AND m.priority = p.priority AND m.waiting AND m.due_at <= now()
-            )
+                LIMIT 1
+            ) AS one
         ) AS due
     FROM (
         SELECT lane, count(*) = 1 AND min(state) = 'ready' AS plain, min(due_at) AS turn FROM seen GROUP BY lane
