@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from sql.append import LINKING
+from sql.append import LINKING, LOWERING
 from sql.relating import one, relate
 from sql.statements import migrations, statement
 
@@ -32,6 +32,7 @@ _STATEMENTS = (
     "customers_graph",
     "set_customers",
     "project",
+    *LOWERING,
 )
 
 
@@ -126,7 +127,10 @@ async def link(
 
 async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
     """Fold a linked range of the log; return how many events it has."""
-    return int((await one(connection, "project", span))["events"])
+    events = int((await one(connection, "project", span))["events"])
+    for name in LOWERING:
+        await connection.execute(statement(name), span)
+    return events
 
 
 def span_of(after: Place, upto: Place) -> dict[str, Any]:

@@ -1,8 +1,10 @@
--- Folds a range of the log into the interactions.
+-- Folds a range of the log into the interactions and consents.
 WITH fresh AS MATERIALIZED (
 \ir chunk.sql
 ),
 \ir facts.sql
+,
+\ir consented.sql
 ,
 \ir fold.sql
 SELECT
