@@ -94,9 +94,10 @@ class Appending(Repeating, HoursStore):
             return 0
         again = sealed.only([one["place"] for one in differing])
         variants = [(one["variant"], one["joined"]) for one in differing]
+        way = Way(linking=True, consents=_way(rows).consents)
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = (await _write(connection, again, "record", block=block, variants=variants)).cursor
+            cursor = (await _write(connection, again, way, block=block, variants=variants)).cursor
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -144,46 +145,53 @@ class Appending(Repeating, HoursStore):
             await _write(connection, sealed, _way(rows))
 
 
-def _way(rows: Sequence[Row]) -> str:
-    """Return the statement by which a batch is written: `record` where an event has both the provider's id and our id of a
-    message, or relates handles, else `append_consents` where one is an opt-out or opt-in, else `append`."""
-    if any(
+class Way(NamedTuple):
+    """How a batch is written: whether an event of it is `linking`, as it has both the provider's id and our id of a message, or relates
+    handles, and whether it has `consents`, opt-outs or opt-ins. Those that have neither do not pay for what sees to them."""
+
+    linking: bool
+    consents: bool
+
+
+def _way(rows: Sequence[Row]) -> Way:
+    """Return how a batch is written."""
+    linking = any(
         row[0].type in RELATING
         or (
             row[0].provider_message_id is not None
             and (row[0].message_id is not None or row[0].echoed_message_id is not None)
         )
         for row in rows
-    ):
-        return "record"
-    return "append_consents" if any(row[0].type in CONSENTS for row in rows) else "append"
+    )
+    return Way(linking, any(row[0].type in CONSENTS for row in rows))
 
 
 async def _write(
     connection: Connection,
     sealed: Sealed,
-    way: str,
+    way: Way,
     *,
     kept: bool = False,
     block: int | None = None,
     variants: Sequence[tuple[str, bool]] = (),
 ) -> Written:
-    """Append by the statement `way`, and project. `kept`: this transaction stored their raw records; else `block` is the block that
-    holds them. `variants`: they are repeated events that differ, by these."""
+    """Append and project. `kept`: this transaction stored their raw records; else `block` is the block that holds them. `variants`: they
+    are repeated events that differ, by these."""
     cursor = connection.cursor(binary=True)
     events = json(events_of(sealed.records, variants))
     parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
-    await cursor.execute(statement(way), parameters, prepare=True)
+    name = "record" if way.linking else "append_consents" if way.consents else "append"
+    await cursor.execute(statement(name), parameters, prepare=True)
     largest = 0
-    if way == "record":
+    if way.linking:
         recorded = await cursor.fetchone()
         assert recorded is not None
-        largest = await _project(connection, recorded, bool(variants))
+        largest = await _project(connection, recorded, bool(variants), way.consents)
         await cursor.scroll(-1)
     return Written(cursor, largest)
 
 
-async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> int:
+async def _project(connection: Connection, recorded: dict[str, Any], varied: bool, consents: bool) -> int:
     """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
     they link. Return how many handles the largest customer has that this changed."""
     if not recorded["appended"]:
@@ -206,8 +214,8 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
     if recorded["relating"]:
         # Before the fold: a transaction that waits for the lock must not hold interactions that the lock's holder waits for.
         await connection.execute(statement("customers_lock"), span, prepare=True)
-    await connection.execute(statement("project"), span, prepare=True)
-    for name in LOWERING if varied else ():
+    await connection.execute(statement("project_consents" if consents else "project"), span, prepare=True)
+    for name in LOWERING if varied and consents else ():
         await connection.execute(statement(name), span, prepare=True)
     return await relate(connection, span) if recorded["relating"] else 0
 

@@ -31,7 +31,7 @@ _STATEMENTS = (
     "assign_customers",
     "customers_graph",
     "set_customers",
-    "project",
+    "project_consents",
     *LOWERING,
 )
 
@@ -127,7 +127,7 @@ async def link(
 
 async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
     """Fold a linked range of the log; return how many events it has."""
-    events = int((await one(connection, "project", span))["events"])
+    events = int((await one(connection, "project_consents", span))["events"])
     for name in LOWERING:
         await connection.execute(statement(name), span)
     return events

@@ -1,4 +1,4 @@
--- Part of `append_consents` and `project`: the opt-outs and opt-ins of `fresh`. One for a provider's list or group stops that
+-- Part of `append_consents` and `project_consents`: the opt-outs and opt-ins of `fresh`. One for a provider's list or group stops that
 -- list only, and is left out. One that was told several times is as old as its first telling, whichever came first (`dated`: those
 -- that are new, or older than was known). The latest of each kind counts, and of two at the same time the one with the greatest
 -- basis. What became older is seen to by `consents_lowered`.

@@ -1,10 +1,8 @@
--- Folds a range of the log into the interactions and consents.
+-- Folds a range of the log into the interactions.
 WITH fresh AS MATERIALIZED (
 \ir chunk.sql
 ),
 \ir facts.sql
-,
-\ir consented.sql
 ,
 \ir fold.sql
 SELECT

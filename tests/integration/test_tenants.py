@@ -32,20 +32,20 @@ MINE, THEIRS = "mine", "theirs"
 #: the login: `api_key`, `used_api_keys` (find out who calls), `account_changes`, `last_account_change`, `use_tokens` (the door, for
 #: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
 #: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
-#: `horizon`, `log_end` (they read no table), `archived_months` (names of months), `hour_keys_…`, `need_hour_keys` (keys of raw
+#: `horizon`, `log_end` (they read no table), `archived_months`, `export_files` (names of months and of their files), `hour_keys_…`, `need_hour_keys` (keys of raw
 #: records of all clients), `withdrawn_right` (whether a credential is still in force), the statements of sessions (which find out who
 #: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
-    accept account accounts add_secret append applied_links ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
-    callback_secrets cancel cancel_messages clear client client_lock client_versions consents contents customer_assignments
+    accept account accounts add_secret append append_consents applied_links ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
+    callback_secrets cancel cancel_messages clear client client_lock client_versions consents consents_lock consents_lowered contents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
     discard_dead_letters enable_callback end_hold erase_held erasing erasure erasure_request erasure_requests_of_client event_of
-    expire_erasure_requests export_assignments export_messages
+    expire_erasure_requests export_assignments export_messages export_shared export_told
     find_handles forget_secrets handles hasten history interaction link link_lock make_handles make_peppers message
-    messages_in_state messages_queued move name_keys peppers profile project recall record relate_handles release
+    messages_in_state messages_queued move name_keys peppers profile project project_consents recall record relate_handles release
     release_messages remember remove_account replay_dead_letters replay_ids replay_span request_erasure reseal_account
     retire_secrets salts set_account set_callback set_client set_customers set_hold set_profile splits_between supersede
     suppressed timeline unapplied_links waits writing
