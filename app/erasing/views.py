@@ -21,11 +21,19 @@ _QUOTED = re.compile(r"=(?:[0-9A-Fa-f]{2}|\r?\n)")
 _CODED = re.compile(r"[A-Za-z0-9+/_\-]{8,}(?:\s{1,4}[A-Za-z0-9+/_\-]{4,})*")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){5,}")
 _STANDARD = str.maketrans("-_", "+/")
+_CODED_32 = re.compile(r"[A-Z2-7]{12,}(?:\s{1,4}[A-Z2-7]{4,})*|[a-z2-7]{12,}(?:\s{1,4}[a-z2-7]{4,})*")
+#: The digits of base32 as `int` has those of base 32, which takes time in proportion to their number.
+_DIGITS_32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
+#: Marks that people write as words, so that no program takes an address for one: between brackets, joining marks or blanks.
+_MARKS: Final = {"at": "@", "dot": "."}
+_WORDED = re.compile(
+    r"\s{0,4}[(\[{<]\s{0,4}(at|dot)\s{0,4}[)\]}>]\s{0,4}|\s{1,4}(at|dot)\s{1,4}|[_\-.](at|dot)[_\-.]", re.IGNORECASE
+)
 
 
 def views_of(data: bytes) -> list[str]:
-    """Return a record as text, and what it encodes: percent-encoding, escapes of JSON, entities of HTML, quoted-printable, base64 and
-    hexadecimal digits, one in another too. Each in lower case, in one form of letters and digits."""
+    """Return a record as text, and what it encodes: percent-encoding, escapes of JSON, entities of HTML, quoted-printable, base64,
+    base32 and hexadecimal digits, and `(at)` for @, one in another too. Each in lower case, in one form of letters and digits."""
     views: list[str] = []
     room = TIMES * len(data) + BESIDE
     layer = [*_texts(data)]
@@ -119,6 +127,21 @@ def _base64(text: str) -> Iterator[str]:
     yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
 
 
+def _base32(text: str) -> Iterator[str]:
+    found: list[list[str]] = [[] for _ in range(8)]
+    for match in _CODED_32.finditer(text):
+        run = re.sub(r"\s", "", match[0]).upper().translate(_DIGITS_32)
+        bits = int(run, 32)
+        # It may begin within the run, and end before its end.
+        for last, into in enumerate(found):
+            into.extend(_texts((bits >> last).to_bytes(len(run) * 5 // 8 + 1, "big")))
+    yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
+
+
+def _worded(text: str) -> Iterator[str]:
+    yield _WORDED.sub(lambda match: _MARKS[(match[1] or match[2] or match[3]).lower()], text)
+
+
 def _hex(text: str) -> Iterator[str]:
     yield "\n".join(_readable(bytes.fromhex(match[0]).decode("utf-8", "replace")) for match in _HEX.finditer(text))
 
@@ -128,4 +151,13 @@ def _readable(text: str) -> str:
     return "\n".join(part for part in re.split("[\x00-\x08\x0e-\x1f\x7f\ufffd]+", text) if len(part) > 5)
 
 
-_UNDO: tuple[Callable[[str], Iterator[str]], ...] = (_percent, _escapes, _entities, _quoted, _base64, _hex)
+_UNDO: tuple[Callable[[str], Iterator[str]], ...] = (
+    _percent,
+    _escapes,
+    _entities,
+    _quoted,
+    _base64,
+    _base32,
+    _hex,
+    _worded,
+)
