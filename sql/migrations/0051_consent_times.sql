@@ -50,3 +50,53 @@ WHERE n.at > coalesce((
     SELECT max(t.at) FROM consent_times AS t
     WHERE t.handle_id = c.handle_id AND t.channel = c.channel AND t.wanted = n.wanted
 ), '-infinity');
+
+-- As in 0044, but that an opt-out of a provider's list, which stays with its address, keeps that it is one: a rebuild took it for an
+-- opt-out of everything.
+CREATE OR REPLACE FUNCTION empty_events(erasure uuid, most integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH chosen AS MATERIALIZED (
+        SELECT o.id, o.recorded_at, o.xid, o.position
+        FROM erasures AS e
+        JOIN erased_references AS r ON r.erasure_id = e.id
+        JOIN events AS o ON o.reference = r.reference AND o.client_id = r.client_id
+        WHERE e.id = erasure AND e.state = 'destroyed' AND o.source_event_id <> 'erased ' || o.id
+        UNION
+        SELECT a.id, a.recorded_at, a.xid, a.position
+        FROM erasures AS e
+        CROSS JOIN LATERAL erased_alone(e.id) AS a
+        WHERE e.id = erasure AND e.state = 'destroyed' AND NOT a.emptied
+        LIMIT most
+    ),
+    read AS MATERIALIZED (
+        SELECT c.*, erased, NOT erased AND starts_with(o.type, 'Recipient') AS consent
+        FROM chosen AS c
+        JOIN events AS o ON o.recorded_at = c.recorded_at AND o.xid = c.xid AND o.position = c.position
+        CROSS JOIN LATERAL (
+            SELECT (SELECT h.erased_at IS NOT NULL FROM handles AS h WHERE h.id = o.handle_id) IS NOT FALSE AS erased
+        ) AS own
+    ),
+    emptied AS (
+        UPDATE events AS v SET
+            source_event_id = 'erased ' || v.id, provider_message_id = NULL, message_id = NULL, webhook_id = NULL,
+            webhook_block = NULL, trace = NULL,
+            payload = CASE
+                WHEN r.consent THEN (
+                    SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}')
+                    FROM jsonb_each(v.payload) AS p WHERE p.key IN ('basis', 'list', 'unsubscribeGroup')
+                )
+                ELSE '{}'
+            END,
+            handle_id = CASE WHEN r.consent OR r.erased THEN v.handle_id END,
+            handle_kind = CASE WHEN r.consent OR r.erased THEN v.handle_kind END,
+            error = CASE WHEN v.error IS NOT NULL THEN jsonb_build_object('reason', v.error -> 'reason') END
+        FROM read AS r
+        WHERE v.recorded_at = r.recorded_at AND v.xid = r.xid AND v.position = r.position
+        RETURNING v.id
+    ),
+    noted AS (
+        UPDATE event_ids AS n SET content = 0 FROM emptied AS m WHERE n.id = m.id
+    )
+    SELECT count(*) FROM emptied
+$$;
