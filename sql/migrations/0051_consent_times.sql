@@ -100,3 +100,51 @@ AS $$
     )
     SELECT count(*) FROM emptied
 $$;
+
+-- What an erasure takes apart, it takes apart step by step, while others append.
+ALTER TABLE erased_parts ADD COLUMN interaction_id uuid, ADD COLUMN reference uuid;
+GRANT UPDATE (interaction_id) ON erased_parts TO threadline_service;
+
+COMMENT ON COLUMN erased_parts.interaction_id IS 'Where the event was, until that interaction is made anew.';
+COMMENT ON COLUMN erased_parts.reference IS 'By which reference it was known there.';
+
+-- As in 0049, of some events (NULL: of all that are left).
+CREATE FUNCTION separate_events(erasure uuid, only_events uuid[]) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = threadline, pg_temp
+AS $$
+    WITH chosen AS MATERIALIZED (
+        SELECT o.id, o.recorded_at, o.xid, o.position, p.his
+        FROM erasures AS e
+        JOIN erased_parts AS p ON p.erasure_id = e.id
+        JOIN event_ids AS n ON n.id = p.event_id
+        JOIN events AS o ON o.recorded_at = n.recorded_at AND o.xid = n.xid AND o.position = n.position AND o.client_id = e.client_id
+        WHERE e.id = erasure AND e.state = 'purged' AND (only_events IS NULL OR p.event_id = ANY (only_events))
+            AND CASE WHEN p.his THEN o.reference <> e.id ELSE o.handle_id IS NULL AND o.source_event_id <> 'erased ' || o.id END
+    ),
+    moved AS (
+        UPDATE events AS v SET reference = erasure
+        FROM chosen AS c
+        WHERE c.his AND v.recorded_at = c.recorded_at AND v.xid = c.xid AND v.position = c.position
+        RETURNING v.id
+    ),
+    emptied AS (
+        UPDATE events AS v SET
+            source_event_id = 'erased ' || v.id, provider_message_id = NULL, message_id = NULL, webhook_id = NULL,
+            webhook_block = NULL, trace = NULL, payload = '{}',
+            error = CASE WHEN v.error IS NOT NULL THEN jsonb_build_object('reason', v.error -> 'reason') END
+        FROM chosen AS c
+        WHERE NOT c.his AND v.recorded_at = c.recorded_at AND v.xid = c.xid AND v.position = c.position
+        RETURNING v.id
+    ),
+    noted AS (
+        UPDATE event_ids AS n SET content = 0 FROM emptied AS m WHERE n.id = m.id
+    ),
+    -- A rebuild that was killed may have folded them as they were: the next one begins anew.
+    folded AS (
+        DELETE FROM threadline_rebuild.progress WHERE EXISTS (SELECT FROM chosen)
+    )
+    SELECT (SELECT count(*) FROM moved) + (SELECT count(*) FROM emptied)
+$$;
+
+REVOKE ALL ON FUNCTION separate_events(uuid, uuid[]) FROM public;
+GRANT EXECUTE ON FUNCTION separate_events(uuid, uuid[]) TO threadline_service;

@@ -1,5 +1,5 @@
 -- The events of some interactions of a client, with what an export shows of them.
-WITH one AS MATERIALIZED (SELECT %(client_id)s::text COLLATE "C" AS client_id),
+WITH one AS MATERIALIZED (SELECT %(client_id)s::text COLLATE "C" AS client_id, NULL::uuid AS erasure_id),
 \ir told.sql
 SELECT
 \ir told_columns.sql

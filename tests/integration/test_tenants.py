@@ -61,7 +61,7 @@ WORKERS = frozenset(
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
     empty_events enqueue erase_answers ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_beside erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_gone erase_holdings
-    erase_archived erase_parts erase_refold erase_relink erase_separate erase_shared erase_spare erase_told separate_events
+    erase_archived erase_folded erase_note_parts erase_parted erase_parts erase_refold erase_relink erase_separate erase_shared erase_spare erase_told separate_events
     erase_references erase_removals erase_removed erase_swap erase_troubles erase_waits
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
@@ -79,7 +79,7 @@ BESIDE = frozenset(
     archive_blocked archive_columns archive_files archive_months archive_note archive_session archive_statements
     archive_verified become_owner migrations_applied migrations_exist migrations_lock migrations_record
     rebuild_advance rebuild_analyze rebuild_assign rebuild_close rebuild_erase rebuild_left rebuild_linked rebuild_lock
-    rebuild_parts rebuild_place rebuild_progress rebuild_session rebuild_split rebuild_start rebuild_swap rebuild_tie
+    rebuild_parting rebuild_parts rebuild_place rebuild_progress rebuild_session rebuild_split rebuild_start rebuild_swap rebuild_tie
     rebuild_total search_table searched_tables session standbys tenant
     """.split()
 )
