@@ -7,7 +7,7 @@ first took part: the interaction's owner when that began, any other when an even
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -105,6 +105,25 @@ def plan_of(told: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> P
         by[each.interaction][each.event] = each  # a month may be in the log and in the archive
     every = [parts_of([*by[interaction].values()], erased) for interaction in sorted(by)]
     return Plan([each for each in every if each.shared], [each for each in every if each.his and not each.shared])
+
+
+def with_plain(plan: Plan, late: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> Plan | None:
+    """Return a plan with events that came later of people who are not erased, and tie nothing: they stay, and so do their references. None
+    where one may be otherwise, and all has to be looked at again."""
+    came: dict[UUID, set[UUID]] = defaultdict(set)
+    for each in late:
+        if each.handle is None or each.ours is not None or each.identity != each.event or erased(each.handle, each.at):
+            return None
+        if each.at < each.began or not each.living:
+            return None
+        came[each.interaction].add(each.reference)
+    if not came.keys() <= set(plan.ids):
+        return None
+    shared = [
+        replace(each, left=each.left | came[each.interaction], gone=each.gone - came[each.interaction])
+        for each in plan.shared
+    ]
+    return Plan(shared, plan.alone)
 
 
 def with_late(told: Iterable[Told], late: Iterable[Told]) -> set[Told]:

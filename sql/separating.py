@@ -1,5 +1,6 @@
 """Takes an erased customer's part out of interactions in which others have a part, and folds what stays anew."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
-from sql.erased_parts import Parts, Plan, Told, plan_of, with_late
+from sql.erased_parts import Parts, Plan, Told, plan_of, with_late, with_plain
 from sql.erasures import Erasure, Waits
 from sql.holdings import Holding
 from sql.naming import Naming
@@ -60,8 +61,9 @@ class SeparatingStore(Naming):
         leave, some at a time, and what stays is folded; killed, it goes on as it began. Then, while nobody appends, what came meanwhile
         is joined to it, and it takes the place of what was there."""
         before = (await self._rows("horizon"))[0]["horizon"]
-        told = await self._told(id, ids, archived)
-        plan = plan_of(told, erased)
+        given = {"id": id, "ids": list(ids), "archived": Jsonb(list(archived)), "since": 0}
+        rows = await self._rows("erase_told", given)
+        told, plan = await asyncio.to_thread(_planned, rows, erased)
         if not plan.shared and not plan.alone:
             return 0
         await self._run_only("erase_note_parts", _noted(id, told, plan))
@@ -74,12 +76,15 @@ class SeparatingStore(Naming):
                 for name in ("erase_patience", "erase_lock"):
                     await connection.execute(statement(name))
                 given = {"id": id, "ids": list(ids), "archived": Jsonb([]), "since": before}
-                late = [Told(**row) for row in await _read(connection, "erase_told", given)]
-                now = plan if told.issuperset(late) else plan_of(with_late(told, late), erased)
+                late = {Told(**row) for row in await _read(connection, "erase_told", given)}
+                now = with_plain(plan, late - told, erased)
+                if now is None:
+                    told = with_late(told, late)
+                    now = await asyncio.to_thread(plan_of, told, erased)
                 if now.leaves_as(plan):
                     folded += await _read(connection, "erase_folded", _folding(id, now, before, END, ()))
                 else:  # what came is his, or ties what was not tied
-                    await connection.execute(statement("erase_note_parts"), _noted(id, with_late(told, late), now))
+                    await connection.execute(statement("erase_note_parts"), _noted(id, told, now))
                     await connection.execute(statement("separate_events"), {"id": id, "only": None})
                     folded = await _read(connection, "erase_folded", _folding(id, now, 0, END, archived))
                 changes = {"id": id, "folded": [row["interaction"] for row in folded], "members": list(now.links)}
@@ -90,10 +95,6 @@ class SeparatingStore(Naming):
             raise Waits("others append all the time: it is tried again") from error
         await self._run_only("erase_parted", {"id": id, "ids": now.ids})
         return len(now.alone)
-
-    async def _told(self, id: UUID, ids: Sequence[UUID], archived: Sequence[Event]) -> set[Told]:
-        given = {"id": id, "ids": list(ids), "archived": Jsonb(list(archived)), "since": 0}
-        return {Told(**row) for row in await self._rows("erase_told", given)}
 
     async def spare_archived(self, erasure: Erasure, shared: Sequence[Parts]) -> None:
         """Note what leaves messages of the archive in which others have a part, or which are others' alone. Where such a message was
@@ -122,6 +123,11 @@ def erased_by(erasure: Erasure, holdings: Collection[Holding]) -> Callable[[UUID
 
 async def _read(connection: Connection, name: str, given: dict[str, Any]) -> list[dict[str, Any]]:
     return await (await connection.execute(statement(name), given)).fetchall()
+
+
+def _planned(rows: Iterable[dict[str, Any]], erased: Callable[[UUID, datetime], bool]) -> tuple[set[Told], Plan]:
+    told = {Told(**row) for row in rows}
+    return told, plan_of(told, erased)
 
 
 def _noted(id: UUID, told: Iterable[Told], plan: Plan) -> dict[str, Any]:

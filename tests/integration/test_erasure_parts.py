@@ -23,6 +23,7 @@ from app.erasing.steps import Eraser, Waits
 from schemas.events import Error, Handle
 from sql import EventStore, Refused, Row
 from sql.rebuild import RebuildError, rebuild
+from sql.separating import SeparatingStore
 from tests.conftest import Dsns
 from tests.integration.erasures import (
     ANA,
@@ -40,6 +41,7 @@ from tests.integration.erasures import (
 from tests.integration.test_erasure import STATES, killed, rebuilt
 from tests.integration.test_erasure_shared import BY, log
 from tests.support.keys import SEAL
+from tests.support.tenanted import recorded
 
 #: What each said and was told, and what a report said that names nobody.
 HIS, OTHERS, NOBODYS = "krautkopf", "rotkohl", "weisskraut"
@@ -457,6 +459,44 @@ async def test_two_workers_append_late_webhooks_of_both(store: EventStore, postg
     assert HIS not in await log(postgres_dsn, store)
     assert len(await store.timeline("shop", await customer(store, BO), limit=200)) <= 40
     assert await store.timeline("shop", whose) == []
+    assert await rebuilt(postgres_dsn)
+
+
+async def test_what_takes_long_is_done_while_others_append(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an interaction of many events nothing is read, moved or folded while nobody can append but what came meanwhile, though others
+    append to that same interaction."""
+    history = [_numbered(replace_row(TWO[which], str(which), 0), 0) for which in (0, 1, 2)]
+    history += [replace_row(told(n, (ANA, BO)[n % 2], "MessageRead"), f"many {n}", 0) for n in range(200)]
+    late = [replace_row(told(500 + n, BO, "MessageDelivered"), f"late {n}", 0) for n in range(20)]
+    await store.append(history)
+    await as_if(store, [*history, *late], ANA)
+    real = SeparatingStore._take_apart
+
+    async def take_apart(self: SeparatingStore, *given: Any) -> int:
+        taking = asyncio.create_task(real(self, *given))
+        for row in late:
+            await store.append([row])
+        return await taking
+
+    monkeypatch.setattr(SeparatingStore, "_take_apart", take_apart)
+    with recorded(monkeypatch) as ran:
+        await erased(store, tmp_path, await customer(store, ANA))
+    names = [one.name for one in ran]
+    place = max(place for place, name in enumerate(names[: names.index("erase_refold")]) if name == "erase_lock")
+    locked = [
+        one for one in ran[place + 1 : names.index("erase_refold") + 1] if one.name.startswith(("erase_", "separate_"))
+    ]
+    assert [one.name for one in locked] == [
+        "erase_told",
+        "erase_folded",
+        "erase_separate",
+        "erase_relink",
+        "erase_refold",
+    ]
+    assert locked[0].rows <= len(late) + 1 and locked[1].rows <= 1
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
     assert await rebuilt(postgres_dsn)
 
 
