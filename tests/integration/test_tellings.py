@@ -19,7 +19,7 @@ from app.settings import Settings, Source
 from schemas.events import Event, Handle
 from sql import EventStore, Row
 from sql.rebuild import rebuild
-from sql.statements import statement
+from sql.statements import migrations, statement
 from tests.conftest import Dsns
 from tests.integration.test_fold import ASSIGNMENTS, CONSENTS, EMPTY, EXACT, INTERACTIONS, LINKS, read, tell
 from tests.support.keys import SEAL
@@ -27,7 +27,8 @@ from tests.support.opened import opened
 
 START = datetime(2026, 11, 28, tzinfo=UTC)
 ANA, BEN = Handle("phone", "+15550000001"), Handle("phone", "+15550000002")
-TABLES = (INTERACTIONS, LINKS, ASSIGNMENTS, CONSENTS)
+TIMES = "SELECT to_jsonb(t) FROM threadline.consent_times t ORDER BY handle_id, channel, wanted, identity"
+TABLES = (INTERACTIONS, LINKS, ASSIGNMENTS, CONSENTS, TIMES)
 
 
 @st.composite
@@ -304,8 +305,23 @@ async def test_a_consent_without_a_providers_time_has_that_of_its_first_receipt(
     assert (one["opted_out_at"], one["opted_in_at"]) == ("2026-11-28T00:00:03+00:00", "2026-11-28T00:00:05+00:00")
     assert not one["opted_out"]
     assert all(each == seen[0] for each in seen)
+    times = await read(postgres_dsn.owner, TIMES)
     await rebuild(postgres_dsn.owner, processes=2)
     assert await read(postgres_dsn.owner, CONSENTS) == seen[0]
+    assert await read(postgres_dsn.owner, TIMES) == times
+    text = migrations()["0051_consent_times"].decode()
+    filling = [f"{part};" for part in text.split(";") if "INSERT INTO consent_times" in part]
+    assert len(filling) == 2
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
+        await db.execute("SET search_path = threadline")
+        for left in ("consent_times", "consent_times, events"):  # what the log has, and what only the archive has
+            await db.execute(f"TRUNCATE {left}".encode())
+            for part in filling:
+                await db.execute(part.encode())
+            if left == "consent_times":
+                assert await read(postgres_dsn.owner, TIMES) == times
+    latest = {(each["wanted"], each["at"]) for each in await read(postgres_dsn.owner, TIMES)}
+    assert latest == {(False, one["opted_out_at"]), (True, one["opted_in_at"])}
 
 
 async def test_a_consent_becomes_older_while_others_fold_theirs(postgres_dsn: Dsns) -> None:
