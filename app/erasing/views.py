@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from quopri import decodestring
 from typing import Final
 
+from schemas.written import base32, worded
+
 #: How many encodings within each other are undone, and characters of all views together, in times of the record's own.
 DEPTH, TIMES, BESIDE = 4, 6, 1 << 20
 #: Most letters that one character stands for; and most that are composed at once, as the time grows with the square of their accents.
@@ -21,14 +23,6 @@ _QUOTED = re.compile(r"=(?:[0-9A-Fa-f]{2}|\r?\n)")
 _CODED = re.compile(r"[A-Za-z0-9+/_\-]{8,}(?:\s{1,4}[A-Za-z0-9+/_\-]{4,})*")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){5,}")
 _STANDARD = str.maketrans("-_", "+/")
-_CODED_32 = re.compile(r"[A-Z2-7]{12,}(?:\s{1,4}[A-Z2-7]{4,})*|[a-z2-7]{12,}(?:\s{1,4}[a-z2-7]{4,})*")
-#: The digits of base32 as `int` has those of base 32, which takes time in proportion to their number.
-_DIGITS_32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
-#: Marks that people write as words, so that no program takes an address for one: between brackets, joining marks or blanks.
-_MARKS: Final = {"at": "@", "dot": "."}
-_WORDED = re.compile(
-    r"\s{0,4}[(\[{<]\s{0,4}(at|dot)\s{0,4}[)\]}>]\s{0,4}|\s{1,4}(at|dot)\s{1,4}|[_\-.](at|dot)[_\-.]", re.IGNORECASE
-)
 
 
 def views_of(data: bytes) -> list[str]:
@@ -129,17 +123,14 @@ def _base64(text: str) -> Iterator[str]:
 
 def _base32(text: str) -> Iterator[str]:
     found: list[list[str]] = [[] for _ in range(8)]
-    for match in _CODED_32.finditer(text):
-        run = re.sub(r"\s", "", match[0]).upper().translate(_DIGITS_32)
-        bits = int(run, 32)
-        # It may begin within the run, and end before its end.
-        for last, into in enumerate(found):
-            into.extend(_texts((bits >> last).to_bytes(len(run) * 5 // 8 + 1, "big")))
+    for each in base32(text):
+        for data, into in zip(each, found, strict=True):
+            into.extend(_texts(data))
     yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
 
 
 def _worded(text: str) -> Iterator[str]:
-    yield _WORDED.sub(lambda match: _MARKS[(match[1] or match[2] or match[3]).lower()], text)
+    yield worded(text)
 
 
 def _hex(text: str) -> Iterator[str]:
