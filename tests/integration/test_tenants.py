@@ -196,7 +196,7 @@ ANSWERS_ANYWAY = frozenset(
     }
 )
 #: Statements that look rows up by arrays, whose operators PostgreSQL does not know to reveal nothing: a tenant's are found by client.
-BY_ARRAYS = frozenset({"customer_changes_of", "customers_graph", "splits_between"})
+BY_ARRAYS = frozenset({"customer_changes_of", "customers_graph", "export_shared", "splits_between"})
 #: Columns by which rows are looked up, but for the client's, which every policy adds.
 LOOKED_UP = frozenset(
     "id reference handle_id customer_id digest identity interaction_id key name position timestamp xid".split()
