@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from schemas.events import Handle
 from schemas.handles import phone_of
 from schemas.numbering import CODES, parted, spellings
+from schemas.written import base32, bracketed, worded
 
 #: Fewest digits of a national number, and fewest characters of another address, that are looked for: fewer occur by chance. One of
 #: fewer than `SURE` characters counts where it stands by itself.
@@ -30,7 +31,7 @@ _TWICE = 2
 def address_in(text: str, known: Iterable[Handle] = ()) -> str | None:
     """Return what an id has in it, as words for people: an e-mail address, a phone number, or one of the `known` addresses; None if
     none was found."""
-    plain = _unquoted(text)
+    plain = bracketed(_unquoted(text))
     if "@" in plain and _EMAIL.search(plain):
         return "an e-mail address"
     if "+" in plain and any(phone_of(match[0].translate(_PLAIN)) for match in _NUMBER.finditer(plain)):
@@ -66,11 +67,11 @@ def _read(char: str) -> str:
 
 
 def _has(text: str, handle: Handle) -> bool:
-    """Return whether an address stands in a text, or in what it encodes as base64 or hexadecimal digits."""
+    """Return whether an address stands in a text, or in what it encodes as base64, base32 or hexadecimal digits."""
     values = [*_values(handle)]
     if not values:
         return False
-    forms = {text.casefold(), _MARKS.sub("", text).casefold()}
+    forms = {text.casefold(), worded(text).casefold(), _MARKS.sub("", text).casefold()}
     if any(_stands(value, form) for value in values for form in forms):
         return True
     if _UUID.fullmatch(text):  # the usual case, in which no address fits that is looked for
@@ -111,6 +112,8 @@ def _decoded(text: str) -> Iterator[bytes]:
         for first in range(4):
             part = run[first:]
             yield b64decode(part + "A" * (-len(part) % 4))
+    for each in base32(text):
+        yield from each
 
 
 _STANDARD = str.maketrans("-_", "+/")

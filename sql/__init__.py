@@ -11,6 +11,7 @@ from sql.deliveries import DeliveryStore
 from sql.erased_files import ErasedFilesStore
 from sql.erasing import ErasingStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
+from sql.exporting import ExportingStore
 from sql.gaps import GapsStore
 from sql.holdings import HoldingsStore
 from sql.hours import HoursStore
@@ -71,6 +72,7 @@ class EventStore(
     ErasingStore,
     ClientsStore,
     Reading,
+    ExportingStore,
     CustomersStore,
     RelayStore,
     DeliveryStore,

@@ -14,7 +14,7 @@ from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.parameters import events_of, json
 from sql.pool import Connection, become
-from sql.relating import RELATING, relate
+from sql.relating import CONSENTS, RELATING, relate
 from sql.repeating import Repeating
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.sealed import Sealed
@@ -69,7 +69,7 @@ class Appending(Repeating, HoursStore):
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            written = await _write(connection, sealed, _links(rows), kept=bool(raw))
+            written = await _write(connection, sealed, _way(rows), kept=bool(raw))
             if replays:
                 await note_replays(connection, replays, await repeated_places(written.cursor))
             return written
@@ -94,9 +94,10 @@ class Appending(Repeating, HoursStore):
             return 0
         again = sealed.only([one["place"] for one in differing])
         variants = [(one["variant"], one["joined"]) for one in differing]
+        way = Way(linking=True, consents=_way(rows).consents)
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = (await _write(connection, again, True, block=block, variants=variants)).cursor
+            cursor = (await _write(connection, again, way, block=block, variants=variants)).cursor
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -141,12 +142,20 @@ class Appending(Repeating, HoursStore):
         """Append and project events of our own within a transaction of `transact`. `sealed`: as they are stored, made before the
         transaction began. Repeated events are ignored."""
         if rows:
-            await _write(connection, sealed, _links(rows))
+            await _write(connection, sealed, _way(rows))
 
 
-def _links(rows: Sequence[Row]) -> bool:
-    """Return whether any event has both the provider's id and our id of a message, or relates handles."""
-    return any(
+class Way(NamedTuple):
+    """How a batch is written: whether an event of it is `linking`, as it has both the provider's id and our id of a message, or relates
+    handles, and whether it has `consents`, opt-outs or opt-ins. Those that have neither do not pay for what sees to them."""
+
+    linking: bool
+    consents: bool
+
+
+def _way(rows: Sequence[Row]) -> Way:
+    """Return how a batch is written."""
+    linking = any(
         row[0].type in RELATING
         or (
             row[0].provider_message_id is not None
@@ -154,34 +163,35 @@ def _links(rows: Sequence[Row]) -> bool:
         )
         for row in rows
     )
+    return Way(linking, any(row[0].type in CONSENTS for row in rows))
 
 
 async def _write(
     connection: Connection,
     sealed: Sealed,
-    linking: bool,
+    way: Way,
     *,
     kept: bool = False,
     block: int | None = None,
     variants: Sequence[tuple[str, bool]] = (),
 ) -> Written:
-    """Append and project. `kept`: this
-    transaction stored their raw records; else `block` is the block that holds them. `variants`: they are repeated events
-    that differ, by these."""
+    """Append and project. `kept`: this transaction stored their raw records; else `block` is the block that holds them. `variants`: they
+    are repeated events that differ, by these."""
     cursor = connection.cursor(binary=True)
     events = json(events_of(sealed.records, variants))
     parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
-    await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
+    name = "record" if way.linking else "append_consents" if way.consents else "append"
+    await cursor.execute(statement(name), parameters, prepare=True)
     largest = 0
-    if linking:
+    if way.linking:
         recorded = await cursor.fetchone()
         assert recorded is not None
-        largest = await _project(connection, recorded, bool(variants))
+        largest = await _project(connection, recorded, bool(variants), way.consents)
         await cursor.scroll(-1)
     return Written(cursor, largest)
 
 
-async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> int:
+async def _project(connection: Connection, recorded: dict[str, Any], varied: bool, consents: bool) -> int:
     """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
     they link. Return how many handles the largest customer has that this changed."""
     if not recorded["appended"]:
@@ -204,9 +214,12 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
     if recorded["relating"]:
         # Before the fold: a transaction that waits for the lock must not hold interactions that the lock's holder waits for.
         await connection.execute(statement("customers_lock"), span, prepare=True)
-    await connection.execute(statement("project"), span, prepare=True)
+    await connection.execute(statement("project_consents" if consents else "project"), span, prepare=True)
+    for name in LOWERING if varied and consents else ():
+        await connection.execute(statement(name), span, prepare=True)
     return await relate(connection, span) if recorded["relating"] else 0
 
 
-#: The statements that link a range of the log, in order.
+#: The statements that link a range of the log, and those that see to opt-outs and opt-ins that were told again, in order.
 LINKING = ("link", "supersede", "move", "clear")
+LOWERING = ("consents_lock", "consents_lowered")

@@ -7,9 +7,9 @@ first took part: the interaction's owner when that began, any other when an even
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -48,6 +48,88 @@ class Parts:
     def shared(self) -> bool:
         """Whether he and others have a part in it; else all of it is his, or nothing."""
         return self.others and bool(self.his)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of some interactions: those that others share, and those that are his alone."""
+
+    shared: list[Parts]
+    alone: list[Parts]
+
+    @property
+    def ids(self) -> list[UUID]:
+        """The interactions that others share."""
+        return [each.interaction for each in self.shared]
+
+    @property
+    def his(self) -> list[UUID]:
+        """The events that leave."""
+        return [event for each in self.shared for event in each.his]
+
+    @property
+    def nobodys(self) -> list[UUID]:
+        """The events that stay without their words."""
+        return [event for each in self.shared for event in each.nobodys]
+
+    @property
+    def left(self) -> set[UUID]:
+        """The references of what stays."""
+        return {one for each in self.shared for one in each.left}
+
+    @property
+    def links(self) -> dict[UUID, UUID]:
+        """The links among these."""
+        return {one: interaction for each in self.shared for one, interaction in each.links.items()}
+
+    @property
+    def gone(self) -> list[UUID]:
+        """The references that name him alone."""
+        whole = (one for each in self.alone for one in each.references)
+        return [*(one for each in self.shared for one in each.gone), *whole]
+
+    def leaves_as(self, other: "Plan") -> bool:
+        """Return whether the same events leave, or lose their words, and the rest is linked in the same way."""
+        return (
+            self.ids == other.ids
+            and set(self.his) == set(other.his)
+            and set(self.nobodys) == set(other.nobodys)
+            and self.links == other.links
+        )
+
+
+def plan_of(told: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> Plan:
+    """Return what becomes of the interactions of these events."""
+    by: dict[UUID, dict[UUID, Told]] = defaultdict(dict)
+    for each in told:
+        by[each.interaction][each.event] = each  # a month may be in the log and in the archive
+    every = [parts_of([*by[interaction].values()], erased) for interaction in sorted(by)]
+    return Plan([each for each in every if each.shared], [each for each in every if each.his and not each.shared])
+
+
+def with_plain(plan: Plan, late: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> Plan | None:
+    """Return a plan with events that came later of people who are not erased, and tie nothing: they stay, and so do their references. None
+    where one may be otherwise, and all has to be looked at again."""
+    came: dict[UUID, set[UUID]] = defaultdict(set)
+    for each in late:
+        if each.handle is None or each.ours is not None or each.identity != each.event or erased(each.handle, each.at):
+            return None
+        if each.at < each.began or not each.living:
+            return None
+        came[each.interaction].add(each.reference)
+    if not came.keys() <= set(plan.ids):
+        return None
+    shared = [
+        replace(each, left=each.left | came[each.interaction], gone=each.gone - came[each.interaction])
+        for each in plan.shared
+    ]
+    return Plan(shared, plan.alone)
+
+
+def with_late(told: Iterable[Told], late: Iterable[Told]) -> set[Told]:
+    """Return events with those that came later, by which their interaction may have become older, or another's."""
+    now: dict[UUID, dict[str, Any]] = {each.interaction: {"owner": each.owner, "began": each.began} for each in late}
+    return {each._replace(**now.get(each.interaction, {})) for each in told} | set(late)
 
 
 def parts_of(told: Sequence[Told], erased: Callable[[UUID, datetime], bool]) -> Parts:

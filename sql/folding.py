@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from sql.append import LINKING
+from sql.append import LINKING, LOWERING
 from sql.relating import one, relate
 from sql.statements import migrations, statement
 
@@ -31,7 +31,8 @@ _STATEMENTS = (
     "assign_customers",
     "customers_graph",
     "set_customers",
-    "project",
+    "project_consents",
+    *LOWERING,
 )
 
 
@@ -126,7 +127,10 @@ async def link(
 
 async def fold(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
     """Fold a linked range of the log; return how many events it has."""
-    return int((await one(connection, "project", span))["events"])
+    events = int((await one(connection, "project_consents", span))["events"])
+    for name in LOWERING:
+        await connection.execute(statement(name), span)
+    return events
 
 
 def span_of(after: Place, upto: Place) -> dict[str, Any]:

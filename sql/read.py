@@ -68,15 +68,6 @@ class Reading(Opening):
             await self._opened(await self._rows("handles", {"client_id": client_id, "customer_id": customer_id}))
         )
 
-    async def exported_assignments(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
-        """Return all that is known of which handles are a customer's."""
-        rows = await self._rows("export_assignments", {"client_id": client_id, "customer_id": customer_id})
-        return [row["assignment"] for row in rows]
-
-    async def exported_messages(self, client_id: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return those of some messages that are still kept, with their requests."""
-        return await self._opened(await self._rows("export_messages", {"client_id": client_id, "ids": list(ids)}))
-
     async def unapplied_links(self, client_id: str, customer_id: UUID, *, limit: int = 100) -> list[dict[str, Any]]:
         """Return links of a customer's handles that were stated but do not apply: the customer's handle (`of_kind`,
         `of_value`) and the other one (`kind`, `value`). A handle that several people share, or more handles than one

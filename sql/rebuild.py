@@ -56,12 +56,14 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda what, done, total:
     Events may be appended meanwhile; writers wait only at the end, while the last events are folded and the tables
     swapped. A killed rebuild leaves the live tables unchanged; the next one goes on where it was, with as many parts as it had,
     or begins anew where the schema or the statements are others by now. Raises MonthsMissing if
-    some of the log is only in the archive, RebuildError if another rebuild or archive runs, or if the lock for the swap is not
-    available.
+    some of the log is only in the archive, RebuildError if another rebuild or archive runs, if an erasure is in the middle of what others
+    share, or if the lock for the swap is not available.
     """
     async with await _connect(owner_dsn, PATIENCE) as connection:
         if not (await one(connection, "rebuild_lock"))["mine"]:
             raise RebuildError("another rebuild (or a migration, or an archive) of this database is under way")
+        if (await one(connection, "rebuild_parting"))["parting"]:
+            raise RebuildError("an erasure is taking interactions apart: try again when it has ended")
         months = await (await connection.execute(statement("archive_months"), {"after_months": 0})).fetchall()
         if missing := [row["month"] for row in months if row["name"] is None]:
             raise MonthsMissing(missing)

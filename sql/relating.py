@@ -14,8 +14,10 @@ from psycopg.rows import DictRow
 from sql.deciding import Change, Decided, Link, decide
 from sql.statements import statement
 
-#: The events that link handles or decide on customers, as the statements list them.
-RELATING = frozenset(re.findall(r"'(\w+)'", statement("relating_types").decode()))
+#: The events that link handles or decide on customers, and those that are opt-outs or opt-ins, as the statements list them.
+RELATING, CONSENTS = (
+    frozenset(re.findall(r"'(\w+)'", statement(name).decode())) for name in ("relating_types", "consent_types")
+)
 
 
 async def relate(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:

@@ -55,6 +55,7 @@ WITHOUT_END = {
     "peppers": "one row a client",
     "handle_links": "computed from the log",
     "consents": "an opt-out must outlive everything",
+    "consent_times": "a row an opt-out or opt-in, of which consents are computed",
     "profiles": "one row a recipient with a zone",
     "lanes": "one row an account that sends",
     "clients": "the versions of configurations: few, and each may be asked for",

@@ -1,23 +1,25 @@
 """Takes an erased customer's part out of interactions in which others have a part, and folds what stays anew."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
-from sql.erased_parts import Parts, Told, parts_of
+from sql.erased_parts import Parts, Plan, Told, plan_of, with_late, with_plain
 from sql.erasures import Erasure, Waits
 from sql.holdings import Holding
 from sql.naming import Naming
 from sql.pool import Connection
 from sql.statements import statement
 
-#: Most interactions that one transaction takes apart: nobody appends meanwhile.
-STEP = 50
+#: Most interactions that are taken apart at once, and most of their events that one transaction takes out.
+STEP, EVENTS = 50, 1000
+#: A transaction after all.
+END = (1 << 63) - 1
 #: A row of `events`, by its columns.
 Event = Mapping[str, Any]
 
@@ -44,24 +46,55 @@ class SeparatingStore(Naming):
         has of these interactions. Raises Waits where others append for too long."""
         erased = erased_by(erasure, holdings)
         # Of a month that was restored since.
-        await self._run_only("separate_events", {"id": erasure["id"]})
+        await self._run_only("separate_events", {"id": erasure["id"], "only": None})
         after, alone = UUID(int=0), 0
-        while True:
-            try:
-                async with self._pool.connection() as connection, connection.transaction():
-                    for name in ("erase_patience", "erase_lock"):
-                        await connection.execute(statement(name))
-                    given = {"id": erasure["id"], "after": after, "limit": step}
-                    ids = [row["id"] for row in await _read(connection, "erase_shared", given)]
-                    if not ids:
-                        return alone
-                    given = {"id": erasure["id"], "ids": ids, "archived": Jsonb(list(archived))}
-                    told = [Told(**row) for row in await _read(connection, "erase_told", given)]
-                    parts = [parts_of(each, erased) for each in _interactions(told)]
-                    alone += await _separate(connection, erasure["id"], parts, archived)
-                    after = ids[-1]
-            except LockNotAvailable as error:
-                raise Waits("others append all the time: it is tried again") from error
+        while rows := await self._rows("erase_shared", {"id": erasure["id"], "after": after, "limit": step}):
+            ids = [row["id"] for row in rows]
+            alone += await self._take_apart(erasure["id"], ids, erased, archived)
+            after = ids[-1]
+        return alone
+
+    async def _take_apart(
+        self, id: UUID, ids: Sequence[UUID], erased: Callable[[UUID, datetime], bool], archived: Sequence[Event]
+    ) -> int:
+        """Take some interactions apart; return how many are the customer's alone. What takes long is done while others append: his events
+        leave, some at a time, and what stays is folded; killed, it goes on as it began. Then, while nobody appends, what came meanwhile
+        is joined to it, and it takes the place of what was there."""
+        before = (await self._rows("horizon"))[0]["horizon"]
+        given = {"id": id, "ids": list(ids), "archived": Jsonb(list(archived)), "since": 0}
+        rows = await self._rows("erase_told", given)
+        told, plan = await asyncio.to_thread(_planned, rows, erased)
+        if not plan.shared and not plan.alone:
+            return 0
+        await self._run_only("erase_note_parts", _noted(id, told, plan))
+        leaving = [*plan.his, *plan.nobodys]
+        for start in range(0, len(leaving), EVENTS):
+            await self._run_only("separate_events", {"id": id, "only": leaving[start : start + EVENTS]})
+        folded = await self._rows("erase_folded", _folding(id, plan, 0, before, archived))
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                for name in ("erase_patience", "erase_lock"):
+                    await connection.execute(statement(name))
+                given = {"id": id, "ids": list(ids), "archived": Jsonb([]), "since": before}
+                late = {Told(**row) for row in await _read(connection, "erase_told", given)}
+                now = with_plain(plan, late - told, erased)
+                if now is None:
+                    told = with_late(told, late)
+                    now = await asyncio.to_thread(plan_of, told, erased)
+                if now.leaves_as(plan):
+                    folded += await _read(connection, "erase_folded", _folding(id, now, before, END, ()))
+                else:  # what came is his, or ties what was not tied
+                    await connection.execute(statement("erase_note_parts"), _noted(id, told, now))
+                    await connection.execute(statement("separate_events"), {"id": id, "only": None})
+                    folded = await _read(connection, "erase_folded", _folding(id, now, 0, END, archived))
+                changes = {"id": id, "folded": [row["interaction"] for row in folded], "members": list(now.links)}
+                changes |= {"ids": now.ids, "gone": now.gone, "links": list(now.links.values())}
+                for name in ("erase_separate", "erase_relink", "erase_refold"):
+                    await connection.execute(statement(name), changes)
+        except LockNotAvailable as error:
+            raise Waits("others append all the time: it is tried again") from error
+        await self._run_only("erase_parted", {"id": id, "ids": now.ids})
+        return len(now.alone)
 
     async def spare_archived(self, erasure: Erasure, shared: Sequence[Parts]) -> None:
         """Note what leaves messages of the archive in which others have a part, or which are others' alone. Where such a message was
@@ -73,8 +106,8 @@ class SeparatingStore(Naming):
             "references": [one for each in shared for one in each.references],
         }
         async with self._pool.connection() as connection, connection.transaction():
-            for name in ("erase_spare", "separate_events"):
-                await connection.execute(statement(name), changes)
+            await connection.execute(statement("erase_spare"), changes)
+            await connection.execute(statement("separate_events"), {"id": erasure["id"], "only": None})
 
     async def parted_events(self, id: UUID) -> tuple[set[UUID], set[UUID]]:
         """Return the events that an erasure takes out of interactions, and those that it leaves there without their words."""
@@ -92,34 +125,37 @@ async def _read(connection: Connection, name: str, given: dict[str, Any]) -> lis
     return await (await connection.execute(statement(name), given)).fetchall()
 
 
-def _interactions(told: Iterable[Told]) -> Iterable[list[Told]]:
-    """Group events by interaction, each once: a month may be in the log and in the archive."""
-    by = sorted(set(told), key=lambda each: (each.interaction, each.event))
-    return (list(each) for _, each in groupby(by, key=lambda each: each.interaction))
+def _planned(rows: Iterable[dict[str, Any]], erased: Callable[[UUID, datetime], bool]) -> tuple[set[Told], Plan]:
+    told = {Told(**row) for row in rows}
+    return told, plan_of(told, erased)
 
 
-async def _separate(connection: Connection, id: UUID, every: Sequence[Parts], archived: Sequence[Event]) -> int:
-    """Write what becomes of some interactions; return how many are the customer's alone."""
-    shared, alone = [each for each in every if each.shared], [each for each in every if each.his and not each.shared]
-    if not shared and not alone:
-        return 0
-    links = {one: interaction for each in shared for one, interaction in each.links.items()}
-    his, nobodys = ({event for each in shared for event in getattr(each, name)} for name in ("his", "nobodys"))
-    left = {one for each in shared for one in each.left}
-    changes: dict[str, Any] = {
+def _noted(id: UUID, told: Iterable[Told], plan: Plan) -> dict[str, Any]:
+    """Return the parameters that note what leaves, or stays without its words."""
+    his = set(plan.his)
+    leaving = his.union(plan.nobodys)
+    noted = {each.event: each for each in told if each.event in leaving}
+    return {
         "id": id,
-        "ids": [each.interaction for each in shared],
-        "his": list(his),
-        "nobodys": list(nobodys),
-        "gone": [one for each in every if each.his for one in (each.gone if each.shared else each.references)],
-        "left": list(left),
-        "members": list(links),
-        "links": list(links.values()),
-        "archived": Jsonb(_staying(archived, left, his, nobodys)),
+        "events": list(noted),
+        "his": [event in his for event in noted],
+        "interactions": [each.interaction for each in noted.values()],
+        "references": [each.reference for each in noted.values()],
     }
-    for name in ("erase_separate", "separate_events", "erase_relink", "erase_refold"):
-        await connection.execute(statement(name), changes)
-    return len(alone)
+
+
+def _folding(id: UUID, plan: Plan, since: int, before: int, archived: Iterable[Event]) -> dict[str, Any]:
+    """Return the parameters that fold what stays, of some transactions."""
+    left = plan.left
+    return {
+        "id": id,
+        "left": list(left),
+        "members": list(plan.links),
+        "links": list(plan.links.values()),
+        "since": since,
+        "before": before,
+        "archived": Jsonb(_staying(archived, left, set(plan.his), set(plan.nobodys))),
+    }
 
 
 def _staying(archived: Iterable[Event], left: set[UUID], his: set[UUID], nobodys: set[UUID]) -> list[Event]:

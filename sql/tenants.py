@@ -21,6 +21,7 @@ WHOLE = frozenset(
         "end_session",
         "end_session_of_client",
         "end_sessions_of",
+        "export_files",
         "horizon",
         "hour_keys_ahead",
         "hour_keys_by_id",

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api.bodies import PRIVATE, interaction
+from app.api.bodies import PRIVATE, event, interaction
 from app.api.customers import customer_id
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.exporting.export import export
-from app.exporting.gathering import Subject, subject_of
+from app.exporting.gathering import Forms, Subject, subject_of
 from app.http.problems import Problem
 
 #: Exports of this process at once; most seconds that one may take.
 AT_ONCE, LONGEST = 2, 3600.0
+_FORMS = Forms(interaction, event)
 
 
 async def export_of(request: Request) -> Response:
@@ -39,7 +40,7 @@ async def _bounded(api: Api, subject: Subject) -> AsyncIterator[bytes]:
     api.exporting += 1
     try:
         async with asyncio.timeout(LONGEST):
-            async for piece in export(api.store, subject, datetime.now(UTC), interaction):
+            async for piece in export(api.store, api.settings, subject, datetime.now(UTC), _FORMS):
                 yield piece
     finally:
         api.exporting -= 1

@@ -70,23 +70,32 @@ async def _through(
     left: list[str],
     done: Callable[[int], None],
 ) -> None:
-    from sql.archive.emptying import Wanted
-
     holdings = await store.holdings(erasure)
     with TemporaryDirectory(prefix="threadline-erasing-") as folder:
         await _remove(store, files, left)
         # Before any file is written anew: one may have a message and another what was told of it.
-        await _messages(store, files, erasure, rows, holdings, Path(folder))
-        wanted = Wanted(
-            erasure["id"],
-            erasure["client_id"],
-            await store.erased_references(erasure["id"]),
-            erasure["handles"],
-            holdings,
-            *await store.parted_events(erasure["id"]),
-        )
+        having = await _messages(store, files, erasure, rows, holdings, Path(folder))
+        wanted = await _wanted(store, erasure, holdings)
         for row in rows:
-            done(await _empty(store, files, erasure, row, wanted, Path(folder)))
+            if row["file"] in having:
+                done(await _empty(store, files, erasure, row, wanted, Path(folder)))
+            else:
+                await store.swap_file(erasure["id"], row, [])
+                done(0)
+
+
+async def _wanted(store: EventStore, erasure: Erasure, holdings: list[Holding]) -> Any:
+    """Return what is to be emptied, by what is known now."""
+    from sql.archive.emptying import Wanted
+
+    return Wanted(
+        erasure["id"],
+        erasure["client_id"],
+        await store.erased_references(erasure["id"]),
+        erasure["handles"],
+        holdings,
+        *await store.parted_events(erasure["id"]),
+    )
 
 
 async def _messages(
@@ -96,18 +105,24 @@ async def _messages(
     rows: list[dict[str, Any]],
     holdings: list[Holding],
     folder: Path,
-) -> None:
-    """Note what all files say of messages that may be the customer's, also of those that are gone from the timeline."""
+) -> set[str]:
+    """Note what all files say of messages that may be the customer's, also of those that are gone from the timeline. Return the files that
+    have to be looked into once more: those with such messages, and with what is to be emptied by what is known before."""
+    from sql.archive.emptying import find
     from sql.archive.messages import Messages
 
     handles = {*erasure["handles"], *(each.handle for each in holdings)}
     messages = Messages(erasure["client_id"], handles, await store.erased_references(erasure["id"]))
-    more = True
+    known, having = await _wanted(store, erasure, holdings), set[str]()
+    more = first = True
     while more:
         more = False
         for row in rows:
             await _fetch(files, row, folder / "old")
-            more |= await asyncio.to_thread(messages.read, folder / "old")
+            more |= await asyncio.to_thread(messages.read, folder / "old", row["file"])
+            if first and (await asyncio.to_thread(find, folder / "old", known)).ids:
+                having.add(row["file"])
+        first = False
     apart = set().union(*await store.parted_events(erasure["id"]))
     found = [
         (parts_of(each.told, erased_by(erasure, holdings)), each.said)
@@ -118,6 +133,7 @@ async def _messages(
         await store.spare_archived(erasure, spared)
     if said := [one for parts, all_said in found if not parts.others for one in all_said]:
         await store.erase_gone(erasure["id"], said)
+    return having | messages.files
 
 
 async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:

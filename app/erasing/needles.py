@@ -42,6 +42,11 @@ def _forms(data: bytes) -> Iterator[tuple[bytes, str]]:
     yield quote(data, safe="").encode(), "percent-encoded"
     yield data.hex().encode(), "hexadecimal"
     yield data.hex().upper().encode(), "hexadecimal"
+    # At each of the five places within a group of eight characters, as below.
+    for before in range(5):
+        coded = base64.b32encode(b"\0" * before + data)
+        ended = (before + len(data)) * 8
+        yield coded[-(-before * 8 // 5) : ended // 5], "base32"
     # At each of the three places within a group of four characters, without those that depend on its neighbours.
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + data)

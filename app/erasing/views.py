@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from quopri import decodestring
 from typing import Final
 
+from schemas.written import base32, worded
+
 #: How many encodings within each other are undone, and characters of all views together, in times of the record's own.
 DEPTH, TIMES, BESIDE = 4, 6, 1 << 20
 #: Most letters that one character stands for; and most that are composed at once, as the time grows with the square of their accents.
@@ -24,8 +26,8 @@ _STANDARD = str.maketrans("-_", "+/")
 
 
 def views_of(data: bytes) -> list[str]:
-    """Return a record as text, and what it encodes: percent-encoding, escapes of JSON, entities of HTML, quoted-printable, base64 and
-    hexadecimal digits, one in another too. Each in lower case, in one form of letters and digits."""
+    """Return a record as text, and what it encodes: percent-encoding, escapes of JSON, entities of HTML, quoted-printable, base64,
+    base32 and hexadecimal digits, and `(at)` for @, one in another too. Each in lower case, in one form of letters and digits."""
     views: list[str] = []
     room = TIMES * len(data) + BESIDE
     layer = [*_texts(data)]
@@ -119,6 +121,18 @@ def _base64(text: str) -> Iterator[str]:
     yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
 
 
+def _base32(text: str) -> Iterator[str]:
+    found: list[list[str]] = [[] for _ in range(8)]
+    for each in base32(text):
+        for data, into in zip(each, found, strict=True):
+            into.extend(_texts(data))
+    yield from ("\n".join(filter(None, map(_readable, into))) for into in found)
+
+
+def _worded(text: str) -> Iterator[str]:
+    yield worded(text)
+
+
 def _hex(text: str) -> Iterator[str]:
     yield "\n".join(_readable(bytes.fromhex(match[0]).decode("utf-8", "replace")) for match in _HEX.finditer(text))
 
@@ -128,4 +142,13 @@ def _readable(text: str) -> str:
     return "\n".join(part for part in re.split("[\x00-\x08\x0e-\x1f\x7f\ufffd]+", text) if len(part) > 5)
 
 
-_UNDO: tuple[Callable[[str], Iterator[str]], ...] = (_percent, _escapes, _entities, _quoted, _base64, _hex)
+_UNDO: tuple[Callable[[str], Iterator[str]], ...] = (
+    _percent,
+    _escapes,
+    _entities,
+    _quoted,
+    _base64,
+    _base32,
+    _hex,
+    _worded,
+)

@@ -1,6 +1,6 @@
 """Reads what is kept of one customer, a page at a time."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,8 +12,15 @@ from sql import EventStore
 PAGE = 200
 
 Document = dict[str, Any]
-#: Makes the JSON of an interaction of the store, as the API has it.
+#: Makes the JSON of an interaction, or of an event, of the store, as the API has it.
 Form = Callable[[Mapping[str, Any]], Document]
+
+
+class Forms(NamedTuple):
+    """How interactions and events are written."""
+
+    interaction: Form
+    event: Form
 
 
 class Subject(NamedTuple):
@@ -80,32 +87,38 @@ async def _recipient(store: EventStore, client: str, row: Mapping[str, Any]) -> 
     }
 
 
-async def interactions_of(store: EventStore, subject: Subject, form: Form) -> AsyncIterator[list[Document]]:
-    """Yield the customer's interactions in pages, newest first."""
+async def interactions_of(
+    store: EventStore, subject: Subject, form: Form, without: Collection[UUID] = ()
+) -> AsyncIterator[list[Document]]:
+    """Yield the customer's interactions in pages, newest first, without those that others share."""
     before = None
     while True:
         rows = await store.timeline(subject.client, subject.customer, before=before, limit=PAGE)
-        if rows:
-            yield [form(row) for row in rows]
+        if page := [form(row) for row in rows if row["id"] not in without]:
+            yield page
         if len(rows) < PAGE:
             return
         before = (rows[-1]["timestamp"], rows[-1]["id"])
 
 
-async def messages_of(store: EventStore, subject: Subject) -> AsyncIterator[list[Document]]:
-    """Yield the messages that were asked to be sent to the customer and are still kept, in pages."""
+async def messages_of(
+    store: EventStore, subject: Subject, without: Collection[UUID] = ()
+) -> AsyncIterator[list[Document]]:
+    """Yield the messages that were asked to be sent to the customer and are still kept, in pages, without those of interactions that others
+    share."""
     before = None
     while True:
         rows = await store.timeline(subject.client, subject.customer, before=before, limit=PAGE, direction="outbound")
-        ids = [row["message_id"] for row in rows if row["message_id"] is not None]
+        ids = [row["message_id"] for row in rows if row["message_id"] is not None and row["id"] not in without]
         if ids and (found := await store.exported_messages(subject.client, ids)):
-            yield [_message(row) for row in found]
+            yield [message(row) for row in found]
         if len(rows) < PAGE:
             return
         before = (rows[-1]["timestamp"], rows[-1]["id"])
 
 
-def _message(row: Mapping[str, Any]) -> Document:
+def message(row: Mapping[str, Any]) -> Document:
+    """Return what an export has of a message that is still kept."""
     return {
         "messageId": row["message_id"],
         "state": row["state"],

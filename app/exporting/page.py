@@ -54,22 +54,52 @@ def rows(page: Sequence[Mapping[str, Any]], day: date | None) -> tuple[str, date
     return "".join(parts), day
 
 
+def shared(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the customer's parts in some interactions that others share."""
+    return "".join(
+        f"<h2>Part in interaction {part['interactionId']}, which others share</h2>\n{_unread(part['unreadMonths'])}"
+        + "".join(
+            _article(_shown(event), event["occurredAt"] or event["receivedAt"], "%Y-%m-%d %H:%M:%S")
+            for event in part["events"]
+        )
+        for part in parts
+    )
+
+
 def foot() -> str:
     """Return the end of the page."""
     return "</main></body></html>\n"
 
 
-def _article(one: Mapping[str, Any], at: datetime) -> str:
+def _article(one: Mapping[str, Any], at: datetime, clock: str = "%H:%M:%S") -> str:
     way = one["direction"] or ""
     state = one["delivery"] or one["status"]
     address = one["address"] or {}
     about = [one["channel"], state, one["provider"] and f"by {one['provider']}", address.get("value")]
     words = " · ".join(escape(str(each)) for each in about if each)
     return (
-        f'<article><div><time datetime="{at.isoformat()}">{at:%H:%M:%S}</time>'
+        f'<article><div><time datetime="{at.isoformat()}">{at:{clock}}</time>'
         f'<p class="soft {escape(way)}">{escape(_WAYS.get(way, ""))}</p></div><div>'
         f'{"".join(_content(one["content"])) or _NONE}{_error(one["error"])}<p class="soft">{words}</p></div></article>\n'
     )
+
+
+def _unread(months: Sequence[str]) -> str:
+    return f'<p class="bad">Not read from the archive: {escape(", ".join(months))}</p>\n' if months else ""
+
+
+def _shown(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event in the form of an interaction."""
+    content = event["payload"].get("content")
+    return {
+        "direction": event["direction"],
+        "delivery": event["type"],
+        "channel": event["channel"],
+        "provider": event["source"],
+        "address": None,
+        "content": content if isinstance(content, dict) else {},
+        "error": event["error"],
+    }
 
 
 def _content(content: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,8 @@ from sql.relating import RELATING
 #: The columns by which events are found, and those that become NULL.
 _ASKED = ("id", "client_id", "reference", "type", "handle_id", "source_event_id", "occurred_at", "received_at")
 _NULLED = ("provider_message_id", "message_id", "webhook_id", "webhook_block", "trace")
+#: What stays of an opt-out or opt-in: what it rests on, and that it is about a provider's list alone.
+_CONSENT = ("basis", "list", "unsubscribeGroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ def _texts(column: Any, mask: Any, consent: Any, change: Any) -> Any:
 
 
 def _payload(text: str, consent: bool) -> str:
-    basis = json.loads(text).get("basis") if consent else None
-    return "{}" if basis is None else json.dumps({"basis": basis}, ensure_ascii=False)
+    payload = json.loads(text) if consent else {}
+    return json.dumps({name: payload[name] for name in _CONSENT if name in payload}, ensure_ascii=False)
 
 
 def _error(text: str | None, _: bool) -> str | None:

@@ -44,7 +44,8 @@ class Messages:
     """The messages of a client that have events of some handles, or are known by some references.
 
     Two references are of one message where they are tied as `pairs.sql` ties them: by our id of the message, or as versions of one
-    event. Call `read` for all files, again and again, until none of them says anything new: events come in any order.
+    event. Call `read` for all files, again and again, until none of them says anything new: events come in any order. Then `files`
+    are those that have events of these messages.
     """
 
     def __init__(self, client: str, handles: Collection[UUID], references: Collection[UUID]) -> None:
@@ -54,10 +55,11 @@ class Messages:
         self._events: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         # Nodes are references, ids of events, and our ids of messages after an "m". Each leads to another of the same message, or itself.
         self._towards: dict[str, str] = {str(each): str(each) for each in references}
+        self.files: set[str] = set()
 
-    def read(self, file: Path) -> bool:
-        """Note what a file says; return whether something is known by that for which files have to be read again. Raises
-        pyarrow.ArrowException and OSError for a damaged file."""
+    def read(self, file: Path, name: str) -> bool:
+        """Note what a file, which the archive has by this name, says; return whether something is known by that for which files have to
+        be read again. Raises pyarrow.ArrowException and OSError for a damaged file."""
         before = len(self._towards)
         with ParquetFile(file) as opened:
             for batch in opened.iter_batches(READ, columns=list(_COLUMNS)):
@@ -69,6 +71,7 @@ class Messages:
                     known = len(self._towards)
                     for row in rows.filter(self._chosen(rows)).to_pylist():
                         self._note(row)
+                        self.files.add(name)
         return len(self._towards) > before
 
     def named(self) -> set[UUID]:

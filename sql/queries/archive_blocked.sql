@@ -1,4 +1,5 @@
--- Why a month must stay: events that were not relayed yet, and deliveries that wait. No row if nothing does.
+-- Why a month must stay: events that were not relayed yet, deliveries that wait, and an erasure that takes interactions apart, whose events
+-- may be of it. No row if nothing does.
 SELECT reason
 FROM (
     SELECT 'events of it were not relayed yet' AS reason
@@ -11,5 +12,9 @@ FROM (
     SELECT 'callbacks are owed events of it'
     FROM deliveries AS d
     WHERE d.state = 'waiting' AND d.recorded_at >= %(since)s AND d.recorded_at < %(until)s
+    UNION ALL
+    SELECT 'an erasure takes interactions apart'
+    FROM erased_parts AS p
+    WHERE p.interaction_id IS NOT NULL
 ) AS reasons
 LIMIT 1

@@ -1,15 +1,13 @@
--- Folds the events of some references of an erasure's client, whose interactions were removed, with those of the archive (`archived`).
-WITH fresh AS MATERIALIZED (
-    SELECT e.*
-    FROM erasures AS o
-    JOIN events AS e ON e.client_id = o.client_id AND e.reference = ANY (%(left)s::uuid[])
-    WHERE o.id = %(id)s
-    UNION ALL
-    SELECT * FROM jsonb_populate_recordset(NULL::events, %(archived)s)
+-- Joins what `erase_folded` has given into the interactions.
+WITH facts AS (
+    SELECT
+        i.id,
+\ir facts_again.sql
+    FROM unnest(%(folded)s::text[]) AS f (interaction)
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::interactions, f.interaction::jsonb) AS i
+    CROSS JOIN LATERAL unnest(i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AS n (handle_id)
 ),
-\ir facts.sql
-,
 \ir fold.sql
 SELECT
-    (SELECT count(*) FROM fresh) AS events,
+    (SELECT count(*) FROM projected) AS folded,
     CASE WHEN (SELECT count(*) FROM projected) <> (SELECT count(*) FROM folded) THEN superseded_meanwhile() END

@@ -1,6 +1,5 @@
--- Part of `append` and `project`: for each event of `fresh`, the columns of an interaction that it sets (`facts`), and
--- its recipient's consent. A fact cannot be later than our receipt of it, whatever the provider's
--- clock says.
+-- Part of the statements that fold events: for each event of `fresh`, the columns of an interaction that it sets. A fact cannot be
+-- later than our receipt of it, whatever the provider's clock says.
 facts AS (
     SELECT
 \ir interaction_of.sql
@@ -52,43 +51,4 @@ facts AS (
             ) AS final
     ) AS f
     WHERE e.reference IS NOT NULL
-),
--- Opt-outs and opt-ins. One for a provider's list or group stops that list only, and is left out. The latest of each kind
--- counts, whatever the order of arrival, and of two at the same time the one with the greatest basis.
-consented AS (
-    INSERT INTO consents AS c (
-        handle_id, client_id, channel, opted_out_at, opted_out_basis, opted_in_at, opted_in_basis
-    )
-    SELECT
-        e.handle_id, e.client_id, coalesce(e.channel, '*') AS channel,
-        max(f.at) FILTER (WHERE NOT f.wanted),
-        (array_agg(f.basis ORDER BY f.at DESC, f.basis DESC) FILTER (WHERE NOT f.wanted))[1],
-        max(f.at) FILTER (WHERE f.wanted),
-        (array_agg(f.basis ORDER BY f.at DESC, f.basis DESC) FILTER (WHERE f.wanted))[1]
-    FROM fresh AS e
-    CROSS JOIN LATERAL (
-        SELECT
-            least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
-            coalesce(left(e.payload ->> 'basis', 64), 'told') COLLATE "C" AS basis,
-            e.type = 'RecipientSubscribed' AS wanted
-    ) AS f
-    WHERE e.type IN ('RecipientUnsubscribed', 'RecipientSubscribed') AND e.handle_id IS NOT NULL
-        AND NOT e.payload ?| ARRAY['list', 'unsubscribeGroup']
-    GROUP BY e.handle_id, e.client_id, coalesce(e.channel, '*')
-    ORDER BY e.handle_id, channel
-    ON CONFLICT (handle_id, channel) DO UPDATE SET
-        opted_out_at = greatest(c.opted_out_at, excluded.opted_out_at),
-        opted_out_basis = CASE
-            WHEN c.opted_out_at IS NULL
-                OR (excluded.opted_out_at, excluded.opted_out_basis) > (c.opted_out_at, c.opted_out_basis)
-                THEN excluded.opted_out_basis
-            ELSE c.opted_out_basis
-        END,
-        opted_in_at = greatest(c.opted_in_at, excluded.opted_in_at),
-        opted_in_basis = CASE
-            WHEN c.opted_in_at IS NULL
-                OR (excluded.opted_in_at, excluded.opted_in_basis) > (c.opted_in_at, c.opted_in_basis)
-                THEN excluded.opted_in_basis
-            ELSE c.opted_in_basis
-        END
 )

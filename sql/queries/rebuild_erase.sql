@@ -24,6 +24,9 @@ barred AS (
 ),
 unlinked AS (
     DELETE FROM interaction_links AS l USING expired AS x WHERE l.interaction_id = x.id AND l.client_id = x.client_id
+),
+undated AS (
+    DELETE FROM consent_times AS t USING threadline.handles AS h WHERE h.id = t.handle_id AND h.erased_at IS NOT NULL
 )
 DELETE FROM consents AS c
 USING threadline.handles AS h

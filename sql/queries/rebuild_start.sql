@@ -11,7 +11,7 @@ BEGIN
         SELECT c.oid, c.relname, c.relacl, array_to_string(c.reloptions, ', ') AS options
         FROM pg_class AS c
         WHERE c.relnamespace = 'threadline'::regnamespace
-            AND c.relname IN ('interactions', 'interaction_links', 'assignments', 'handle_links', 'customer_changes', 'consents')
+            AND c.relname IN ('interactions', 'interaction_links', 'assignments', 'handle_links', 'customer_changes', 'consents', 'consent_times')
     LOOP
         EXECUTE format('DROP TABLE IF EXISTS threadline_rebuild.%I', live.relname);
         EXECUTE format(

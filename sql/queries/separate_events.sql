@@ -1,2 +1,2 @@
--- Changes the events that an erasure takes out of interactions, as far as they are in the log; returns how many.
-SELECT separate_events(%(id)s) AS events
+-- Takes noted events out of their interactions, or empties them: `only` these (NULL: all that are left).
+SELECT separate_events(%(id)s, %(only)s::uuid[])

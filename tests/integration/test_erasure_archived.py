@@ -3,8 +3,10 @@
 import asyncio
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -159,6 +161,67 @@ async def test_who_had_the_number_before(postgres_dsn: Dsns, tmp_path: Path) -> 
         else:
             assert (row["payload"], row["handle_id"], row["handle_kind"]) == ("{}", None, None)
     assert max(at[place] for place in changed) < START + timedelta(seconds=120)
+
+
+async def test_a_file_is_read_as_often_as_there_is_reason(
+    postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once where the archive has nothing of a customer; else twice, and again only what is written anew, with its reading back."""
+    folder, read_files = tmp_path / "archive", Counter[str]()
+    late, early = Handle("phone", "+15550000077"), Handle("phone", "+15550000078")
+    real = InFolder.get
+
+    def get(self: InFolder, name: str, into: Path) -> None:
+        read_files[name] += 1
+        real(self, name, into)
+
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        await store.append([alone("ProviderEventReceived", early)])
+        await store.append(
+            [
+                (Event("MessageReceived", "twilio", "e", channel="sms", handle=early, provider_message_id="pe",
+                       payload={"content": {"text": "mine"}}), "default", START, None)
+            ]
+        )  # fmt: skip
+        await archived(store, postgres_dsn, InFolder(folder))
+        await store.append([alone("ProviderEventReceived", late)])
+        names = {str(file.relative_to(folder)) for file in folder.rglob("*.parquet")}
+        monkeypatch.setattr(InFolder, "get", get)
+        for who, times in ((late, 1), (early, 2)):
+            read_files.clear()
+            (found,) = await store.customer_of("default", who.kind, who.value)
+            done = await Eraser(store, settings(tmp_path)).run(await asked(store, found["customer_id"]))
+            anew = {name for name in names if not (folder / name).exists()}
+            assert len(anew) == done["receipt"]["archive"]["rewritten"] == (who == early)
+            assert {name: read_files[name] for name in names} == {name: times + (name in anew) for name in names}
+
+
+async def test_an_opt_out_of_a_list_is_no_opt_out_of_all(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Of an address that has a new owner: emptied, in the log or in the archive, it still says so, and a rebuild makes no consent of it."""
+    number, folder = Handle("phone", "+15550000002"), tmp_path / "archive"
+    row: Row = (
+        Event("RecipientUnsubscribed", "twilio", "list", channel="sms", handle=number, payload={"list": "news", "note": "x"}),
+        "default", START, None,
+    )  # fmt: skip
+    async with await EventStore.open(postgres_dsn.service, SEAL, pool=2) as store:
+        await store.append([row])
+        whose, handle = await archived(store, postgres_dsn, InFolder(folder), number)
+        again = (replace(row[0], source_event_id="again"), *row[1:])
+        await store.append([again])
+        await store.unlink_handle("default", whose, handle, datetime.now(UTC), BY)
+        await Eraser(store, settings(tmp_path)).run(await asked(store, whose))
+    live = await tables(postgres_dsn.owner)
+
+    def restored() -> None:
+        with Archive.open(postgres_dsn.owner, InFolder(folder)) as archive:
+            archive.restore(MARCH)
+            archive.restore(APRIL)
+
+    await asyncio.to_thread(restored)
+    kept = await read(postgres_dsn.owner, "SELECT payload FROM threadline.events WHERE payload ? 'list'")
+    assert kept == [{"list": "news"}, {"list": "news"}]
+    await rebuild(postgres_dsn.owner)
+    assert await tables(postgres_dsn.owner) == live
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from app.erasing.receipt import read_receipt
 from app.erasing.steps import Eraser, Waits
 from schemas.events import Error, Handle
 from sql import EventStore, Refused, Row
-from sql.rebuild import rebuild
+from sql.rebuild import RebuildError, rebuild
+from sql.separating import SeparatingStore
 from tests.conftest import Dsns
 from tests.integration.erasures import (
     ANA,
@@ -40,6 +41,7 @@ from tests.integration.erasures import (
 from tests.integration.test_erasure import STATES, killed, rebuilt
 from tests.integration.test_erasure_shared import BY, log
 from tests.support.keys import SEAL
+from tests.support.tenanted import recorded
 
 #: What each said and was told, and what a report said that names nobody.
 HIS, OTHERS, NOBODYS = "krautkopf", "rotkohl", "weisskraut"
@@ -345,19 +347,35 @@ async def test_in_any_order(store: EventStore, postgres_dsn: Dsns, tmp_path: Pat
     assert await rebuilt(postgres_dsn)
 
 
-@pytest.mark.parametrize("at", [*STATES, "apart", "completed"])
+#: Statements of taking apart, and at which time of each the process is killed: in the first of two interactions or in the second.
+APART = [
+    *(("separate_events", n) for n in (1, 2, 3, 5)),
+    *((name, n) for name in ("erase_note_parts", "erase_folded", "erase_separate", "erase_refold", "erase_parted") for n in (1, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [*STATES, *APART, "completed"], ids=str)
 async def test_it_goes_on_wherever_it_was_killed(
-    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, at: str
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, at: str | tuple[str, int]
 ) -> None:
-    """kill -9 after each step, and when the first of two interactions is taken apart; another process does the rest."""
+    """kill -9 after each step, and before each statement that takes interactions apart, after which others append; another process does
+    the rest. Meanwhile no rebuild begins: it would link anew what is half apart."""
     history = [*TWO, *(_of_another_message(row) for row in TWO)]
     await store.append(history)
-    await as_if(store, history, ANA)
+    late = replace_row(told(90, BO, "MessageRead"), "late", 0)
+    late = (replace(late[0], provider_message_id="used-again"), *late[1:])
+    await as_if(store, [*history, late], ANA)
     id = await store.request_erasure("shop", await customer(store, ANA), "asked for it")
     assert id is not None
-    await (killed_apart if at == "apart" else killed)(postgres_dsn, id, at, tmp_path)
-    if at == "apart":
-        assert await read(postgres_dsn.owner, "SELECT shared || ' ' || state FROM erasures") == ["1 purged"]
+    if isinstance(at, str):
+        await killed(postgres_dsn, id, at, tmp_path)
+    else:
+        await killed_apart(postgres_dsn, id, at, tmp_path)
+        begun = await read(postgres_dsn.owner, "SELECT count(*) FROM erased_parts WHERE interaction_id IS NOT NULL")
+        if begun != [0]:
+            with pytest.raises(RebuildError, match="taking interactions apart"):
+                await rebuild(postgres_dsn.owner)
+    await store.append([late])
     done = await Eraser(store, settings(tmp_path)).run(id)
     assert HIS not in await log(postgres_dsn, store)
     assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
@@ -379,21 +397,23 @@ from uuid import UUID
 import sql.separating
 from app.erasing.steps import Eraser
 from sql import EventStore
+from sql.pool import StatementCursor
+from sql.statements import statement
 from tests.integration.erasures import settings
 from tests.support.keys import SEAL
 
-dsn, id, folder = sys.argv[1:]
-separate, times = sql.separating._separate, []
+dsn, id, folder, name, times = sys.argv[1:]
+real, done = StatementCursor.execute, []
 
-async def once(*given):
-    times.append(1)
-    if len(times) == 2:
-        await given[0].execute("SELECT 1")
-        os.kill(os.getpid(), signal.SIGKILL)
-    return await separate(*given)
+async def execute(self, query, *given, **more):
+    if query == statement(name):
+        done.append(1)
+        if len(done) == int(times):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return await real(self, query, *given, **more)
 
 async def main():
-    sql.separating._separate = once
+    StatementCursor.execute, sql.separating.EVENTS = execute, 2
     async with await EventStore.open(dsn, SEAL, pool=2) as store:
         whole = store.separate_erasure
         store.separate_erasure = lambda *given: whole(*given, step=1)
@@ -403,9 +423,9 @@ asyncio.run(main())
 """
 
 
-async def killed_apart(dsns: Dsns, id: UUID, _: str, folder: Path) -> None:
-    """Have another process erase, which is killed within the transaction that takes the second interaction apart."""
-    given = (sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder))
+async def killed_apart(dsns: Dsns, id: UUID, at: tuple[str, int], folder: Path) -> None:
+    """Have another process erase, which is killed before a statement is run for the given time."""
+    given = (sys.executable, "-c", _CHILD, dsns.service, str(id), str(folder), at[0], str(at[1]))
     child = await asyncio.create_subprocess_exec(*given, stderr=asyncio.subprocess.PIPE)
     err = (await child.communicate())[1]
     assert child.returncode == -signal.SIGKILL, err.decode()
@@ -439,6 +459,44 @@ async def test_two_workers_append_late_webhooks_of_both(store: EventStore, postg
     assert HIS not in await log(postgres_dsn, store)
     assert len(await store.timeline("shop", await customer(store, BO), limit=200)) <= 40
     assert await store.timeline("shop", whose) == []
+    assert await rebuilt(postgres_dsn)
+
+
+async def test_what_takes_long_is_done_while_others_append(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an interaction of many events nothing is read, moved or folded while nobody can append but what came meanwhile, though others
+    append to that same interaction."""
+    history = [_numbered(replace_row(TWO[which], str(which), 0), 0) for which in (0, 1, 2)]
+    history += [replace_row(told(n, (ANA, BO)[n % 2], "MessageRead"), f"many {n}", 0) for n in range(200)]
+    late = [replace_row(told(500 + n, BO, "MessageDelivered"), f"late {n}", 0) for n in range(20)]
+    await store.append(history)
+    await as_if(store, [*history, *late], ANA)
+    real = SeparatingStore._take_apart
+
+    async def take_apart(self: SeparatingStore, *given: Any) -> int:
+        taking = asyncio.create_task(real(self, *given))
+        for row in late:
+            await store.append([row])
+        return await taking
+
+    monkeypatch.setattr(SeparatingStore, "_take_apart", take_apart)
+    with recorded(monkeypatch) as ran:
+        await erased(store, tmp_path, await customer(store, ANA))
+    names = [one.name for one in ran]
+    place = max(place for place, name in enumerate(names[: names.index("erase_refold")]) if name == "erase_lock")
+    locked = [
+        one for one in ran[place + 1 : names.index("erase_refold") + 1] if one.name.startswith(("erase_", "separate_"))
+    ]
+    assert [one.name for one in locked] == [
+        "erase_told",
+        "erase_folded",
+        "erase_separate",
+        "erase_relink",
+        "erase_refold",
+    ]
+    assert locked[0].rows <= len(late) + 1 and locked[1].rows <= 1
+    assert await shown(store, "shop", BO) == await shown(store, "as-if", BO)
     assert await rebuilt(postgres_dsn)
 
 

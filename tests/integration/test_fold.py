@@ -29,7 +29,7 @@ CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, ch
 #: The ids of handles stay, since they are random.
 EMPTY = (
     "TRUNCATE threadline.events, threadline.event_ids, threadline.interactions, threadline.interaction_links, threadline.assignments, "
-    "threadline.handle_links, threadline.consents; "
+    "threadline.handle_links, threadline.consents, threadline.consent_times; "
     "INSERT INTO threadline.assignments (id, handle_id, own_id, customer_id, client_id) "
     "SELECT id, id, customer_id, customer_id, client_id FROM threadline.handles WHERE kind <> 'nobody'"
 )

@@ -32,20 +32,20 @@ MINE, THEIRS = "mine", "theirs"
 #: the login: `api_key`, `used_api_keys` (find out who calls), `account_changes`, `last_account_change`, `use_tokens` (the door, for
 #: all sources), `raw_block` (a block has webhooks of many clients: the API reads the caller's out of it), `changes_since` (one
 #: reader for all streams, which passes on to each what is its customer's), `record_audit` (entries of all callers),
-#: `horizon`, `log_end` (they read no table), `archived_months` (names of months), `hour_keys_…`, `need_hour_keys` (keys of raw
+#: `horizon`, `log_end` (they read no table), `archived_months`, `export_files` (names of months and of their files), `hour_keys_…`, `need_hour_keys` (keys of raw
 #: records of all clients), `withdrawn_right` (whether a credential is still in force), the statements of sessions (which find out who
 #: calls, and name the client themselves: a session may be of several).
 OWN = frozenset(
     """
-    accept account accounts add_secret append applied_links ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
-    callback_secrets cancel cancel_messages clear client client_lock client_versions consents contents customer_assignments
+    accept account accounts add_secret append append_consents applied_links ask_erasure assign_customers audit audit_callback audit_page callback callback_lock
+    callback_secrets cancel cancel_messages clear client client_lock client_versions consents consents_lock consents_lowered contents customer_assignments
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
     discard_dead_letters enable_callback end_hold erase_held erasing erasure erasure_request erasure_requests_of_client event_of
-    expire_erasure_requests export_assignments export_messages
+    expire_erasure_requests export_assignments export_messages export_shared export_told
     find_handles forget_secrets handles hasten history interaction link link_lock make_handles make_peppers message
-    messages_in_state messages_queued move name_keys peppers profile project recall record relate_handles release
+    messages_in_state messages_queued move name_keys peppers profile project project_consents recall record relate_handles release
     release_messages remember remove_account replay_dead_letters replay_ids replay_span request_erasure reseal_account
     retire_secrets salts set_account set_callback set_client set_customers set_hold set_profile splits_between supersede
     suppressed timeline unapplied_links waits writing
@@ -61,7 +61,7 @@ WORKERS = frozenset(
     dead_letters_listed delivery_outcomes destroy_handles destroy_hour_keys drop_partitions due_clients due_replays
     empty_apart empty_expired
     empty_events enqueue erase_answers ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_beside erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_gone erase_holdings
-    erase_archived erase_parts erase_refold erase_relink erase_separate erase_shared erase_spare erase_told separate_events
+    erase_archived erase_folded erase_note_parts erase_parted erase_parts erase_refold erase_relink erase_separate erase_shared erase_spare erase_told separate_events
     erase_references erase_removals erase_removed erase_swap erase_troubles erase_waits
     erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
@@ -79,7 +79,7 @@ BESIDE = frozenset(
     archive_blocked archive_columns archive_files archive_months archive_note archive_session archive_statements
     archive_verified become_owner migrations_applied migrations_exist migrations_lock migrations_record
     rebuild_advance rebuild_analyze rebuild_assign rebuild_close rebuild_erase rebuild_left rebuild_linked rebuild_lock
-    rebuild_parts rebuild_place rebuild_progress rebuild_session rebuild_split rebuild_start rebuild_swap rebuild_tie
+    rebuild_parting rebuild_parts rebuild_place rebuild_progress rebuild_session rebuild_split rebuild_start rebuild_swap rebuild_tie
     rebuild_total search_table searched_tables session standbys tenant
     """.split()
 )
@@ -196,7 +196,7 @@ ANSWERS_ANYWAY = frozenset(
     }
 )
 #: Statements that look rows up by arrays, whose operators PostgreSQL does not know to reveal nothing: a tenant's are found by client.
-BY_ARRAYS = frozenset({"customer_changes_of", "customers_graph", "splits_between"})
+BY_ARRAYS = frozenset({"customer_changes_of", "customers_graph", "export_shared", "splits_between"})
 #: Columns by which rows are looked up, but for the client's, which every policy adds.
 LOOKED_UP = frozenset(
     "id reference handle_id customer_id digest identity interaction_id key name position timestamp xid".split()

@@ -21,6 +21,7 @@ from app.sending.requests import read_request
 from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import DeadLetter, Deciding, EventStore, Filter, KeptAnswer, NewMessage, Refused, Row, Waiting
+from sql.holdings import Holding
 from sql.personal.keys import HandleKeys
 from sql.pool import StatementCursor
 from sql.statements import QUERIES, statement
@@ -298,6 +299,20 @@ class Caller:
         wanted = dict.fromkeys(("actor", "action", "subject", "since", "until"))
         assert await store.audit_page(client, wanted, None, 10)
         assert await store.exported_messages(client, ["one"])
+        await self.sharing()
+
+    async def sharing(self) -> None:
+        """Export the parts of two people in one interaction."""
+        store, client = self.store, self.client
+        seven, eight = Handle("phone", "+15550000007"), Handle("phone", "+15550000008")
+        for number, handle in ((600_000, seven), (600_001, eight)):
+            row = event(client, "MessageReceived", number, handle, provider_message_id="shared", direction="inbound")
+            await store.append([row])
+        (his,) = await store.customer_of(client, seven.kind, seven.value)
+        (found,) = await store.exported_shared(client, his["customer_id"], UUID(int=0), 10)
+        holding = Holding(his["id"], None, datetime.now(UTC) + timedelta(days=9999))
+        (part,) = (await store.exported_parts(client, [found.id], [holding], [])).values()
+        assert [one["handle"] for one in part] == [his["id"]]
 
 
 async def told(store: EventStore, client: str) -> None:

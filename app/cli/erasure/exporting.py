@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from app.api.bodies import interaction
+from app.api.bodies import event, interaction
 from app.cli.erasure.whose import Client, Customer, NoCustomer, whose
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import print_error, print_note
+from app.embedded.running import resolve
 from app.exporting.export import export as exported
-from app.exporting.gathering import subject_of
+from app.exporting.gathering import Forms, subject_of
+from app.settings.loading import load
 from sql import EventStore
 
 
@@ -40,7 +42,8 @@ def export(
         try:
             # For the user alone: it is all personal.
             with open(output, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # noqa: ASYNC230
-                async for piece in exported(store, subject, datetime.now(UTC), interaction):
+                forms = Forms(interaction, event)
+                async for piece in exported(store, resolve(load()), subject, datetime.now(UTC), forms):
                     file.write(piece)
         except OSError as error:
             return print_error(f"{output} cannot be written: {error.strerror}.")

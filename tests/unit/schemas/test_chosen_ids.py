@@ -35,6 +35,9 @@ PHONE, MAIL, CHAT = (
         "ana%EF%BC%A0example.com",
         "+1\u200b5558675309",
         "\uff0b\uff11\uff15\uff15\uff15\uff18\uff16\uff17\uff15\uff13\uff10\uff19",
+        "ana.lopez(at)example.com",
+        "welcome ana [AT] example [dot] com",
+        "ana%28at%29example.com",
     ],
 )
 def test_what_shows_that_it_is_an_address(id: str) -> None:
@@ -55,6 +58,11 @@ def test_what_shows_that_it_is_an_address(id: str) -> None:
         (b"+15558675309".hex(), PHONE),
         ("otp." + base64.b64encode(b"Ana.Lopez@example.com").decode().rstrip("="), MAIL),
         (b"ana.lopez@example.com".hex().upper(), MAIL),
+        (base64.b32encode(b"15558675309").decode().rstrip("="), PHONE),
+        ("m-" + base64.b32encode(b"to +15558675309 now").decode().rstrip("=").lower(), PHONE),
+        (base64.b32encode(b"x/Ana.Lopez@example.com").decode(), MAIL),
+        ("order-7-ana.lopez_at_example.com", MAIL),
+        ("ana.lopez at example dot com", MAIL),
         ("reply-48151623", CHAT),
         ("telegram:48151623/2", CHAT),
         ("4930901820", Handle("phone", "+4930901820")),
@@ -83,6 +91,9 @@ def test_the_recipients_own_address(id: str, handle: Handle) -> None:
         "@daily",
         "build/1.2.3+20261129.4711",
         "c2hvcC0xMjM0NTY3ODkwMTIzNDU2Nzg5MA==",
+        "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U",
+        "arrives_at_example.com",
+        "job(at)noon",
     ],
 )
 def test_usual_ids(id: str) -> None:

@@ -65,6 +65,8 @@ def test_a_number_in_every_spelling_and_encoding(number: str) -> None:
         json.dumps({"Message": json.dumps({"mail": json.dumps({"to": [number]})})}),
         base64.encodebytes(f"{'x' * 80} {text}".encode()).decode(),
         text.encode().hex(),
+        json.dumps({"messageId": f"m-{base64.b32encode(text.encode()).decode()}"}),
+        json.dumps({"messageId": base64.b32encode(f"id:{text}".encode()).decode().lower().rstrip("=")}),
         text.encode("utf-16"),
     ):
         assert found(PHONE, body), body
@@ -105,6 +107,12 @@ def test_other_numbers_are_not_it(body: str) -> None:
         {"to": "ana.lopez&#64;example.com"},
         {"to": "ana.lopez=40example.com"},
         {"to": "\uff41na.lopez@example.com"},
+        {"to": "Ana.Lopez (at) Example.com"},
+        {"to": "ana.lopez[at]example[dot]com"},
+        {"to": "ana dot lopez at example dot com"},
+        {"messageId": "order-7-ana.lopez_at_example.com"},
+        {"messageId": base64.b32encode(b"x/ANA.lopez@example.com").decode()},
+        {"messageId": base64.b32encode(b"ana.lopez(AT)example.com").decode().lower()},
     ],
 )
 def test_mail(body: dict[str, str]) -> None:
@@ -147,7 +155,20 @@ def test_ids_without_their_platform_and_short_ones(owned: Owned, body: str, is_t
 def test_a_large_record_takes_seconds_at_most() -> None:
     """Whatever it has: digits, base64 or percents without end."""
     wanted = [Named(one) for one in (PHONE, LONDON, MAIL, CHAT, DIRECT, SHORT, SHORT_CHAT)]
-    for part in (b"1 ", b"A", b"%41", b"&amp;", b'\\"', b"=3D", b"15558675 ", b"user_id = ", b"deadbeef", b"abcd "):
+    for part in (
+        b"1 ",
+        b" at ",
+        b"[dot]",
+        b"A",
+        b"%41",
+        b"&amp;",
+        b'\\"',
+        b"=3D",
+        b"15558675 ",
+        b"user_id = ",
+        b"deadbeef",
+        b"abcd ",
+    ):
         assert is_within(20, partial(named_by_none, part * ((1 << 20) // len(part)), wanted), tries=1), part
 
 
