@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
@@ -25,6 +25,8 @@ from webhooks.cancelled import pass_on
 #: Seconds to let records accumulate after a fetch that returned all available ones, at least and at most: few large transactions
 #: cost less than many small ones. Once all that was fetched is stored, waiting gains nothing.
 LEAST, LINGER = 0.004, 0.025
+#: Seconds that a fetch waits at the broker for records.
+FETCH = 0.1
 #: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
 REST = 0.01
 
@@ -52,6 +54,17 @@ class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no type
         self.records = records
 
 
+class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's client of Kafka, whose fetches return sooner. aiokafka has one in progress for each broker, of the partitions of which
+    it holds no records. While it holds some of all that have any, it asks for the others, and asks for none of the first until that
+    is answered: with Faust's 1.5 s, nothing was read for as long."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        made = super()._create_worker_consumer(transport)
+        made._fetch_max_wait_ms = int(1000 * FETCH)
+        return made
+
+
 class BatchConsumer(Consumer):  # type: ignore[misc]
     """Faust's consumer, with runs of offsets (`first`, `last`) where stock Faust keeps single offsets."""
 
@@ -60,6 +73,9 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **more)
         #: Set once all that was delivered is acknowledged.
         self._stored = asyncio.Event()
+
+    def _new_consumer_thread(self) -> PromptThread:
+        return PromptThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):

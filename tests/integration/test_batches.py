@@ -151,6 +151,15 @@ async def test_what_comes_next_waits_only_while_that_before_it_is_stored(
         assert set(seen.values()) == {1}
 
 
+async def test_a_fetch_ends_soon(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """One that is about idle partitions alone holds up those that have records: the client asks for both only one after the other."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, Counter(), fast=True)
+    async with running(reader):
+        client = await eventually(lambda: asyncio.sleep(0, reader.app.consumer._thread._consumer), bool)
+        assert client._fetcher._fetch_max_wait_ms == 100
+
+
 async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Through rebalances, with records arriving all the while, each record is read at least once."""
     topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
