@@ -14,19 +14,18 @@ from time import monotonic
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
 
+from agents.fetching import PromptThread
 from agents.weighing import divided
 from webhooks.cancelled import pass_on
 
 #: Seconds to let records accumulate after a fetch that returned all available ones, at least and at most: few large transactions
 #: cost less than many small ones. Once all that was fetched is stored, waiting gains nothing.
 LEAST, LINGER = 0.004, 0.025
-#: Seconds that a fetch waits at the broker for records.
-FETCH = 0.1
 #: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
 REST = 0.01
 
@@ -52,17 +51,6 @@ class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no type
         )  # fmt: skip
         self.first = first
         self.records = records
-
-
-class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's client of Kafka, whose fetches return sooner. aiokafka has one in progress for each broker, of the partitions of which
-    it holds no records. While it holds some of all that have any, it asks for the others, and asks for none of the first until that
-    is answered: with Faust's 1.5 s, nothing was read for as long."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        made = super()._create_worker_consumer(transport)
-        made._fetch_max_wait_ms = int(1000 * FETCH)
-        return made
 
 
 class BatchConsumer(Consumer):  # type: ignore[misc]

@@ -1,0 +1,22 @@
+"""Faust's client of Kafka, changed so that its fetches return soon.
+
+Written against Faust 0.15.3 (`faust/transport/drivers/aiokafka.py`) and aiokafka 0.14 (`aiokafka/consumer/fetcher.py`).
+"""
+
+from typing import Any
+
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+#: Seconds that a fetch waits at the broker for records.
+WAIT = 0.1
+
+
+class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types that mypy can follow
+    """Makes clients whose fetches wait `WAIT` at the broker. aiokafka has one fetch in progress for each broker, for the partitions of which it holds no records. While it holds some of all
+    partitions that have any, it asks for the others, and for none of the first until that is answered: with Faust's 1.5 s, nothing
+    was read for as long."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        made = super()._create_worker_consumer(transport)
+        made._fetch_max_wait_ms = int(1000 * WAIT)
+        return made
