@@ -286,8 +286,7 @@ async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
 
     code, out, err = await run()
     assert (code, err) == (0, "")
-    assert out.startswith("25 of 25 events folded, ")
-    assert "Rebuilt from 25 events in " in out
+    assert out.startswith("Rebuilt from 25 events in "), out
 
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
         await db.execute(statement("rebuild_lock"))

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,7 +46,8 @@ class Load:
         self.sent = 0
         self.open = 0
         self.done = asyncio.get_running_loop().create_future()
-        self.waiting: list[Connection] = []
+        #: The one that has waited longest sends next, so that none is idle until the other end closes it.
+        self.waiting: deque[Connection] = deque()
         self.rate = rate
         self.began = self.last = perf_counter()
         self._until = self.began + seconds
@@ -65,7 +66,7 @@ class Load:
         while not self.done.done():
             due = int((perf_counter() - self.began) * self.rate) - self.sent
             while due > 0 and self.waiting:
-                self.waiting.pop().send()
+                self.waiting.popleft().send()
                 due -= 1
             await asyncio.sleep(0.001)
 
