@@ -1,11 +1,16 @@
-"""Makes the store of the archive's files from the settings: a folder, or the bucket of the blobs."""
+"""Makes the store of the archive's files from the settings, a folder or the bucket of the blobs; and reads these files."""
 
+import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
 
 from app.blobs import bucket_of
 from app.settings import Settings
@@ -101,6 +106,31 @@ def files_of(settings: Settings) -> Files:
     if bucket is None:
         raise ArchiveError("archive.bucket is set, and blobs.s3.bucket is not")
     return InBucket(bucket)
+
+
+async def fetch(files: Files, row: Mapping[str, Any], into: Path) -> None:
+    """Copy a file of the archive, by its `file` and `checksum`. Raises ArchiveError where it cannot be read, or is not what was
+    written, and ImportError without pyarrow."""
+    from sql.archive.parquet import checksum_of
+
+    await asyncio.to_thread(files.get, row["file"], into)
+    if await asyncio.to_thread(checksum_of, into) != bytes(row["checksum"]):
+        raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
+
+
+async def archived_events(
+    files: Files, rows: Sequence[Mapping[str, Any]], client: str, references: Collection[UUID]
+) -> list[dict[str, Any]]:
+    """Return a client's events that have some references, in these files of the archive. Raises as `fetch` does."""
+    from sql.archive.messages import events_of
+
+    events: list[dict[str, Any]] = []
+    with TemporaryDirectory(prefix="threadline-archive-") as folder:
+        file = Path(folder) / "file"
+        for row in rows:
+            await fetch(files, row, file)
+            events += await asyncio.to_thread(events_of, file, client, references)
+    return events
 
 
 def _sync(folder: Path) -> None:

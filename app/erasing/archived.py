@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from app.archive import files_of
+from app.archive import archived_events, fetch, files_of
 from app.settings import Settings
 from sql import EventStore
 from sql.archive import ArchiveError, Files
@@ -53,12 +53,7 @@ async def _separate(store: EventStore, files: Files, erasure: Erasure, reference
     """Take apart what others share; `references`: by which some of it is known that the archive may have events of."""
     archived: list[dict[str, Any]] = []
     if references:
-        from sql.archive.messages import events_of
-
-        with TemporaryDirectory(prefix="threadline-erasing-") as folder:
-            for row in await store.files_to_empty(None):
-                await _fetch(files, row, Path(folder) / "old")
-                archived += await asyncio.to_thread(events_of, Path(folder) / "old", erasure["client_id"], references)
+        archived = await archived_events(files, await store.files_to_empty(None), erasure["client_id"], references)
     return await store.separate_erasure(erasure, await store.holdings(erasure), archived)
 
 
@@ -118,7 +113,7 @@ async def _messages(
     while more:
         more = False
         for row in rows:
-            await _fetch(files, row, folder / "old")
+            await fetch(files, row, folder / "old")
             more |= await asyncio.to_thread(messages.read, folder / "old", row["file"])
             if first and (await asyncio.to_thread(find, folder / "old", known)).ids:
                 having.add(row["file"])
@@ -136,14 +131,6 @@ async def _messages(
     return having | messages.files
 
 
-async def _fetch(files: Files, row: dict[str, Any], into: Path) -> None:
-    from sql.archive.parquet import checksum_of
-
-    await asyncio.to_thread(files.get, row["file"], into)
-    if await asyncio.to_thread(checksum_of, into) != bytes(row["checksum"]):
-        raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
-
-
 async def _empty(
     store: EventStore, files: Files, erasure: Erasure, row: dict[str, Any], wanted: Any, folder: Path
 ) -> int:
@@ -152,7 +139,7 @@ async def _empty(
     from sql.archive.parquet import checksum_of, digest_of
 
     old, new, back = folder / "old", folder / "new", folder / "back"
-    await _fetch(files, row, old)
+    await fetch(files, row, old)
     found = await asyncio.to_thread(find, old, wanted)
     if not found.ids:
         await store.swap_file(erasure["id"], row, [])

@@ -1,20 +1,17 @@
 """Gathers a customer's part in interactions that others share: a provider used an id again, or gives several people one. Such an interaction
 is joined of what all of them said, so that an export has the customer's own events in its place."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from app.archive import files_of
+from app.archive import archived_events, files_of
 from app.exporting.gathering import Document, Form, Subject, message
 from app.settings import Settings
 from sql import EventStore
-from sql.archive import ArchiveError, Files
+from sql.archive import ArchiveError
 from sql.exporting import Shared
 from sql.holdings import Holding
 from webhooks.blobs import StoreMisconfigured
@@ -55,7 +52,8 @@ async def parts_of(store: EventStore, settings: Settings, subject: Subject) -> P
     files = await store.exported_files(min(each.began for each in shared))
     if files:
         try:
-            parts.archived = await _read(files_of(settings), files, subject.client, shared)
+            references = {reference for each in shared for reference in each.references}
+            parts.archived = await archived_events(files_of(settings), files, subject.client, references)
         except (ImportError, ArchiveError, StoreMisconfigured, OSError):
             parts.unread = sorted({f"{row['month']:%Y-%m}" for row in files})
     return parts
@@ -99,21 +97,3 @@ def _holding(row: dict[str, Any]) -> Holding:
         None if since == "-infinity" else datetime.fromisoformat(since),
         FOREVER if until == "infinity" else datetime.fromisoformat(until),
     )
-
-
-async def _read(
-    files: Files, rows: Sequence[dict[str, Any]], client: str, shared: Sequence[Shared]
-) -> list[dict[str, Any]]:
-    from sql.archive.messages import events_of
-    from sql.archive.parquet import checksum_of
-
-    references = {reference for each in shared for reference in each.references}
-    events: list[dict[str, Any]] = []
-    with TemporaryDirectory(prefix="threadline-exporting-") as folder:
-        file = Path(folder) / "file"
-        for row in rows:
-            await asyncio.to_thread(files.get, row["file"], file)
-            if await asyncio.to_thread(checksum_of, file) != bytes(row["checksum"]):
-                raise ArchiveError(f"{row['file']} is not what was written: its digest differs")
-            events += await asyncio.to_thread(events_of, file, client, references)
-    return events

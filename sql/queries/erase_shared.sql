@@ -7,27 +7,24 @@ begun AS MATERIALIZED (
 found AS (
     SELECT id FROM begun
     UNION
-    SELECT i.id FROM one JOIN interactions AS i ON i.handle_id = ANY (one.handles)
-    UNION
-    SELECT i.id FROM one JOIN interactions AS i ON i.address_handle_id = ANY (one.handles)
-        AND i.user_handle_id IS NOT NULL AND i.address_handle_id IS NOT NULL
-    UNION
-    SELECT i.id FROM one JOIN interactions AS i ON i.named && one.handles
-    UNION
-    SELECT i.id FROM one JOIN interactions AS i ON i.client_id = one.client_id AND cardinality(i.named) = 64
+\ir naming_handles.sql
 )
 SELECT i.id
 FROM one
 JOIN interactions AS i ON i.client_id = one.client_id AND i.id IN (SELECT id FROM found)
-WHERE i.id > %(after)s AND (i.id IN (SELECT id FROM begun) OR (i.named IS NOT NULL OR num_nonnulls(i.user_handle_id, i.address_handle_id) = 2)
-    AND (
-        coalesce(cardinality(i.named), 0) = 64
-        OR EXISTS (
-            SELECT FROM unnest(i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AS n (id) WHERE n.id <> ALL (one.erased)
+WHERE i.id > %(after)s AND (
+    i.id IN (SELECT id FROM begun)
+    OR (
+        (i.named IS NOT NULL OR num_nonnulls(i.user_handle_id, i.address_handle_id) = 2)
+        AND (
+            coalesce(cardinality(i.named), 0) = 64
+            OR EXISTS (
+                SELECT FROM unnest(i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AS n (id) WHERE n.id <> ALL (one.erased)
+            )
         )
-    )
-    AND NOT EXISTS (
-        SELECT FROM erased_references AS r WHERE r.reference = i.id AND r.client_id = i.client_id AND r.erasure_id = %(id)s
+        AND NOT EXISTS (
+            SELECT FROM erased_references AS r WHERE r.reference = i.id AND r.client_id = i.client_id AND r.erasure_id = %(id)s
+        )
     )
 )
 ORDER BY i.id

@@ -6,30 +6,25 @@ WITH own AS MATERIALIZED (
     WHERE a.client_id = %(client_id)s AND a.customer_id =
 \ir customer_id.sql
 ),
-mine AS MATERIALIZED (
-    SELECT ARRAY(SELECT handle_id FROM own) AS handles, ARRAY(SELECT handle_id FROM own WHERE always) AS always
+one AS MATERIALIZED (
+    SELECT
+        %(client_id)s::text COLLATE "C" AS client_id,
+        ARRAY(SELECT handle_id FROM own) AS handles, ARRAY(SELECT handle_id FROM own WHERE always) AS always
 ),
 found AS (
-    SELECT i.id FROM mine JOIN interactions AS i ON i.handle_id = ANY (mine.handles)
-    UNION
-    SELECT i.id FROM mine JOIN interactions AS i ON i.address_handle_id = ANY (mine.handles)
-        AND i.user_handle_id IS NOT NULL AND i.address_handle_id IS NOT NULL
-    UNION
-    SELECT i.id FROM mine JOIN interactions AS i ON i.named && mine.handles
-    UNION
-    SELECT i.id FROM interactions AS i WHERE i.client_id = %(client_id)s AND cardinality(i.named) = 64
+\ir naming_handles.sql
 )
 SELECT
-    i.id, i."timestamp" AS began, n.every && mine.handles AS named,
+    i.id, i."timestamp" AS began, n.every && one.handles AS named,
     ARRAY(
         SELECT i.id
         UNION
         SELECT l.reference FROM interaction_links AS l WHERE l.interaction_id = i.id AND l.client_id = i.client_id
     ) AS references
-FROM mine
-JOIN interactions AS i ON i.client_id = %(client_id)s AND i.id IN (SELECT id FROM found)
+FROM one
+JOIN interactions AS i ON i.client_id = one.client_id AND i.id IN (SELECT id FROM found)
 CROSS JOIN LATERAL (SELECT array_remove(i.named || ARRAY[i.user_handle_id, i.address_handle_id], NULL) AS every) AS n
 WHERE i.id > %(after)s AND (i.named IS NOT NULL OR num_nonnulls(i.user_handle_id, i.address_handle_id) = 2)
-    AND (coalesce(cardinality(i.named), 0) = 64 OR NOT n.every <@ mine.always)
+    AND (coalesce(cardinality(i.named), 0) = 64 OR NOT n.every <@ one.always)
 ORDER BY i.id
 LIMIT %(limit)s

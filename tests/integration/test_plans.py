@@ -7,7 +7,7 @@ import re
 import psycopg
 import pytest
 
-from sql.statements import statement
+from sql.statements import numbered, statement
 from tests.conftest import Dsns
 
 #: The statements that run again and again while webhooks come in, and that read what grows.
@@ -24,18 +24,9 @@ async def test_what_grows_is_looked_up_by_index(postgres_dsn: Dsns, name: str) -
     """No table that grows is read whole, nor by its client alone, which is as much where there is one client."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.service, autocommit=True) as db:
         await db.execute("SET search_path = threadline")
-        places: list[str] = []
-
-        def place(found: re.Match[str]) -> str:
-            if found[1] not in places:
-                places.append(found[1])
-            return f"${places.index(found[1]) + 1}"
-
-        text = re.sub(r"%\((\w+)\)s", place, statement(name).decode()).replace("%%", "%")
         cursor = psycopg.AsyncRawCursor(db)
-        plan = [
-            row[0].strip() for row in await (await cursor.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode())).fetchall()
-        ]
+        explained = await cursor.execute(b"EXPLAIN (GENERIC_PLAN) " + numbered(statement(name)).text)
+        plan = [row[0].strip() for row in await explained.fetchall()]
     wholly = [line for line in plan if re.search(rf"Seq Scan on ({GROWING})\b", line)]
     by_client = [
         line
