@@ -12,9 +12,12 @@ WAIT = 0.1
 
 
 class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types that mypy can follow
-    """Makes clients whose fetches wait `WAIT` at the broker. aiokafka has one fetch in progress for each broker, for the partitions of which it holds no records. While it holds some of all
+    """Makes clients whose fetches wait `WAIT` at the broker.
+
+    aiokafka has one fetch in progress for each broker, for the partitions of which it holds no records. While it holds some of all
     partitions that have any, it asks for the others, and for none of the first until that is answered: with Faust's 1.5 s, nothing
-    was read for as long."""
+    was read for as long.
+    """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         made = super()._create_worker_consumer(transport)

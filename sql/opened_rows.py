@@ -21,9 +21,9 @@ Row = dict[str, Any]
 
 
 class Opener:
-    """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were looked for (`found`). `lacks`, `erased`:
-    whether it was asked for one that is missing, or of an erased handle, since that was last set to False. `columns` and `pairs`:
-    those that the rows have, which are all like `row`."""
+    """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were
+    looked for (`found`). `lacks`, `erased`: whether it was asked for one that is missing, or of an erased handle, since that was last
+    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`."""
 
     def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row) -> None:
         self._kept = kept

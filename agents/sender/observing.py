@@ -45,7 +45,7 @@ class CallMetrics:
         self._seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(BUCKETS))
         health.more.append(self.collect)
 
-    async def observe(self, calls: Sequence[Call], making: Awaitable[Answered]) -> "Observed":
+    async def observe(self, calls: Sequence[Call], making: Awaitable[Answered]) -> Observed:
         """Make a call (or several that are made as one), and observe how long it takes."""
         began, started = time.time_ns(), time.perf_counter()
         span = _started(calls)
@@ -54,7 +54,7 @@ class CallMetrics:
         with spans.within(span):
             return Observed(await making, span, began, time.perf_counter() - started)
 
-    def count(self, observed: "Observed", settlements: Sequence[Settlement]) -> None:
+    def count(self, observed: Observed, settlements: Sequence[Settlement]) -> None:
         """Count a call with what came of it, and end its span."""
         calls, span = observed.answered.calls, observed.span
         key = _names(calls[0])

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 
 import aiohttp
 import yarl
@@ -53,6 +54,12 @@ def written(method: str, target: yarl.URL, headers: Sequence[tuple[str, str]], b
     return "\r\n".join((*lines, "\r\n")).encode() + body
 
 
+def refuse_upgrade(status: int, host: str | None) -> None:
+    """Raise NoAnswer for a status of 101: none was requested, and no answer follows."""
+    if status == HTTPStatus.SWITCHING_PROTOCOLS:
+        raise NoAnswer(f"{host}: 101 in place of an answer", True, kind="lost")
+
+
 @lru_cache(maxsize=1024)
 def _asking(origin: yarl.URL, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientRequest:
     """Return what a connector needs to know of a request: where it goes."""
@@ -94,8 +101,7 @@ async def _over(connection: aiohttp.connector.Connection, host: str, request: by
     transport.write(request)
     while True:
         message, payload = await protocol.read()
-        if message.code == 101:  # not requested, and no answer follows
-            raise NoAnswer(f"{host}: 101 in place of an answer", True, kind="lost")
+        refuse_upgrade(message.code, host)
         if not 100 <= message.code < 200:
             break
     answer.status, answer.headers = message.code, read_headers(message.raw_headers)

@@ -8,7 +8,6 @@ server closed while it was idle is not used again.
 """
 
 from functools import lru_cache
-from http import HTTPStatus
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ import yarl
 from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
-from agents.transport.at_once import Answer, exchange, suits, written
+from agents.transport.at_once import Answer, exchange, refuse_upgrade, suits, written
 from agents.transport.connector import Connector, Resolver
 from agents.transport.tls import web_context
 from agents.transport.unanswered import AddressRefused, NoAnswer, failure_words
@@ -109,8 +108,7 @@ class Http1:
             allow_redirects=False,
         ) as response:
             answer.status = response.status
-            if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:  # not requested, and no answer follows
-                raise NoAnswer(f"{target.host}: 101 in place of an answer", True, kind="lost")
+            refuse_upgrade(answer.status, target.host)
             answer.headers = read_headers(response.raw_headers)
             async for chunk in response.content.iter_chunked(CHUNK):
                 answer.body += chunk

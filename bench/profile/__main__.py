@@ -7,15 +7,12 @@ py-spy needs root, or kernel.yama.ptrace_scope = 0.
 """
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import uvloop
 from rich.table import Table
 
-from bench.alone import parser_of
+from bench.alone import in_folder, parser_of
 from bench.profile.functions import Sampled, sample
 from bench.profile.statements import Spent, log_durations, spent
 from bench.progress import console, say
@@ -92,10 +89,8 @@ def main() -> None:
     given = parser.parse_args()
     kept = Path("build") / "profile"
     kept.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="threadline-profile-") as temporary:
-        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
-        rates = [int(rate) for rate in given.rates.split(",")]
-        uvloop.run(profile(Path(temporary) / "stack", rates, given.seconds, kept))
+    rates = [int(rate) for rate in given.rates.split(",")]
+    in_folder("stack", lambda folder: profile(folder, rates, given.seconds, kept))
 
 
 if __name__ == "__main__":

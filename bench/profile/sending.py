@@ -6,8 +6,6 @@ With `--sampled` the worker is sampled and statements are logged, which costs so
 """
 
 import asyncio
-import os
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +14,12 @@ from typing import LiteralString
 import httpx
 import psutil
 import psycopg
-import uvloop
 
 from app.clients.configured import Clients
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from bench import provider
-from bench.alone import parser_of
+from bench.alone import in_folder, parser_of
 from bench.asking import done, request_of, sent
 from bench.profile.__main__ import by_function, by_statement
 from bench.profile.functions import sample
@@ -151,9 +148,7 @@ def main() -> None:
     given = parser.parse_args()
     kept = Path("build") / "profile"
     kept.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="threadline-profile-") as temporary:
-        os.chmod(temporary, 0o711)  # the embedded PostgreSQL may run under another account
-        uvloop.run(profile(Path(temporary) / "stack", given.count, given.turns, given.sampled, kept))
+    in_folder("stack", lambda folder: profile(folder, given.count, given.turns, given.sampled, kept))
 
 
 if __name__ == "__main__":
