@@ -26,7 +26,7 @@ CUT_SHORT = 75
 
 
 class Ending:
-    """Handles signals in its own thread, since a blocked event loop cannot. Create it in the main thread before other threads
+    """Handles signals in a thread of their own, since a blocked event loop cannot. Create it in the main thread before other threads
     start, so that they inherit the blocked signals."""
 
     def __init__(self) -> None:
@@ -34,7 +34,8 @@ class Ending:
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._deadline: float | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        threading.Thread(target=self._listen, name="ending", daemon=True).start()
+        threading.Thread(target=self._listen, name="signals", daemon=True).start()
+        threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     @property
     def asked(self) -> bool:
@@ -58,17 +59,22 @@ class Ending:
             self._deadline = time.monotonic() + LAST
 
     def _listen(self) -> None:
+        # Not `sigtimedwait`, which returns as if a signal had come when the process was stopped (SIGSTOP) for longer than its
+        # timeout and goes on: https://github.com/python/cpython/blob/v3.11.7/Modules/signalmodule.c, signal_sigtimedwait_impl.
+        while signal.sigwait(SIGNALS):
+            if self._asked.is_set():
+                leave(CUT_SHORT)  # a second signal
+            self.begin()
+            self._asked.set()
+            if self._waiter is not None:
+                loop, event = self._waiter
+                loop.call_soon_threadsafe(event.set)
+
+    def _watch(self) -> None:
         while True:
             # A C thread that needs no interpreter lock ends the process, and dumps the stack of each thread.
             faulthandler.dump_traceback_later(WEDGED, exit=True)
-            if signal.sigtimedwait(SIGNALS, 0.5) is not None:
-                if self._asked.is_set():
-                    leave(CUT_SHORT)  # a second signal
-                self.begin()
-                self._asked.set()
-                if self._waiter is not None:
-                    loop, event = self._waiter
-                    loop.call_soon_threadsafe(event.set)
+            time.sleep(0.5)
             if self._deadline is not None and time.monotonic() > self._deadline:
                 log.error("the end took too long, so it is cut short", seconds=LAST)
                 faulthandler.dump_traceback(all_threads=True)

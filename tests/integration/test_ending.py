@@ -3,6 +3,7 @@
 Real processes, with a PostgreSQL and a Kafka of their own that are halted, killed, or well.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -67,6 +68,24 @@ async def test_idle_it_ends_at_once(servers: Servers) -> None:
     """With the status of an orderly end."""
     async with at_work(servers) as worker:
         await worker.start()
+        status, took = await worker.end()
+    assert (status, took < WITHIN) == (0, True), took
+
+
+async def test_a_pause_is_no_signal(servers: Servers) -> None:
+    """A worker that was stopped for longer than it waits for anything, and goes on (SIGSTOP and SIGCONT, as a debugger, a paused
+    container or a moved virtual machine does), goes on working, and ends when it is asked to."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        assert worker.child is not None
+        for _ in range(3):
+            os.kill(worker.child.pid, signal.SIGSTOP)
+            await asyncio.sleep(1.2)
+            os.kill(worker.child.pid, signal.SIGCONT)
+            await asyncio.sleep(0.3)
+        await worker.until(lambda output: output["parts"]["reported"]["status"] == "ok")
+        await asyncio.sleep(1)
+        assert worker.child.alive, worker.log
         status, took = await worker.end()
     assert (status, took < WITHIN) == (0, True), took
 
