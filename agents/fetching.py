@@ -5,6 +5,7 @@ Written against Faust 0.15.3 (`faust/transport/drivers/aiokafka.py`) and aiokafk
 
 from typing import Any
 
+import uvloop
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 #: Seconds that a fetch waits at the broker for records.
@@ -18,6 +19,10 @@ class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships
     partitions that have any, it asks for the others, and for none of the first until that is answered: with Faust's 1.5 s, nothing
     was read for as long.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, thread_loop=uvloop.new_event_loop(), **named)
+        self._close_thread_loop_on_stop = True
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         made = super()._create_worker_consumer(transport)

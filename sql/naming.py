@@ -186,7 +186,7 @@ class Naming(Pooled):
         self._forgetting = None
         self._known.expire()
         self._keys.expire()
-        if self._known or self._keys:
+        if self._known or self._keys or self._keys.recent:
             self._forget_later()
 
 

@@ -13,6 +13,7 @@ from sql.handles import PLACE
 from sql.personal.keys import HEAD, HandleKey, handle_of
 from sql.personal.masking import mask_row
 from sql.personal.opened import Memo, is_sealed, open_payload, open_value
+from sql.personal.recent import Recent
 from sql.sealed import CAUSE, DECIDED, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
 from sql.sealing import NoKey, Tampered
 from sql.showing import shows
@@ -23,13 +24,13 @@ Row = dict[str, Any]
 class Opener:
     """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were
     looked for (`found`). `lacks`, `erased`: whether it was asked for one that is missing, or of an erased handle, since that was last
-    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`."""
+    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`. `recent`: what this process sealed lately."""
 
-    def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row) -> None:
+    def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row, recent: Recent | None = None) -> None:
         self._kept = kept
         self.columns = [(name, opens) for name, opens in COLUMNS.items() if name in row]
         self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
-        self.memo: Memo = {}
+        self.memo = Memo(recent)
         #: The keys that it gave, by the first bytes of what they open.
         self._given: dict[bytes, HandleKey] = {}
         self.found: dict[UUID, HandleKey | None] | None = None
@@ -95,11 +96,14 @@ def open_or_close(row: Row, opener: Opener) -> Row:
 
 
 def _address(_: Row, sealed: bytes, opener: Opener) -> str | None:
-    if (known := opener.memo.get((PLACE, sealed))) is not None:
+    known: str | None = opener.memo.get((PLACE, sealed))
+    if known is not None:
         return known
     if (key := opener(sealed)) is None:
         return None
-    value = opener.memo[PLACE, sealed] = key.open(sealed, PLACE).decode()
+    value = opener.memo.texts[PLACE, sealed] = key.open(sealed, PLACE).decode()
+    if key.recent is not None:
+        key.recent.keep(PLACE, sealed, value)  # the events of a handle come together
     return value
 
 

@@ -17,7 +17,8 @@ class Opening(Naming):
         self._derive(rows)
         if not rows:
             return []
-        opener = Opener(self._keys.opening, rows[0])
+        self._keys.recent.expire()
+        opener = Opener(self._keys.opening, rows[0], self._keys.recent)
         opens = open_or_close if closed else open_row
         opened, again = [], []
         for place, row in enumerate(rows):

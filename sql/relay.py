@@ -91,6 +91,7 @@ class RelayStore(Opening):
             if not row["mine"]:
                 yield None
                 return
+            self._keys.recent.on = True  # what this process appends, it now reads back
             try:
                 yield RelaySession(connection, partial(self._opened, closed=True))
             finally:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from sql.personal.recent import Recent
 from sql.sealing import Tampered
 
 #: Bytes of a client's root key, and of a handle's salt.
@@ -43,7 +44,7 @@ class HandleKey:
     """The key of one handle. `place` says where a value belongs (a column, or a path in a payload): it is the associated data,
     so that a value can only be decrypted in its own place."""
 
-    __slots__ = ("_head", "_siv", "handle", "sealed")
+    __slots__ = ("_head", "_siv", "handle", "recent", "sealed")
 
     def __init__(self, handle: UUID, salt: bytes, root: bytes) -> None:
         """Derive the key of a handle from its salt and its client's root key."""
@@ -52,6 +53,8 @@ class HandleKey:
         self.handle, self._head = handle, head_of(handle)
         #: What was sealed lately, by place and value (`sql.personal.payloads`).
         self.sealed: dict[tuple[bytes, str], str] = {}
+        #: Where its process keeps what it seals.
+        self.recent: Recent | None = None
         self._siv = AESSIV(HKDF(SHA256(), _BYTES, salt, _LABEL + handle.bytes).derive(root))
 
     def seal(self, plain: bytes, place: bytes) -> bytes:
@@ -98,6 +101,7 @@ class HandleKeys:
         #: By the first bytes of what they open, since a UUID is dear to make and to look up.
         self._kept: OrderedDict[bytes, tuple[float, bytes, HandleKey]] = OrderedDict()
         self._lock = Lock()
+        self.recent = Recent(self._lifetime, now=now)
 
     def __len__(self) -> int:
         """Return how many derived keys are kept."""
@@ -125,6 +129,7 @@ class HandleKeys:
     def keep(self, made: HandleKey, salt: bytes) -> None:
         """Keep a key that was derived from a salt."""
         head = head_of(made.handle)
+        made.recent = self.recent
         with self._lock:
             self._kept[head] = (self._now() + self._lifetime, salt, made)
             self._kept.move_to_end(head)
@@ -135,10 +140,12 @@ class HandleKeys:
         """Forget the key of a handle that was erased. What is derived from its salt after this is kept again."""
         with self._lock:
             self._kept.pop(head_of(handle), None)
+        self.recent.clear()
 
     def expire(self) -> None:
         """Forget the keys whose time is over, also of handles that are not asked for again."""
         now = self._now()
+        self.recent.expire()
         with self._lock:
             while self._kept and next(iter(self._kept.values()))[0] <= now:
                 self._kept.popitem(last=False)

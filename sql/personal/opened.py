@@ -9,17 +9,34 @@ import orjson
 
 from sql.personal.keys import HandleKey
 from sql.personal.payloads import NAMES, OUT, PREFIX, left, plan_of, walk
+from sql.personal.recent import At, Recent
 from sql.sealing import Tampered
 
 #: Returns the key of the handle that a sealed value names, None for one that was erased. Raises Tampered where it names none.
 KeyOf = Callable[[bytes], HandleKey | None]
-#: Texts that were opened lately, by their place and as they were sealed: those of one page repeat.
-Memo = dict[tuple[bytes, str | bytes], str]
+
+
+class Memo:
+    """The texts of a page that were opened, by place and as they were sealed, since those of one page repeat; and what this process
+    sealed lately."""
+
+    __slots__ = ("_recent", "texts")
+
+    def __init__(self, recent: Recent | None = None) -> None:
+        self.texts: dict[At, str] = {}
+        self._recent = recent if recent else None
+
+    def get(self, at: At) -> Any:
+        """Return the value that is sealed so in this place; None where it is not known."""
+        known = self.texts.get(at)
+        return self._recent.get(at) if known is None and self._recent is not None else known
 
 
 def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Memo | None = None) -> dict[str, Any]:
     """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns the key of a sealed value,
     None for an erased one; `memo`: what was opened before. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
+    plan, made = plan_of(type), {}
+    named = plan.named
     gone = False
 
     def each(place: bytes, value: Any) -> Any:
@@ -39,8 +56,19 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Mem
         plain = each(NAMES, sealed)
         return plain, "" if plain is OUT else plain
 
-    opened = walk(plan_of(type), payload, each, name)
-    return left(opened) if gone else opened
+    for key, value in payload.items():
+        inner = named.get(key)
+        # Most properties are of these two sorts.
+        if inner is not None and not inner.touched:
+            made[key] = value
+        elif (
+            inner is not None and inner.whole and memo is not None and value.__class__ is str
+            and (known := memo.get((inner.place, value))) is not None
+        ):  # fmt: skip
+            made[key] = known
+        else:
+            made |= walk(plan, {key: value}, each, name)
+    return left(made) if gone else made
 
 
 def is_sealed(value: Any) -> TypeGuard[str]:
@@ -59,5 +87,5 @@ def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = Non
     key = key_of(data)
     value = None if key is None else orjson.loads(key.open(data, place))
     if memo is not None and value.__class__ is str:  # lists and objects could be changed by who gets them
-        memo[place, sealed] = value
+        memo.texts[place, sealed] = value
     return value

@@ -124,7 +124,11 @@ def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
     short = value.__class__ is str
     if short and (known := key.sealed.get((place, value))) is not None:
         return known
-    sealed = PREFIX + b2a_base64(key.seal(_json(value), place), newline=False).decode()
+    data = _json(value)
+    sealed = PREFIX + b2a_base64(key.seal(data, place), newline=False).decode()
+    if key.recent is not None:
+        # A text of which nothing was replaced as it is, since most values are.
+        key.recent.keep(place, sealed, value if short and value.isascii() and "\0" not in value else data)
     if short and len(key.sealed) < FEW and len(value) <= SHORT:
         key.sealed[place, value] = sealed
     return sealed

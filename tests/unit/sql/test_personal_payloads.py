@@ -21,11 +21,15 @@ from sql.errors import Unstorable
 from sql.parameters import clean
 from sql.personal import HandleKey, open_payload, seal_payload
 from sql.personal.keys import new_salt
+from sql.personal.opened import Memo
 from sql.personal.payloads import PREFIX, plan_of, walk
+from sql.personal.recent import Recent
 from sql.sealing import Tampered
 
 ROOT, SALT = bytes(range(32)), new_salt()
 ANA, BEN = HandleKey(UUID(int=1), SALT, ROOT), HandleKey(UUID(int=2), SALT, ROOT)
+RECENT = Recent(60.0, most=1 << 30)
+RECENT.on, ANA.recent = True, RECENT
 FIXTURES = [
     file
     for file in sorted((Path(__file__).parents[2] / "fixtures").rglob("*.json"))
@@ -64,6 +68,14 @@ def forms(text: str) -> Iterator[bytes]:
             yield b64encode(b" " * shift + data)[4 if shift else 0 : (shift + len(data)) // 3 * 4]
 
 
+def spoil(value: Any) -> None:
+    """Change what can be changed within a value."""
+    for inner in list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()):
+        spoil(inner)
+    if isinstance(value, dict | list):
+        value.clear()
+
+
 def split(type: str, payload: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The personal values of a payload, and the payload without them."""
     found: list[Any] = []
@@ -85,6 +97,11 @@ def check(type: str, payload: dict[str, Any]) -> None:
     assert canonical(open_payload(type, sealed, lambda _: ANA)) == canonical(payload)
     assert list(open_payload(type, sealed, lambda _: ANA)) == list(sealed) == list(payload)
     assert canonical(seal_payload(type, payload, ANA)) == canonical(sealed)
+    for _ in range(2):  # by what was kept of the sealing, which who gets it cannot change
+        again = open_payload(type, sealed, lambda _: ANA, Memo(RECENT))
+        assert canonical(again) == canonical(open_payload(type, sealed, lambda _: ANA))
+        assert list(again) == list(payload)
+        spoil(again)
     personal, rest = split(type, payload)
     written, open_text = orjson.dumps(sealed), orjson.dumps(rest)
     for text in {text for value in personal for text in texts(value)}:
