@@ -1,4 +1,4 @@
-"""Reads and writes services' events as they travel on Kafka: CloudEvents 1.0, structured JSON.
+"""Reads services' events as they travel on Kafka: CloudEvents 1.0, structured JSON.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md and
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
@@ -7,16 +7,13 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import orjson
-
-from schemas import SCHEMAS, SchemaError
+from schemas import SchemaError
 from schemas.event_data import check_source, check_text, event_of, time_of, type_named
-from schemas.events import EVENT_TYPES, MAX_ID, MAX_SOURCE, Event
+from schemas.events import MAX_ID, MAX_SOURCE, Event
 from schemas.faults import Faults
 from schemas.json_text import kind_of, read_json
 
@@ -111,41 +108,6 @@ def _version(document: Mapping[str, Any]) -> None:
 
 def _time(document: Mapping[str, Any], received_at: datetime) -> datetime | None:
     return None if document.get("time") is None else time_of(document["time"], "$.time", received_at)
-
-
-def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:
-    """Write an event as a CloudEvent. `read_cloudevent` reads the same event from it, if services may report its type.
-
-    `extensions` are attributes beside the standard ones, their names lower-case letters and digits (spec section
-    "Naming conventions"). Raises ValueError if the payload cannot be written as JSON.
-    """
-    known: dict[str, Any] = {
-        "messageId": event.message_id,
-        "providerMessageId": event.provider_message_id,
-        "provider": event.provider,
-        "channel": event.channel,
-        "direction": event.direction,
-        "handle": event.handle,
-        "error": event.error and {key: part for key, part in asdict(event.error).items() if part is not None},
-    }
-    document = {
-        "specversion": SPEC_VERSION,
-        "id": event.source_event_id,
-        "source": event.source,
-        "type": EVENT_TYPES[event.type],
-        "time": event.occurred_at,
-        "datacontenttype": "application/json",
-        "dataschema": SCHEMAS[event.type]["$id"],
-        "clientid": client_id,
-        **extensions,
-        "data": {key: part for key, part in known.items() if part is not None} | event.payload,
-    }
-    if event.occurred_at is None:
-        del document["time"]
-    try:
-        return orjson.dumps(document, option=orjson.OPT_UTC_Z)
-    except orjson.JSONEncodeError as error:
-        raise ValueError(f"the event cannot be written as JSON: {error}") from error
 
 
 def _text(document: Mapping[str, Any], name: str, default: str | None = None) -> str:
