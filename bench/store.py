@@ -25,6 +25,7 @@ from tests.faults.faults import facts_of
 from tests.faults.providers import Signed
 from tests.support import traffic
 from tests.support.keys import SEAL
+from webhooks.ids import uuid7
 
 BATCH = 1000
 #: The log as one table whose key is the event's id: the cheapest that ignores duplicates.
@@ -45,8 +46,9 @@ def rows_of(count: int, seed: int = 1) -> list[Row]:
     """Return the events of `count` webhooks, as the worker appends them; others with another `seed`."""
     now = datetime.now(UTC)
     return [
-        (event, "default", now, None)
+        (event, "default", now, id)
         for post in traffic.posts(count, seed=seed)
+        for id in (uuid7(),)
         for event in facts_of(Signed(post), now)
     ]
 

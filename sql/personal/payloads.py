@@ -26,7 +26,7 @@ from sql.personal.keys import HandleKey
 
 #: What a sealed text begins with.
 PREFIX = "sealed:"
-#: Texts of at most `SHORT` characters are sealed once a key, at most `FEW` of them.
+#: Texts of at most `SHORT` characters are sealed once a key, the last `FEW` of them.
 SHORT, FEW = 64, 8
 #: The property whose value is sealed key by key.
 JOINED = "content"
@@ -129,7 +129,9 @@ def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
     if key.recent is not None:
         # A text of which nothing was replaced as it is, since most values are.
         key.recent.keep(place, sealed, value if short and value.isascii() and "\0" not in value else data)
-    if short and len(key.sealed) < FEW and len(value) <= SHORT:
+    if short and len(value) <= SHORT:
+        if len(key.sealed) >= FEW:
+            del key.sealed[next(iter(key.sealed))]  # the oldest: a message's events come together, and then no more
         key.sealed[place, value] = sealed
     return sealed
 
