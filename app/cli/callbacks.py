@@ -15,12 +15,12 @@ from app.cli.support.client import client_of
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_lines, print_note
+from app.cli.support.times import FORMS, time_given
 from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.embedded.running import resolve
 from app.keys import seal_of
 from app.settings.loading import load
-from schemas.times import instant
 from sql import EventStore
 from sql.sealing import NoKey
 
@@ -38,7 +38,7 @@ A client's configuration names the URL:
   threadline callbacks rotate shop    print a new signing secret, once
   threadline callbacks show shop      its state and latest deliveries
   threadline callbacks enable shop    deliver again after it was disabled
-  threadline callbacks replay shop --since 2026-02-03T00:00:00Z
+  threadline callbacks replay shop --since 2h
 """,
 )
 
@@ -148,16 +148,15 @@ def enable(client: ClientId) -> int:
 def replay(
     client: ClientId,
     id: Annotated[list[UUID] | None, typer.Option(help="An event's id. Repeatable.")] = None,
-    since: Annotated[str | None, typer.Option(help="Events recorded from this time on (RFC 3339).")] = None,
-    until: Annotated[str | None, typer.Option(help="… and before this one; by default now.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"Events recorded since: {FORMS}.")] = None,
+    until: Annotated[str | None, typer.Option(help="… and before this; by default now.")] = None,
 ) -> int:
     """Deliver events to a callback again, by their ids or by when they were recorded."""
     if bool(id) == bool(since) or (until and not since):
         return print_error("Give either --id (repeatable), or --since and perhaps --until.", MISUSED)
-    try:
-        span = (instant(since), instant(until) if until else datetime.now(UTC)) if since else None
-    except ValueError as error:
-        return print_error(f"--since and --until: {error}.", MISUSED)
+    now = datetime.now(UTC)
+    begins, ends = time_given("--since", since, now), time_given("--until", until, now)
+    span = None if begins is None else (begins, ends or now)
 
     async def again(store: EventStore, _: ClientCallbacks) -> int:
         if span is None:

@@ -1,7 +1,7 @@
 """`threadline keys create|list|rotate|revoke`: API keys, in the database."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.scopes import scopes
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
-from app.cli.support.times import age
+from app.cli.support.times import AHEAD, age, time_ahead
 from app.clients.ids import RULE, is_client_id
 from app.http.scopes import ALL_CLIENTS, ROLES, SCOPES, unknown_scopes
 from app.http.tokens import fault_of, id_of, mint
@@ -47,9 +47,7 @@ def create(
             help="The client id it acts for; by default that of THREADLINE_API_KEY, else default. '*': all clients."
         ),
     ] = None,
-    expires: Annotated[
-        str | None, typer.Option(help="When it expires: 90d, 2027-01-31, or a time (RFC 3339). By default never.")
-    ] = None,
+    expires: Annotated[str | None, typer.Option(help=f"When it expires: {AHEAD}. By default never.")] = None,
 ) -> int:
     """Create a key and print it, this once; only its hash is stored."""
     roles = sorted(set(role or ()))
@@ -64,11 +62,9 @@ def create(
         networks = [str(compared(ip_network(text))) for text in network or ()]
     except ValueError as error:
         return print_error(f"--network: {error}. Write 10.0.0.0/8, 2001:db8::/32 or one address.", MISUSED)
-    ends = _ends(expires, datetime.now(UTC)) if expires else None
+    ends = time_ahead(expires, datetime.now(UTC)) if expires else None
     if expires and ends is None:
-        return print_error(
-            f"--expires {expires} is no future time: write 90d, 2027-01-31 or 2027-01-31T12:00:00Z.", MISUSED
-        )
+        return print_error(f"--expires {expires} is no future time: write {AHEAD}.", MISUSED)
     id, token, hash = mint(load().api.keys)
 
     async def make(store: EventStore) -> int:
@@ -80,19 +76,6 @@ def create(
         return 0
 
     return in_store(make)
-
-
-def _ends(text: str, now: datetime) -> datetime | None:
-    """Return the time that `--expires` names, in UTC; None for no time or one that has passed."""
-    try:
-        if text.endswith("d"):
-            ends = now + timedelta(days=int(text[:-1]))
-        else:
-            ends = datetime.fromisoformat(text)
-            ends = ends if ends.tzinfo else ends.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return ends.astimezone(UTC) if ends > now else None
 
 
 @keys.command("list")

@@ -14,6 +14,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import Yes, confirmed
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
+from app.cli.support.times import AHEAD, time_ahead
 from app.embedded.running import resolve
 from app.erasing.steps import Eraser
 from app.settings import Settings
@@ -107,17 +108,16 @@ async def _waits(store: EventStore, id: UUID, as_json: bool) -> int:
 def hold(
     customer: Customer,
     reason: Reason = "",
-    until: Annotated[
-        str, typer.Option(metavar="TIME", help="When it ends: a day such as 2027-01-31, or a time (RFC 3339).")
-    ] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help=f"When it ends: {AHEAD}.")] = "",
     client: Client = None,
 ) -> int:
     """Put a customer under a legal hold: until it ends, they are not erased, and their messages are kept."""
     if not sound(reason):
         return print_error(f"Say why, in at most {MOST} characters: --reason TEXT.", MISUSED)
-    ends = _time(until)
-    if ends is None:
-        return print_error(f"--until {until} is no future time within ten years: write 2027-01-31.", MISUSED)
+    now = datetime.now(UTC)
+    ends = time_ahead(until, now)
+    if ends is None or ends > now + LONGEST:
+        return print_error(f"--until {until} is no future time within ten years: write {AHEAD}.", MISUSED)
 
     async def work(store: EventStore) -> int:
         try:
@@ -149,17 +149,6 @@ def unhold(customer: Customer, client: Client = None) -> int:
 def _told(state: str, as_json: bool) -> None:
     if not as_json and state in _WORDS:
         print_note(_WORDS[state])
-
-
-def _time(text: str) -> datetime | None:
-    """Return a future time within ten years; None for anything else."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    now = datetime.now(UTC)
-    return at if now < at < now + LONGEST else None
 
 
 def _print(done: Erasure, file: Path | None) -> int:

@@ -7,8 +7,9 @@ from app.cli.support.terminal import MISUSED, print_error
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-#: What an option that takes a time says of it.
+#: What an option that takes a time says of it: one that has passed, and one that is to come.
 FORMS = "90s, 30m, 2h, 7d, or a time such as 2026-11-29T12:00:00Z"
+AHEAD = "2h, 90d, 4w, a day such as 2027-01-31, or a time (RFC 3339)"
 
 
 def age(text: str) -> timedelta | None:
@@ -23,9 +24,24 @@ def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     try:
-        if (before := age(text)) is not None:
-            return now - before
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        before = age(text)
+        return _time(text) if before is None else now - before
     except (ValueError, OverflowError):
         raise SystemExit(print_error(f"{option} {text} is no time: write {FORMS}.", MISUSED)) from None
+
+
+def time_ahead(text: str, now: datetime) -> datetime | None:
+    """Return the time that an option names: so long after `now`, or a day or time (UTC if it has no offset). None for one that has
+    passed, and for anything else."""
+    try:
+        after = age(text)
+        at = _time(text) if after is None else now + after
+    except (ValueError, OverflowError):
+        return None
+    return at if at > now else None
+
+
+def _time(text: str) -> datetime:
+    """Return a time in UTC. Raises ValueError or OverflowError."""
+    at = datetime.fromisoformat(text.strip())
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
