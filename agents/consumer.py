@@ -11,15 +11,15 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
-from aiokafka.errors import KafkaError
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import Transport
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
 
 from agents.fetching import PromptThread
+from agents.skipped import PassedOver, SkippingConsumer
 from agents.weighing import divided
 from webhooks.cancelled import pass_on
 
@@ -28,14 +28,6 @@ from webhooks.cancelled import pass_on
 LEAST, LINGER = 0.004, 0.025
 #: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
 REST = 0.01
-
-
-class PassedOver(Protocol):
-    """Receives reports of records that the log no longer has (`agents.process.gaps`)."""
-
-    def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
-    def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...
-    async def written(self) -> None: ...
 
 
 class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types that mypy can follow
@@ -53,7 +45,7 @@ class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no type
         self.records = records
 
 
-class BatchConsumer(Consumer):  # type: ignore[misc]
+class BatchConsumer(SkippingConsumer):
     """Faust's consumer, with runs of offsets (`first`, `last`) where stock Faust keeps single offsets."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -105,28 +97,6 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         for tp in self.assignment():
             self.verify_event_path(now, tp)
 
-    async def _pass_markers(self, generation: int) -> None:
-        """Acknowledge the offsets at a log's end that hold no record (transaction markers), once all records before
-        them are delivered. Uncommitted, they would count as lag, and as a gap when the topic deletes them."""
-        # A copy: Faust changes the set when it pauses or resumes a partition, which it may do while this waits.
-        for tp in tuple(self._get_active_partitions()):
-            read, end = self._read_offset[tp], self.highwater(tp)
-            if read is None or end is None or end <= read:
-                continue
-            try:
-                async with asyncio.timeout(5.0):
-                    position = await self.position(tp)
-            except (KafkaError, OSError, TimeoutError) as error:  # the partition was revoked, or the brokers are away
-                self.log.warning("cannot ask how far %r was read: %r", tp, error)
-                return
-            if position <= read or not await self._jumped(tp, read, position):
-                continue
-            if self.app.consumer_generation_id != generation:
-                return
-            with ack_lock:
-                self._acked[tp].append((read, position - 1))
-            self._read_offset[tp] = position
-
     def _raise_what_ended_coordination(self) -> None:
         """Raise the error that stopped aiokafka's coordinator. aiokafka keeps the error until it is asked for it, which
         Faust never does: a worker whose coordinator has stopped (because its rights were revoked, for example) would
@@ -162,42 +132,6 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         message = RecordBatch(tp, run, first, generation)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.offset + 1
-
-    async def _restart(self, tp: TP, committed: int, end: int) -> bool:
-        """Report the log as truncated and reset its offsets. aiokafka reads a log that ends before the committed offset
-        from its start, and all records below the old offsets would count as read. Return False if the flow was
-        suspended first."""
-        if (gaps := self.transport.passed_over) is not None:
-            gaps.truncated(tp.topic, tp.partition, committed, end)
-            if not await self._written(gaps):
-                return False
-        self._acked[tp].clear()
-        self._committed_offset[tp] = None
-        return True
-
-    async def _jumped(self, tp: TP, read: int, offset: int) -> bool:
-        """Find out why the offsets from `read` up to `offset` were skipped. They hold no record (compacted, transaction
-        markers), or were deleted before they were read: then the log starts after them, aiokafka goes on there without
-        an error, and this reports a gap. Return True once the gap is stored, False if the flow was suspended first."""
-        if (gaps := self.transport.passed_over) is None:
-            return True
-        while self.flow_active and not self.should_stop:
-            try:
-                first = (await self.earliest_offsets(tp))[tp]
-            except (KafkaError, OSError) as error:
-                self.log.warning("cannot ask where the log of %r begins: %r", tp, error)
-                await asyncio.sleep(1.0)
-                continue
-            if read >= first:
-                return True
-            gaps.found(tp.topic, tp.partition, read, min(first, offset))
-            return await self._written(gaps)
-        return False
-
-    async def _written(self, gaps: PassedOver) -> bool:
-        """Wait until the gaps are stored. Return False if the flow was suspended or the consumer stopped first."""
-        await self.wait_first(gaps.written(), self.suspend_flow.wait())
-        return self.flow_active and not self.should_stop
 
     async def _return_to_committed(self) -> None:
         try:
