@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncCursor
@@ -12,27 +12,17 @@ from sql.blocks import block_of
 from sql.errors import ERASED, REPEAT
 from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
-from sql.parameters import events_of, json
 from sql.pool import Connection, become
-from sql.relating import CONSENTS, RELATING, relate
 from sql.repeating import Repeating
 from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.sealed import Sealed
 from sql.statements import statement
+from sql.writing import Way, Written, way_of, write
 
 #: Tries of a transaction that failed because of another transaction; then the error is raised.
 TRIES = 5
-_END = (1 << 63) - 1
 
 T = TypeVar("T")
-
-
-class Written(NamedTuple):
-    """The cursor whose row will have the number of events `appended`, and how many handles the largest customer has that they
-    changed."""
-
-    cursor: AsyncCursor[DictRow]
-    largest: int
 
 
 class Appending(Repeating, HoursStore):
@@ -69,7 +59,7 @@ class Appending(Repeating, HoursStore):
                 await connection.execute(statement("keep"), block, prepare=True)
             if letters:
                 await connection.execute(statement("bury"), letters, prepare=True)
-            written = await _write(connection, sealed, _way(rows), kept=bool(raw))
+            written = await write(connection, sealed, way_of(rows), kept=bool(raw))
             if replays:
                 await note_replays(connection, replays, await repeated_places(written.cursor))
             return written
@@ -94,10 +84,10 @@ class Appending(Repeating, HoursStore):
             return 0
         again = sealed.only([one["place"] for one in differing])
         variants = [(one["variant"], one["joined"]) for one in differing]
-        way = Way(linking=True, consents=_way(rows).consents)
+        way = Way(linking=True, consents=way_of(rows).consents)
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
-            cursor = (await _write(connection, again, way, block=block, variants=variants)).cursor
+            cursor = (await write(connection, again, way, block=block, variants=variants)).cursor
             if replays:
                 repeated = await repeated_places(cursor)
                 fresh = {places[one["place"]] for at, one in enumerate(differing) if at not in repeated}
@@ -142,84 +132,4 @@ class Appending(Repeating, HoursStore):
         """Append and project events of our own within a transaction of `transact`. `sealed`: as they are stored, made before the
         transaction began. Repeated events are ignored."""
         if rows:
-            await _write(connection, sealed, _way(rows))
-
-
-class Way(NamedTuple):
-    """How a batch is written: whether an event of it is `linking`, as it has both the provider's id and our id of a message, or relates
-    handles, and whether it has `consents`, opt-outs or opt-ins. Those that have neither do not pay for what sees to them."""
-
-    linking: bool
-    consents: bool
-
-
-def _way(rows: Sequence[Row]) -> Way:
-    """Return how a batch is written."""
-    linking = any(
-        row[0].type in RELATING
-        or (
-            row[0].provider_message_id is not None
-            and (row[0].message_id is not None or row[0].echoed_message_id is not None)
-        )
-        for row in rows
-    )
-    return Way(linking, any(row[0].type in CONSENTS for row in rows))
-
-
-async def _write(
-    connection: Connection,
-    sealed: Sealed,
-    way: Way,
-    *,
-    kept: bool = False,
-    block: int | None = None,
-    variants: Sequence[tuple[str, bool]] = (),
-) -> Written:
-    """Append and project. `kept`: this transaction stored their raw records; else `block` is the block that holds them. `variants`: they
-    are repeated events that differ, by these."""
-    cursor = connection.cursor(binary=True)
-    events = json(events_of(sealed.records, variants))
-    parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
-    name = "record" if way.linking else "append_consents" if way.consents else "append"
-    await cursor.execute(statement(name), parameters, prepare=True)
-    largest = 0
-    if way.linking:
-        recorded = await cursor.fetchone()
-        assert recorded is not None
-        largest = await _project(connection, recorded, bool(variants), way.consents)
-        await cursor.scroll(-1)
-    return Written(cursor, largest)
-
-
-async def _project(connection: Connection, recorded: dict[str, Any], varied: bool, consents: bool) -> int:
-    """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
-    they link. Return how many handles the largest customer has that this changed."""
-    if not recorded["appended"]:
-        return 0
-    xid = recorded["xid"]
-    span = {
-        "after_xid": xid,
-        "after_position": 0,
-        "upto_xid": xid,
-        "upto_position": _END,
-        "since": recorded["recorded_at"],
-    }
-    if varied or recorded["unlinked"]:
-        await connection.execute(statement("link_lock"), span, prepare=True)
-        left = None
-        if not varied:
-            left = await (await connection.execute(statement("link_new"), span, prepare=True)).fetchone()
-        for name in LINKING if left is None or left["pairs_left"] else ():
-            await connection.execute(statement(name), span, prepare=True)
-    if recorded["relating"]:
-        # Before the fold: a transaction that waits for the lock must not hold interactions that the lock's holder waits for.
-        await connection.execute(statement("customers_lock"), span, prepare=True)
-    await connection.execute(statement("project_consents" if consents else "project"), span, prepare=True)
-    for name in LOWERING if varied and consents else ():
-        await connection.execute(statement(name), span, prepare=True)
-    return await relate(connection, span) if recorded["relating"] else 0
-
-
-#: The statements that link a range of the log, and those that see to opt-outs and opt-ins that were told again, in order.
-LINKING = ("link", "supersede", "move", "clear")
-LOWERING = ("consents_lock", "consents_lowered")
+            await write(connection, sealed, way_of(rows))

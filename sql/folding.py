@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from sql.append import LINKING, LOWERING
 from sql.relating import one, relate
 from sql.statements import migrations, statement
+from sql.writing import LINKING, LOWERING
 
 #: Events linked or folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
 CHUNK = 5_000
