@@ -4,6 +4,8 @@ With `agents.consumer` a message is a run of records; stock Faust's messages are
 `worker.fast_batches = false` falls back to it.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,8 @@ from agents.consumer import RecordBatch
 from agents.process.within import WITHIN, Within
 from agents.weighing import weight
 
+#: Seconds to wait at most for the rest of a fetch: another agent's full queue may hold it up.
+TOGETHER = 0.01
 #: The part of the worker that reads a topic, by the first word of the topic's name.
 _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
 
@@ -45,13 +49,25 @@ def _records(event: Any) -> Sequence[Any]:
     return message.records if isinstance(message, RecordBatch) else (message,)
 
 
+def _is_delivering(consumer: Any) -> bool:
+    """Return whether more of what was fetched together is on its way, partition by partition."""
+    delivered: asyncio.Event | None = getattr(consumer, "delivered", None)
+    return delivered is not None and not delivered.is_set()
+
+
 async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
-    """Yield the records that the stream holds, `most` or slightly more at a time; wait only while it holds none."""
+    """Yield the records that the stream holds, `most` or slightly more at a time; wait only while it holds none, and while more of the
+    same fetch are delivered, since each batch becomes a transaction."""
     app, queue = stream.app, stream.channel.queue
     async for event in stream.noack().events():
         batch = Batch(list(_records(event)), [event])
-        taken = weight(batch.records)
-        while taken < most and not queue.empty() and app.flow_control.is_active():
+        taken, until = weight(batch.records), time.monotonic() + TOGETHER
+        while taken < most and app.flow_control.is_active():
+            if queue.empty():
+                if not _is_delivering(app.consumer) or time.monotonic() > until:
+                    break
+                await asyncio.sleep(0)
+                continue
             event = queue.get_nowait()
             if event.message.generation_id != app.consumer_generation_id:
                 continue  # fetched before a rebalance: another worker reads it

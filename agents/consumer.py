@@ -53,6 +53,9 @@ class BatchConsumer(SkippingConsumer):
         super().__init__(*args, **more)
         #: Set once all that was delivered is acknowledged.
         self._stored = asyncio.Event()
+        #: Set unless records that were fetched together are being delivered, partition by partition.
+        self.delivered = asyncio.Event()
+        self.delivered.set()
 
     def _new_consumer_thread(self) -> PromptThread:
         return PromptThread(self, loop=self.loop, beacon=self.beacon)
@@ -71,13 +74,17 @@ class BatchConsumer(SkippingConsumer):
                 await self._return_to_committed()
                 continue
             most = self.app.conf.broker_max_poll_records  # None where it is left to the client
-            for tp, run in (records or {}).items():
-                if not self.flow_active or self.app.consumer_generation_id != generation:
-                    break
-                for part in divided(run, most or len(run)):
+            self.delivered.clear()
+            try:
+                for tp, run in (records or {}).items():
                     if not self.flow_active or self.app.consumer_generation_id != generation:
                         break
-                    await self._deliver(tp, part, generation)
+                    for part in divided(run, most or len(run)):
+                        if not self.flow_active or self.app.consumer_generation_id != generation:
+                            break
+                        await self._deliver(tp, part, generation)
+            finally:
+                self.delivered.set()
             if not records:
                 await self._pass_markers(generation)
             full = most is not None and sum(map(len, (records or {}).values())) >= most

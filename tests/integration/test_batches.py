@@ -151,6 +151,42 @@ async def test_what_comes_next_waits_only_while_that_before_it_is_stored(
         assert set(seen.values()) == {1}
 
 
+async def test_what_was_fetched_together_is_one_batch(
+    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all partitions, although they are delivered one by one: each batch is a transaction, which costs as much as many records."""
+    monkeypatch.setattr("agents.consumer.LINGER", 600.0)
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    async with running(reader):
+        reader.hold.clear()
+        for number in range(3):
+            start = number * 100
+            await produce(kafka_bootstrap, topic, range(start, start + 1))
+            await until(lambda count=number: len(reader.waiting) == 2 * count + 1)  # type: ignore[misc]
+            await produce(kafka_bootstrap, topic, range(start + 1, start + 21))
+            await asyncio.sleep(1)  # until the client has fetched all of them
+            reader.waiting[-1].ack()
+            await until(lambda count=number: len(reader.waiting) == 2 * count + 2)  # type: ignore[misc]
+            assert sorted(int(record.value) for record in reader.waiting[-1].records) == list(
+                range(start + 1, start + 21)
+            )
+            assert len({record.partition for record in reader.waiting[-1].records}) == PARTITIONS
+            reader.waiting[-1].ack()
+        assert set(seen.values()) == {1}
+
+
+async def test_a_full_queue_holds_nobody_up(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """More partitions than the agent's queue holds messages: the batch takes what there is, while the rest is delivered."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    reader.app.conf.stream_buffer_maxsize = 1
+    async with running(reader):
+        await produce(kafka_bootstrap, topic, range(600))
+        await until(lambda: len(seen) == 600)
+        assert set(seen.values()) == {1}
+
+
 async def test_a_fetch_ends_soon(kafka_bootstrap: str, tmp_path: Path) -> None:
     """One that is about idle partitions alone holds up those that have records: the client asks for both only one after the other."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
