@@ -27,7 +27,9 @@ class Recent:
         #: Texts as they are, all else as JSON, since who gets a list or an object could change it.
         self._young: dict[At, str | bytes] = {}
         self._old: dict[At, str | bytes] = {}
-        self._size, self._since = 0, now()
+        self._size = 0
+        #: When the older and the younger generation began.
+        self._before = self._since = now()
 
     def __len__(self) -> int:
         """Return how many values are kept."""
@@ -49,15 +51,21 @@ class Recent:
 
     def clear(self) -> None:
         """Forget all."""
-        self._young, self._old, self._size, self._since = {}, {}, 0, self._now()
+        self._young, self._old, self._size = {}, {}, 0
+        self._before = self._since = self._now()
 
     def expire(self) -> None:
         """Forget what is too old. To be called before values are looked for."""
-        age = self._now() - self._since
-        if age >= 2 * self._half:
+        now = self._now()
+        if now - self._since >= 2 * self._half:
             self.clear()
-        elif age >= self._half:
+            return
+        if now - self._since >= self._half:
             self._turn()
+        # By when it began, not by when the younger took its place: nobody may have asked between, as while Kafka is away.
+        if now - self._before >= 2 * self._half:
+            self._old = {}
 
     def _turn(self) -> None:
-        self._old, self._young, self._size, self._since = self._young, {}, 0, self._now()
+        self._old, self._young, self._size = self._young, {}, 0
+        self._before, self._since = self._since, self._now()

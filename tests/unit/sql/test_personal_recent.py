@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from sql.personal import open_payload, seal_payload
 from sql.personal.keys import HandleKeys, new_salt
 from sql.personal.opened import Memo
@@ -50,6 +52,20 @@ def test_it_is_kept_no_longer_than_a_key() -> None:
     clock.now += 60
     recent.expire()
     assert len(recent) == 0
+
+
+@pytest.mark.parametrize("pauses", [(29.0, 16.0), (59.0, 2.0), (31.0, 29.5), (45.0, 14.0, 2.0), (10.0, 49.0, 1.0)])
+def test_it_is_kept_no_longer_where_nobody_looks_meanwhile(pauses: tuple[float, ...]) -> None:
+    """As while the relay waits for Kafka: a look late in its time begins no new half of it."""
+    clock = Clock()
+    recent = Recent(60.0, now=clock)
+    recent.on = True
+    recent.keep(PLACE, "sealed:a", "a")
+    born = clock.now
+    for pause in (*pauses, 10.0, 10.0, 10.0):
+        clock.now += pause
+        recent.expire()
+        assert recent.get((PLACE, "sealed:a")) is None or clock.now - born < 60
 
 
 def test_it_is_bounded() -> None:
