@@ -126,6 +126,7 @@ class Appending(Repeating, HoursStore):
                 if error.sqlstate != ERASED or attempt == TRIES:
                     raise
                 self._known.clear()
+                self._keys.recent.clear()  # what was sealed under the erased key, just now too
         raise AssertionError("unreachable")
 
     async def write(self, connection: Connection, rows: Sequence[Row], sealed: Sealed) -> None:

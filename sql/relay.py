@@ -95,6 +95,8 @@ class RelayStore(Opening):
             try:
                 yield RelaySession(connection, partial(self._opened, closed=True))
             finally:
+                self._keys.recent.on = False  # another process may have the relay from here on
+                self._keys.recent.clear()
                 # The lock is the session's: closing releases it whatever state the connection is in.
                 await connection.close()
 
