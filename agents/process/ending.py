@@ -21,6 +21,8 @@ GRACE, LAST = 8.0, 9.0
 #: The process ends if no Python code has run for this many seconds (a library call holds the interpreter, or the process
 #: was stopped), since it could not handle a signal either.
 WEDGED = 9.0
+#: Seconds that the last lines of its log may take.
+WORDS = 0.4
 #: Exit status if the orderly shutdown took too long (EX_TEMPFAIL of sysexits.h).
 CUT_SHORT = 75
 
@@ -76,13 +78,24 @@ class Ending:
             faulthandler.dump_traceback_later(WEDGED, exit=True)
             time.sleep(0.5)
             if self._deadline is not None and time.monotonic() > self._deadline:
-                log.error("the end took too long, so it is cut short", seconds=LAST)
-                faulthandler.dump_traceback(all_threads=True)
-                leave(CUT_SHORT)
+                # By its C thread again, which waits alone where what it writes to takes nothing.
+                faulthandler.dump_traceback_later(WORDS / 2)
+                leave(CUT_SHORT, "the end took too long, so it is cut short")
 
 
-def leave(status: int) -> None:
-    """End the process at once. A normal interpreter exit would wait for threads that never end, such as Faust's consumer."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+def leave(status: int, why: str = "") -> None:
+    """End the process at once. A normal interpreter exit would wait for threads that never end, such as Faust's consumer. `why` is
+    logged."""
+
+    def last_words() -> None:
+        if why:
+            log.error(why, seconds=LAST)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+    signal.alarm(1)  # the kernel ends it then, whatever holds the interpreter
+    # Whoever reads what this process writes may hang, and then so does a thread that writes.
+    words = threading.Thread(target=last_words, name="last words", daemon=True)
+    words.start()
+    words.join(WORDS)
     os._exit(status)

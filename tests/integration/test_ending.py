@@ -52,6 +52,20 @@ import asyncio, faust
 async def hang(self): await asyncio.Event().wait()
 faust.App.stop = hang
 """
+FULL = """
+import os
+from agents.process.ending import Ending
+begin = Ending.begin
+def full(self):
+    reading, writing = os.pipe()  # nobody reads
+    os.set_blocking(writing, False)
+    try:
+        while os.write(writing, b"." * 4096): pass
+    except BlockingIOError: os.set_blocking(writing, True)
+    for stream in (1, 2): os.dup2(writing, stream)
+    begin(self)
+Ending.begin = full
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -163,6 +177,15 @@ async def test_wedged_in_a_library(servers: Servers) -> None:
     assert took < WITHIN, worker.log
     assert status == 1
     assert "in hold" in worker.log
+
+
+async def test_with_its_output_read_by_nobody(servers: Servers) -> None:
+    """What collects its log hangs, so that all that writes to it does: that is waited for no longer than anything else."""
+    async with at_work(servers) as worker:
+        await worker.start(FULL)
+        status, took = await worker.end()
+    assert took < WITHIN, worker.log
+    assert status == CUT_SHORT
 
 
 async def test_a_part_that_ends_ends_the_process(servers: Servers) -> None:

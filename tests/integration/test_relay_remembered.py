@@ -37,9 +37,17 @@ def rows() -> list[Any]:
         for client in ("shop", "other"):
             for place, handle in enumerate(HANDLES):
                 text = value if isinstance(value, str) else None
-                fields: dict[str, Any] = {"channel": "sms", "handle": handle, "occurred_at": START + timedelta(minutes=number)}
+                fields: dict[str, Any] = {
+                    "channel": "sms",
+                    "handle": handle,
+                    "occurred_at": START + timedelta(minutes=number),
+                }
                 payloads: list[dict[str, Any]] = [
-                    {"content": {"text": value, "subject": value, "own": value, f"own{text or ''}": 1}, "from": value, "to": value},
+                    {
+                        "content": {"text": value, "subject": value, "own": value, f"own{text or ''}": 1},
+                        "from": value,
+                        "to": value,
+                    },
                     {"unlisted": value, "native": value, f"n{text or ''}": value, "from": "+15551230001"},
                     {"content": {"text": "again"}, "from": "+15551230001", "native": {"a": [value]}},
                 ]
@@ -48,7 +56,14 @@ def rows() -> list[Any]:
                     error = Error("30003", text, "unreachable") if kind == 1 else None
                     type, towards = ("MessageFailed", "outbound") if kind == 1 else ("MessageReceived", "inbound")
                     event = Event(
-                        type, "twilio", id, payload=payload, direction=towards, provider_message_id=f"p{id}", error=error, **fields
+                        type,
+                        "twilio",
+                        id,
+                        payload=payload,
+                        direction=towards,
+                        provider_message_id=f"p{id}",
+                        error=error,
+                        **fields,
                     )
                     made.append((event, client, START + timedelta(days=1), None))
     return made
