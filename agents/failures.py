@@ -1,6 +1,5 @@
 """Decides for every failure whether to retry in place, which gives back-pressure, or to make a dead letter."""
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +19,7 @@ from agents.health import WorkerHealth, part_of, worded
 from agents.process.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
 from webhooks.backoff import exponential
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +64,7 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Wor
             health.failing(what, error)
             pause = exponential(FIRST_PAUSE, LAST_PAUSE, failures)
             log.warning("retrying", what=what, error=worded(error), pause=round(pause, 1))
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
+            await rest(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
             failures += 1
         else:
             health.works(what)
@@ -91,4 +90,4 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Worker
         # Work that ran for long restarts at once; work that fails early waits longer each time.
         failures = 0 if time.monotonic() - began > LAST_PAUSE else failures + 1
         pause = exponential(FIRST_PAUSE, LAST_PAUSE, failures)
-        await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret
+        await rest(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

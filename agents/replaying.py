@@ -14,7 +14,7 @@ from agents.health import WorkerHealth
 from agents.records.replays import header_of
 from sql import EventStore
 from sql.sealed_records import is_sealed
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 from webhooks.record import OF_BLOB
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class Replayer:
                 if not self._resting:
                     self._health.works("replays")
                 if not published:
-                    await asyncio.sleep(PAUSE)
+                    await rest(PAUSE)
         finally:
             await self._close()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 from webhooks.producer import Producer, Record, Rejected, Unacknowledged, batches, reason
 from webhooks.spool import Item, Spool, Unkeepable
 
@@ -190,7 +190,7 @@ class Keep:
                 self._lost(error)
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 tries += 1
-                await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
+                await rest(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
 
     async def _quiet(self) -> None:
         """Return when something has changed, or after `QUIET` seconds; if no record was sent in that time, ask Kafka

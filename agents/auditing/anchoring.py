@@ -24,6 +24,7 @@ from app.kafka.producers import producer
 from app.settings import Audit, Settings
 from sql import EventStore
 from sql.audit import Head
+from webhooks.cancelled import rest
 
 #: Seconds that a sink may take, and most seconds between two looks whether an anchor is due.
 PATIENCE, LOOK = 15.0, 15.0
@@ -76,7 +77,7 @@ class Anchoring:
             if await self.anchor(name):
                 log.info("audit_anchored", sink=name)
             self._health.works(f"anchor {name}")
-            await asyncio.sleep(min(LOOK, self._every.total_seconds() / 2))
+            await rest(min(LOOK, self._every.total_seconds() / 2))
 
     async def _take(self, sink: Sink, head: Head, at: datetime) -> None:
         assert self._key is not None  # the settings see to it

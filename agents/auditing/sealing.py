@@ -1,6 +1,5 @@
 """Seals the entries of the audit, and measures how long they wait for it and when anchors were last taken."""
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -11,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from agents.health import WorkerHealth
 from sql import EventStore
 from sql.audit import BATCH
+from webhooks.cancelled import rest
 
 #: Most seconds between two looks for entries to seal.
 LOOK = 5.0
@@ -37,7 +37,7 @@ class Sealer:
             # One that never took an anchor counts from the start of this process.
             self._anchored = {sink: now - ages[sink] if sink in ages else self._measured for sink in self._sinks}
             self._health.works("sealing")
-            await asyncio.sleep(self._look)
+            await rest(self._look)
 
     def collect(self) -> Iterator[Any]:
         """Yield metrics for Prometheus."""

@@ -1,6 +1,5 @@
 """Does the erasures that were requested, and reports on them. Any worker goes on with what another left."""
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from app.clients.configured import Account, Clients
 from app.erasing.steps import Eraser, Held, Waits
 from app.settings import Settings
 from sql import EventStore
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +44,7 @@ class Erasures:
         """Do what was requested, until cancelled."""
         while True:
             await self.once()
-            await asyncio.sleep(EVERY)
+            await rest(EVERY)
 
     async def once(self) -> None:
         """Do the erasures that are under way, and count all. One that fails holds up no other; the last error is raised."""

@@ -1,6 +1,5 @@
 """Removes rows whose time has passed, every hour, and reports on it."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from agents.health import WorkerHealth
 from sql import EventStore
 from sql.retention import Ages
+from webhooks.cancelled import rest
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Expiry:
         """Remove expired rows, every hour, until cancelled."""
         while True:
             await self.once()
-            await asyncio.sleep(EVERY)
+            await rest(EVERY)
 
     async def once(self) -> None:
         """Remove the rows that are due, unless another process is at it, and measure what is left."""

@@ -1,6 +1,5 @@
 """Keeps the keys of raw records: makes them ahead, and destroys those whose records' time has ended."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -16,6 +15,7 @@ from app.kafka.unread import GROUP, Log, Retention
 from app.settings import Settings
 from sql import EventStore
 from sql.hours import STEP
+from webhooks.cancelled import rest
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class HourKeeping:
                 await self._store.keys_ahead()
                 await self.once(await kafka.retention())
                 self._health.works("hour keys")
-                await asyncio.sleep(EVERY)
+                await rest(EVERY)
         finally:
             await kafka.close()
 
@@ -57,7 +57,7 @@ class HourKeeping:
             self.destroyed.update(destroyed)
             if len(destroyed) < STEP:
                 break
-            await asyncio.sleep(PAUSE)
+            await rest(PAUSE)
         if gone := dict(self.destroyed - before):
             log.info("hour_keys_destroyed", keys=gone)
 

@@ -24,6 +24,7 @@ from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 from webhooks.blobs import Blobs
+from webhooks.cancelled import rest
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ async def _sweep(store: EventStore, health: WorkerHealth) -> None:
     while True:
         health.counts["messages_told"] += await store.sweep()
         health.works("sweep")
-        await asyncio.sleep(SWEEP_EVERY)
+        await rest(SWEEP_EVERY)
 
 
 async def _count(store: EventStore, health: WorkerHealth) -> None:
@@ -77,7 +78,7 @@ async def _count(store: EventStore, health: WorkerHealth) -> None:
             log.warning("the database's clock was set back", messages=mended)
         health.waiting, health.resting = await store.sending_counts(), await store.resting_accounts()
         health.works("counts")
-        await asyncio.sleep(COUNT_EVERY)
+        await rest(COUNT_EVERY)
 
 
 async def notify(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
@@ -126,4 +127,4 @@ async def maintain(store: EventStore, health: WorkerHealth, retain_days: int, bl
         if deleted := await asyncio.to_thread(blobs.sweep, (retain_days + 1) * 86400.0):
             log.info("blobs_deleted", blobs=deleted)
         health.works("partitions")
-        await asyncio.sleep(MAINTAIN_EVERY)
+        await rest(MAINTAIN_EVERY)

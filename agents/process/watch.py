@@ -18,7 +18,7 @@ from agents.process.gaps import Gaps
 from agents.process.recreated import Recreated
 from agents.process.resuming import NotResumed, Resuming
 from app.kafka.unread import Log, Reach, Retention
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ class Watch:
                 last = None
                 self._resuming.lost()
                 self._health.fails("kafka", error)
-            await asyncio.sleep(every)
+            await rest(every)
 
     async def _look(self, passed: float) -> list[str]:
         """Check once; return the partitions that are not read yet after an outage."""

@@ -16,6 +16,7 @@ from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
 from app.clients.callbacks import ClientCallbacks
 from sql import EventStore, is_transient
+from webhooks.cancelled import rest
 
 __all__ = ["ANSWER", "LEASE", "MOST", "TIMEOUT", "Deliverer"]
 
@@ -64,7 +65,7 @@ class Deliverer:
                     while await self._store.forget_deliveries(self._retain):
                         pass
                     forgotten = now
-                await asyncio.sleep(POLL)
+                await rest(POLL)
         finally:
             tasks = [task for _, task in self._running.values()]
             for task in tasks:

@@ -1,6 +1,5 @@
 """Metrics of the relay and of deliveries: their counts, and their lag."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from agents.health import WorkerHealth
 from sql import EventStore
 from sql.relay import held_by
+from webhooks.cancelled import rest
 
 #: Seconds between two measurements of the lag.
 EVERY = 5.0
@@ -52,7 +52,7 @@ class NotificationMetrics:
             holders = await store.holders()
             self.lag = await store.relay_lag() | {"horizon": self._judge(holders)}
             self.health.works("relay lag")
-            await asyncio.sleep(every)
+            await rest(every)
 
     def _judge(self, holders: Sequence[dict[str, Any]]) -> float:
         """Return the age of the oldest holder in seconds, 0 without one. If it is too old, note that in the health check."""

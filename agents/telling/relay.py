@@ -25,7 +25,7 @@ from sql import EventStore, is_transient
 from sql.relay import Place, RelaySession
 from sql.sealed_records import OVERHEAD
 from webhooks.abandoning import abandon
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ class Relayer:
                 if relay is not None:
                     await self._run(relay)
             self._metrics.health.works("relay")
-            await asyncio.sleep(STANDBY)
+            await rest(STANDBY)
 
     async def _run(self, relay: RelaySession) -> None:
         place = await relay.begin(from_now=self._from_now)
@@ -96,7 +96,7 @@ class Relayer:
                 self._metrics.health.works("relay")
                 place = following or place
                 if not self._full:  # wait for more: a page costs much the same with one event
-                    await asyncio.sleep(POLL)
+                    await rest(POLL)
         finally:
             # Not `stop`, which waits for what Kafka has not acknowledged, for as long as it is away.
             await abandon(producer)

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from app.api.cursors import Place
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 #: Seconds between two queries. On average a change is seen half of this after its commit.
 POLL = 0.1
@@ -156,7 +156,7 @@ class Tailer:
                 if not away:
                     log.warning("stream.database_away", error=type(error).__name__)
                 away = True
-                await asyncio.sleep(self._away)
+                await rest(self._away)
             except Exception as error:
                 pass_on(error)
                 # A bug: end all listeners, since no task reads for them. Callers reconnect with their last event's id.

@@ -18,7 +18,7 @@ import structlog
 from app.settings.auditing import Audit
 from sql import DATA_ERRORS
 from sql.audited import Entry
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 #: Seconds after which waiting entries are written, between two tries while the database is away, that a required entry may
 #: take, and between two writes of refusals.
@@ -98,7 +98,7 @@ class Auditing:
                 self._refused_at = now
                 self._count_refusals()
             if not await self._write():
-                await asyncio.sleep(PAUSE)
+                await rest(PAUSE)
 
     async def finish(self) -> None:
         """Write what waits, once, as the process ends."""

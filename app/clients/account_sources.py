@@ -26,7 +26,7 @@ from app.keys import seal_of
 from app.settings import Settings
 from sql import EventStore
 from sql.sealing import NoKey, Seal, Tampered
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 from webhooks.recognise import DOOR, AccountUnavailable
 
 log = structlog.get_logger(__name__)
@@ -126,7 +126,7 @@ class AccountSources:
                 pass_on(error)
                 self._note("the copy of clients' accounts cannot be kept up", error)
             self._looked.set()
-            await asyncio.sleep(EVERY)
+            await rest(EVERY)
 
     async def refresh(self, store: EventStore) -> None:
         """Read the changes since the last time, or everything at first and after a restore of the database. Raises psycopg's

@@ -36,7 +36,7 @@ from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.at_once import AtOnce
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
 
@@ -186,7 +186,7 @@ class Http:
 async def _note_used_keys(served: api.Api) -> None:
     """Store when keys were last used, once a minute, without end."""
     while True:
-        await asyncio.sleep(NOTE_EVERY)
+        await rest(NOTE_EVERY)
         used = served.access.take_used()
         try:
             await served.store.used_api_keys(used)

@@ -1,6 +1,5 @@
 """Connects to Kafka as configured, and creates and checks the topics."""
 
-import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Collection
@@ -14,6 +13,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from app.kafka.topics import TOPICS, Topic
 from app.settings import Kafka, Settings
+from webhooks.cancelled import rest
 
 SETTLE_WITHIN = 15.0  # seconds
 #: The topic setting for the largest record, in bytes.
@@ -152,7 +152,7 @@ async def _settled(client: AIOKafkaAdminClient, settings: Settings, widened: Col
             return after
         if time.monotonic() > deadline:
             raise TopicsFailed(f"created or changed, but not visible after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
-        await asyncio.sleep(0.1)
+        await rest(0.1)
 
 
 async def _states(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:

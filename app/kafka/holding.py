@@ -3,7 +3,6 @@
 Nothing is deleted from the spool. When it is full, providers get a 503 and retry.
 """
 
-import asyncio
 import time
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from app.kafka import client_args
 from app.kafka.unread import GROUP, Log
 from app.settings import Settings
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 from webhooks.keep import TOPIC, Keep
 
 log = structlog.get_logger("http")
@@ -40,7 +39,7 @@ async def hold_back(keep: Keep, settings: Settings, every: float = EVERY) -> Non
                     )
                 elif used < BELOW:
                     keep.hold(None)
-            await asyncio.sleep(every)
+            await rest(every)
     finally:
         await kafka.close()
 

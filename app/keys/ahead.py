@@ -12,7 +12,7 @@ import structlog
 from sql import EventStore
 from sql.hour_keys import HOUR
 from sql.sealing import NoKey
-from webhooks.cancelled import pass_on
+from webhooks.cancelled import pass_on, rest
 
 log = structlog.get_logger(__name__)
 
@@ -43,4 +43,4 @@ async def keep_ahead(store: EventStore, oldest: Callable[[], float]) -> None:
             pass_on(error)
             log.warning("hour_keys_away", error=type(error).__name__, hours_left=store.hours.hours_ahead("records"))
             pause = AGAIN
-        await asyncio.sleep(pause)
+        await rest(pause)

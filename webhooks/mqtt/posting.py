@@ -10,6 +10,7 @@ import httpx
 import structlog
 
 from webhooks.backoff import exponential
+from webhooks.cancelled import rest
 from webhooks.mqtt.subscription import Subscription
 
 #: Posts in progress at once; seconds before the first retry, and at most.
@@ -65,7 +66,7 @@ class Posting:
             self._log_change(refused=True, status=status)
             wait = exponential(SOON, LATE, failures)
             # Jitter.
-            await asyncio.sleep(max(after, wait * random.uniform(0.5, 1.0)))  # noqa: S311
+            await rest(max(after, wait * random.uniform(0.5, 1.0)))  # noqa: S311
             failures += 1
 
     async def _try(self, one: Publication, headers: dict[str, str]) -> tuple[int, float]:

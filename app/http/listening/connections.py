@@ -15,6 +15,8 @@ from typing import Protocol
 
 import structlog
 
+from webhooks.cancelled import rest
+
 #: Seconds between the clock's looks, at the most.
 TICK = 0.5
 #: Connections checked before other tasks run.
@@ -181,12 +183,12 @@ class Connections:
             bounds = self.bounds
             shortest = min(bounds.head_timeout, bounds.idle_timeout, bounds.body_timeout, bounds.write_timeout)
             began, tick = time.monotonic(), min(TICK, shortest / 4)
-            await asyncio.sleep(tick)
+            await rest(tick)
             self.now = now = self.now + min(time.monotonic() - began, 2 * tick)
             for number, member in enumerate([member for members in self._open.values() for member in members]):
                 member.look(now)
                 if number % LOOKS == LOOKS - 1:
-                    await asyncio.sleep(0)  # many may close at once, and requests must not wait for all of them
+                    await rest(0)  # many may close at once, and requests must not wait for all of them
 
 
 def _greediest(parties: Mapping[str, set[Member]], weigh: Callable[[Member], int], surplus: int) -> Sequence[Member]:
