@@ -46,6 +46,9 @@ COMMANDS = {
     "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
 }  # fmt: skip
 
+#: What asks for the help of every command.
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
 
 class Commands(TyperGroup):
     """The group of all commands. It lists them by COMMANDS, and imports the one that is run."""
@@ -53,6 +56,10 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = {name: TyperCommand(name, help=words) for name, words in COMMANDS.items()}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options of `threadline` itself."""
+        return _bare(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name of the command that `args` begin with, the imported command, and the rest of `args`."""
@@ -82,9 +89,18 @@ def _reflowed(command: Any) -> Any:
     command.help = "\n\n".join(
         each if "\b" in each or "\n " in f"\n{each}" else " ".join(each.split()) for each in paragraphs
     )
+    _bare(command.get_params(typer.Context(command, **HELP)))
     for one in getattr(command, "commands", {}).values():
         _reflowed(one)
     return command
+
+
+def _bare(options: list[Any]) -> list[Any]:
+    """Return the options, with the flags among them to be shown bare: as `--yes <bool>` they seem to take a value."""
+    for one in options:
+        if getattr(one, "is_flag", False):
+            one.metavar = ""
+    return options
 
 
 def _print_version(asked: bool) -> None:
@@ -97,7 +113,7 @@ program = typer.Typer(
     name="threadline",
     cls=Commands,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},  # of every command: contexts inherit it
+    context_settings=HELP,  # of every command: contexts inherit it
     pretty_exceptions_enable=False,
     help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
 )

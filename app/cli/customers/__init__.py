@@ -98,7 +98,7 @@ def merge(
 @customers.command()
 def split(
     customer: Customer,
-    handles: Annotated[list[str], typer.Argument(metavar="HANDLE…", help="The handles that move to a new customer.")],
+    handles: Annotated[list[str], typer.Argument(metavar="HANDLE", help="The handles that move to a new customer.")],
     client: Client = None,
     reason: Reason = None,
     preview: Preview = False,
@@ -126,7 +126,8 @@ def unlink(
         typer.Option(
             "--from",
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
-            help="When, in UTC.",
+            metavar="TIME",
+            help="When, in UTC: a day such as 2026-11-29, or a time such as 2026-11-29T12:00.",
         ),
     ],
     client: Client = None,

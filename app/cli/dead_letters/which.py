@@ -20,7 +20,7 @@ Matching = Annotated[
 ClientId = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
 Since = Annotated[str | None, typer.Option(help=f"Only those since: {FORMS}.")]
 Until = Annotated[str | None, typer.Option(help=f"Only those before: {FORMS}.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="The dead letters; or use the options below.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The dead letters; or use the options below.")]
 
 NO_SUCH = "There is no dead letter {}. See which there are: threadline dead-letters list"
 #: Dead letters of one transaction.

@@ -92,7 +92,7 @@ def _many(action: str, done: str, body: Mapping[str, Any], yes: bool, as_json: b
     try:
         with api(caller) as client:
             total = sum(page[done] for page in _pages(client, action, {**body, "dryRun": True}))
-            if total and not confirmed(f"{total} messages will be {done}. Go on?", yes):
+            if total and not confirmed(f"{numbered(total, 'message')} will be {done}. Go on?", yes):
                 return print_error(f"None was {done}; --yes does it without asking.")
             if total:
                 with progress(action, total) as advance:

@@ -63,6 +63,21 @@ def test_the_lines_of_a_help_are_those_of_the_terminal() -> None:
     assert "not authentic; 4 where it cannot be understood." in lines
 
 
+def test_no_flag_seems_to_take_a_value() -> None:
+    """Neither an option of a command or of the program, nor --help."""
+    for path in ([], *([name] for name in COMMANDS), ["customers", "merge"], ["messages", "cancel"], ["login"]):
+        ran = CliRunner().invoke(program, [*path, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+        assert ran.exit_code == 0 and "--help" in ran.output and "<bool>" not in ran.output, path
+
+
+def test_a_usage_has_no_sign_twice() -> None:
+    """The brackets and dots of an argument that may be left out or repeated are added to its name."""
+    for name in COMMANDS:
+        for command in below(load(name)):
+            for one in command.params:
+                assert not set(getattr(one, "metavar", None) or "") & set("[]{}…."), (name, command.name, one.name)
+
+
 #: Commands that show something, by their last name, and those of one name that do.
 SHOWING = {"list", "show", "doctor", "gaps", "topics", "settings", "providers", "events", "timeline"}
 
