@@ -53,7 +53,7 @@ def run_one(single: Single, *, dry_run: bool, caller: Caller) -> int:
         return print_error(error_text(response))
     accepted = response.json()
     words = "Accepted before" if accepted.get("duplicate") else "Accepted"
-    print_note(f"{words}, by {accepted['channel']}. Its state: threadline messages show {accepted['messageId']}")
+    print_note(f"{words}, by {accepted['channel']}. Its state:\n  threadline messages show {accepted['messageId']}")
     print(accepted["messageId"])
     return 0
 
