@@ -20,6 +20,7 @@ from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.embedded.running import resolve
 from app.keys import seal_of
+from app.numbered import numbered
 from app.settings.loading import load
 from sql import EventStore
 from sql.sealing import NoKey
@@ -98,7 +99,9 @@ def show(
         console = Console(soft_wrap=True)
         console.print(Text(f"{shown['url']}\n{shown['state']} {why}".strip()))
         types = ", ".join(shown["types"]) or "every type"
-        console.print(Text(f"event types: {types}; at most {shown['concurrency']} deliveries at once"))
+        console.print(
+            Text(f"event types: {types}; at most {numbered(shown['concurrency'], 'delivery', 'deliveries')} at once")
+        )
         for each in map(delivery_json, rows):
             print(
                 entry(
@@ -160,12 +163,16 @@ def replay(
 
     async def again(store: EventStore, _: ClientCallbacks) -> int:
         if span is None:
-            return print_note(f"{await store.replay_ids(client, id or [])} deliveries wait again.")
+            return print_note(f"{_again(await store.replay_ids(client, id or []))}.")
         count, following = await store.replay_span(client, *span)
         rest = f" More are left: --since {following.isoformat()}" if following else ""
-        return print_note(f"{count} deliveries wait again.{rest}")
+        return print_note(f"{_again(count)}.{rest}")
 
     return _run(again, client)
+
+
+def _again(count: int) -> str:
+    return numbered(count, "delivery waits again", "deliveries wait again")
 
 
 def _run(work: Callable[[EventStore, ClientCallbacks], Awaitable[int]], client: str | None = None) -> int:

@@ -7,6 +7,7 @@ import typer
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, in_store
 from app.cli.support.terminal import FAILED, entry, fields, minute, print_error
+from app.numbered import numbered
 from sql import EventStore
 
 gaps = typer.Typer(
@@ -72,4 +73,8 @@ def what(row: dict[str, Any]) -> str:
     first, end = row["from_offset"], row["to_offset"]
     if end < first:
         return f"cut off at {end}, read up to {first}"
-    return f"{end - first} records, offsets {first} to {end - 1}"
+    return (
+        f"{numbered(end - first, 'record')}, offsets {first} to {end - 1}"
+        if end - first > 1
+        else f"1 record, offset {first}"
+    )

@@ -13,6 +13,7 @@ from rich.text import Text
 from adapters import ADAPTERS, PROVIDERS
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import MISUSED, entry, print_error, table
+from app.numbered import numbered
 from app.settings.loading import load
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
@@ -84,7 +85,7 @@ def page() -> str:
             f"`{one['name']}`",
             ", ".join(one["channels"]),
             one["signature"],
-            f"{len(one['events'])} types" if one["receives"] else "",
+            numbered(len(one["events"]), "type") if one["receives"] else "",
             _sends(one),
             "yes" if one["simulated"] else "",
         )
@@ -128,7 +129,7 @@ def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
         sends = Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim")
         cells = (one["name"], " ".join(one["channels"]), Text(one["signature"], "dim"))
         if wide:
-            types = f"{len(one['events'])} types" if one["receives"] else Text("—", "dim")
+            types = numbered(len(one["events"]), "type") if one["receives"] else Text("—", "dim")
             made.add_row(Text(one["title"], "bold"), *cells, types, sends)
         else:
             made.add_row(*cells, sends)

@@ -14,6 +14,7 @@ from app.cli.archive import opened
 from app.cli.migrate import owner_dsn
 from app.cli.support.connecting import ADVICE, cause
 from app.cli.support.terminal import print_error
+from app.numbered import numbered
 from app.settings.loading import load
 from sql.archive import ArchiveError
 from sql.rebuild import MonthsMissing, RebuildError
@@ -54,7 +55,7 @@ def rebuild(
     except (RebuildError, ArchiveError, StoreMisconfigured, psycopg.Error, OSError) as error:
         return print_error(f"Not rebuilt; the timelines are unchanged: {error}")
     took = time.monotonic() - began
-    print(f"Rebuilt from {done:,} events in {took:.1f} s ({done / took:,.0f} events/s).")
+    print(f"Rebuilt from {numbered(done, 'event')} in {took:.1f} s ({done / took:,.0f} events/s).")
     return 0
 
 
@@ -86,7 +87,7 @@ def print_lines(dsn: str, _: Console, processes: int = 1) -> int:
         rate = rates[what](done)
         if time.monotonic() - printed >= EVERY:
             printed = time.monotonic()
-            print(f"{done:,} of {total:,} events {what}, {rate} events/s", flush=True)
+            print(f"{done:,} of {numbered(total, 'event')} {what}, {rate} events/s", flush=True)
 
     return asyncio.run(rebuild_from_log(dsn, progress, processes))
 

@@ -11,6 +11,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import opened
 from app.cli.support.terminal import FAILED, add_row, minute, print_error, print_note, table
 from app.embedded.running import resolve
+from app.numbered import numbered
 from app.settings import Settings
 from app.settings.loading import load
 from sql.retention import COUNTED
@@ -67,7 +68,7 @@ async def _removed(settings: Settings, as_json: bool) -> int:
     def note(of: str, rows: int) -> None:
         before, removed[of] = removed[of], removed[of] + rows
         if before // 100_000 < removed[of] // 100_000:
-            print_note(f"{of}: {removed[of]:,} rows removed so far")
+            print_note(f"{of}: {numbered(removed[of], 'row')} removed so far")
 
     async with opened(settings) as store:
         if not await store.remove_expired(settings.retention.ages, note):
@@ -75,7 +76,7 @@ async def _removed(settings: Settings, as_json: bool) -> int:
     if as_json:
         return print_json({"removed": dict(removed)})
     for name, rows in removed.items():
-        print(f"{name}: {rows:,} rows removed")
+        print(f"{name}: {numbered(rows, 'row')} removed")
     if not removed:
         print("Nothing is due.")
     return 0

@@ -13,6 +13,7 @@ from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
 from app.kafka import TopicsFailed, TopicState, ensure_topics
 from app.kafka.rights import Part, commands
+from app.numbered import numbered
 from app.settings.loading import load
 
 #: The users for whom `--acls` prints rights.
@@ -65,5 +66,7 @@ def _entry(state: TopicState) -> str:
         f"{name} is {found or 'unset'}, not {wanted}" for name, (found, wanted) in state.differs.items()
     )
     words = differs or ("created" if state.created else "ok")
-    counts = f"{state.partitions} partitions, {state.replication} replicas: {state.topic.purpose}"
+    counts = (
+        f"{numbered(state.partitions, 'partition')}, {numbered(state.replication, 'replica')}: {state.topic.purpose}"
+    )
     return entry(f"{state.topic.name}: {words}", counts)

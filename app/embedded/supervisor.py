@@ -18,6 +18,7 @@ from app.embedded.parts import LOGINS, ORDER, Part, Program, programs
 from app.embedded.postgres import Postgres
 from app.embedded.process import StartFailed
 from app.kafka import ensure_topics
+from app.numbered import numbered
 from app.settings import Settings
 from sql.migrate import migrate, pending
 
@@ -136,7 +137,7 @@ class Supervisor:
             applied = await migrate(_secret(postgres.owner_dsn))
             if self._server:
                 await self._server.make_logins()
-            self.display.end("Database", f"{len(applied)} migrations applied" if applied else "up to date")
+            self.display.end("Database", f"{numbered(len(applied), 'migration')} applied" if applied else "up to date")
         elif missing := await pending(_secret(postgres.dsn)):
             raise StartFailed(
                 f"the database lacks {', '.join(missing)}: set THREADLINE_POSTGRES__OWNER_DSN, or have its owner run "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.numbered import numbered
 from app.sending.configuration import Client
 from app.sending.decide import Decision, End, Hold, Send, decide, known
 from app.sending.requests import kept_request
@@ -110,12 +111,12 @@ def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> I
         yield Reason("trouble", f"calls by the account {account} failed lately{trouble}")
     if row["due_at"] > now or not isinstance(decision, Send):
         return
-    many = f"more than {COUNTED}" if ahead > COUNTED else str(ahead)
+    many = f"more than {COUNTED} are" if ahead > COUNTED else numbered(ahead, "is", "are")
     if ahead and rate is not None:
-        wait = "" if ahead > COUNTED else f", about {ahead / rate:.0f} seconds"
-        yield Reason("rate", f"{many} are due before it, and the account {account} sends {rate:g} a second{wait}")
+        wait = "" if ahead > COUNTED else f", about {numbered(round(ahead / rate), 'second')}"
+        yield Reason("rate", f"{many} due before it, and the account {account} sends {rate:g} a second{wait}")
     elif ahead:
-        yield Reason("queue", f"{many} are due before it by the account {account}")
+        yield Reason("queue", f"{many} due before it by the account {account}")
     else:
         when = "once the account is used again" if rests else "as soon as a worker takes it"
         yield Reason("due", f"it is due, and leaves by {decision.route.channel} {when}")

@@ -126,7 +126,7 @@ class Archive:
             self._db.execute(
                 statement("archive_note"), {"month": month, "part": part, "file": name} | written._asdict()
             )
-            self._note(month, f"wrote {name}: {written.events:,} events")
+            self._note(month, f"wrote {name}: {written.events:,} event{'' if written.events == 1 else 's'}")
             place = written.last_xid, written.last_position
 
     def _verify(self, month: date) -> int:

@@ -109,7 +109,7 @@ async def test_verify_compares_the_audit_with_a_bucket(
     }
     options = ("audit", "verify", "--public-key", public_text(private_key(KEY)), "--anchor", f"s3://{BUCKET}")
     good = await command(*options, environment=where)
-    assert (good.code, good.out) == (0, "3 entries in 1 batches are as they were sealed, as 1 anchors have it.\n")
+    assert (good.code, good.out) == (0, "3 entries in 1 batch are as they were sealed, as 1 anchor has it.\n")
     await owner(postgres_dsn, "DELETE FROM threadline.audit_heads")
     await owner(postgres_dsn, "DELETE FROM threadline.audit_anchors")
     await owner(postgres_dsn, "DELETE FROM threadline.audit")

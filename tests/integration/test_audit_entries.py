@@ -190,7 +190,7 @@ async def test_verify_compares_the_audit_with_anchors_in_files(postgres_dsn: Dsn
         file.write_bytes(line_of(anchor, private_key(signing)) + b"\n" + line_of(anchor, private_key(signing)) + b"\n")
         options = ("audit", "verify", "--anchor", str(file), "--public-key")
         good = await threadline(*options, public, **where)
-        assert (good.code, good.out) == (0, "3 entries in 1 batches are as they were sealed, as 1 anchors have it.\n")
+        assert (good.code, good.out) == (0, "3 entries in 1 batch are as they were sealed, as 1 anchor has it.\n")
         assert (await threadline("audit", "verify", "--anchor", str(file), **where)).code == 2
         assert (await threadline(*options, "short", **where)).code == 2
         other = await threadline(*options, public_text(private_key(new_key())), **where)

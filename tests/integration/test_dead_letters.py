@@ -82,7 +82,7 @@ async def test_an_operator_finds_looks_at_and_replays(
     assert "\x1b" not in shown.out and "\x00" not in shown.out
 
     all_of_it = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
-    assert all_of_it.code == 0 and "1 replayed: 1 have no outcome yet" in " ".join(all_of_it.err.split())
+    assert all_of_it.code == 0 and "1 replayed: 1 has no outcome yet" in " ".join(all_of_it.err.split())
     await published(store, kafka_bootstrap)
     assert await records(store, kafka_bootstrap, topic) == [whole.value]
     again = await command("dead-letters", "replay", "--source", "twilio", "--wait", "0", environment=env)
@@ -134,7 +134,7 @@ async def test_groups_of_the_latest_say_so(
     for module in (dead_letters, listing):
         monkeypatch.setattr(module, "GROUPED", 3)
     listed = await command("dead-letters", "list", "--group", environment=env)
-    assert "the latest 3 dead letters in 1 groups" in listed.err
+    assert "the latest 3 dead letters in 1 group." in listed.err
 
 
 async def test_discarding_asks_and_says_why(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:

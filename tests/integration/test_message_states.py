@@ -236,7 +236,7 @@ async def test_an_account_is_explained(messages: Messages) -> None:
     first = await messages.new(priority="high")
     id = await messages.new()
     kinds, words = await messages.explain(id)
-    assert kinds == ["queue"] and words == "1 are due before it by the account twilio"
+    assert kinds == ["queue"] and words == "1 is due before it by the account twilio"
     await messages.run("UPDATE lanes SET rate = 0.5")
     kinds, words = await messages.explain(id)
     assert kinds == ["rate"] and words.endswith("sends 0.5 a second, about 2 seconds")

@@ -285,7 +285,7 @@ async def test_the_command_shows_and_removes(postgres_dsn: Dsns, owner: Owner, t
     ran = await command("retention", "--run", environment=environment)
     assert (ran.code, ran.out.splitlines()) == (
         0,
-        ["messages: 1 rows removed", "attempts: 2 rows removed", "message_keys: 1 rows removed"],
+        ["messages: 1 row removed", "attempts: 2 rows removed", "message_keys: 1 row removed"],
     )
     again = await command("retention", "--run", "--json", environment=environment)
     assert json.loads(again.out) == {"removed": {}}

@@ -16,6 +16,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import progress
 from app.cli.support.store import in_store
 from app.cli.support.terminal import FAILED, MISUSED, minute, print_error, print_lines, print_note
+from app.numbered import numbered
 from app.settings.loading import load
 from sql import EventStore
 from webhooks.blobs import StoreAway
@@ -141,12 +142,19 @@ def _print(report: Report) -> None:
     for finding in report.findings:
         print_lines(finding)
     if not report.findings:
-        against = f", as {report.anchors} anchors have it" if report.anchors else ""
-        print_lines(f"{report.entries} entries in {report.batches} batches are as they were sealed{against}.")
+        against = f", as {numbered(report.anchors, 'anchor has', 'anchors have')} it" if report.anchors else ""
+        entries, batches = numbered(report.entries, "entry", "entries"), numbered(report.batches, "batch", "batches")
+        are = "is as it was" if report.entries == 1 else "are as they were"
+        print_lines(f"{entries} in {batches} {are} sealed{against}.")
     if report.forgotten:
         since = f" Entries are there from {minute(report.since)} on." if report.since else ""
-        print_note(f"The entries of {report.forgotten} old batches were removed; their heads are there.{since}")
+        old = numbered(report.forgotten, "old batch", "old batches")
+        heads = "its head is" if report.forgotten == 1 else "their heads are"
+        print_note(f"The entries of {old} were removed; {heads} there.{since}")
     if report.unsealed:
-        print_note(f"At least {report.unsealed} entries are not sealed yet; nothing protects these.")
+        unsealed = numbered(report.unsealed, "entry is", "entries are")
+        print_note(
+            f"At least {unsealed} not sealed yet; nothing protects {'this one' if report.unsealed == 1 else 'these'}."
+        )
     if not report.anchors:
         print_note("Without --anchor a cut end, or a chain that was written anew as a whole, is not found.")

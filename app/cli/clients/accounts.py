@@ -20,6 +20,7 @@ from app.cli.support.terminal import print_error, print_note
 from app.clients.accounts import account_json
 from app.clients.changes import Changes
 from app.clients.shown_accounts import webhooks_of
+from app.numbered import numbered
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 
@@ -84,9 +85,12 @@ def reseal() -> int:
 
     async def write(changes: Changes) -> int:
         accounts, peppers = await changes.reseal(), await changes.store.reseal_peppers()
-        keys = await changes.store.reseal_hour_keys(lambda seen: print_note(f"{seen} keys of raw records looked at"))
+        keys = await changes.store.reseal_hour_keys(
+            lambda seen: print_note(f"{numbered(seen, 'key')} of raw records looked at")
+        )
         return print_note(
-            f"{accounts} accounts, the peppers and root keys of {peppers} clients, and {keys} keys of raw records were encrypted under "
+            f"{numbered(accounts, 'account')}, the peppers and root keys of {numbered(peppers, 'client')}, and {numbered(keys, 'key')} of raw "
+            "records were encrypted under "
             "the first key; the others "
             "already are."
         )

@@ -17,6 +17,7 @@ from app.clients.accounts import Account, account_of
 from app.clients.changes import Changes
 from app.clients.ids import is_client_id
 from app.keys import seal_of
+from app.numbered import numbered
 from schemas import SchemaError
 from schemas.faults import Faults
 
@@ -55,7 +56,7 @@ def seed(file: Annotated[Path, typer.Argument(help="A TOML file.")]) -> int:
         faults.refuse()
         for one in found:
             await _apply(one, changes)
-        return print_note(f"{file}: all {len(found)} clients are applied.")
+        return print_note(f"{file}: {numbered(len(found), 'client is', 'clients are')} applied.")
 
     return run_with_store(apply)
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from app.cli.support.key_names import with_name
 from app.cli.support.terminal import add_row, entry, fields, minute, printable, table
+from app.numbered import numbered
 from schemas.typed_handles import typed
 
 
@@ -18,7 +19,7 @@ def print_customer(found: dict[str, Any], names: dict[UUID, str]) -> None:
     counts = ", ".join(f"{channel} {number}" for channel, number in found["interactions"].items()) or "none"
     console.print(Text(f"customer {found['customerId']}"))
     console.print(Text(f"interactions: {counts}; waiting to be sent: {found['waitingMessages']}"))
-    console.print(Text(f"opted out on {out['handles']} of {out['of']} handles"))
+    console.print(Text(f"opted out on {out['handles']} of {numbered(out['of'], 'handle')}"))
     console.print(_handles(found["handles"]))
     for one in found["links"]:
         kinds = ", ".join(each["kind"] for each in one["evidence"])

@@ -14,6 +14,7 @@ from app.cli.dead_letters.which import NO_SUCH, ClientId, Matching, Since, Sourc
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note, printable
+from app.numbered import numbered
 from sql import EventStore, Filter
 from sql.dead_letters import GROUPED
 
@@ -77,7 +78,7 @@ async def _groups(store: EventStore, which: Filter, as_json: bool) -> int:
         print("There are no dead letters of this kind.")
         return 0
     latest = "the latest " if seen == GROUPED else ""
-    return print_note(f"{latest}{seen} dead letters in {len(groups)} groups.")
+    return print_note(f"{latest}{numbered(seen, 'dead letter')} in {numbered(len(groups), 'group')}.")
 
 
 def show(
@@ -127,7 +128,7 @@ def entry_of(row: Mapping[str, Any]) -> str:
     again = f"the replay of {row['replay_of']}" if row["replay_of"] else ""
     return entry(
         f"{minute(row['recorded_at'])}  {row['id']}",
-        f"{row['source'] or 'unknown source'}{client}, {where}, {row['size']} bytes{bad}{kept}",
+        f"{row['source'] or 'unknown source'}{client}, {where}, {numbered(row['size'], 'byte')}{bad}{kept}",
         row["reason"],
         again,
         handled_words(row),
@@ -141,7 +142,7 @@ def handled_words(row: Mapping[str, Any]) -> str:
     if not row["replayed_at"]:
         return ""
     outcome = {
-        "events": f"it made {row['outcome_events']} events",
+        "events": f"it made {numbered(row['outcome_events'] or 0, 'event')}",
         "duplicate": "all of its events were in the log already",
         "nothing": "it made no events",
         "dead": f"it failed again, as {row['became']}",

@@ -29,6 +29,7 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import progress
 from app.cli.support.store import actor, in_store
 from app.cli.support.terminal import FAILED, MISUSED, entry, print_error, print_note
+from app.numbered import numbered
 from sql import EventStore, Filter
 
 #: Seconds between two looks at the outcomes.
@@ -124,6 +125,10 @@ async def _outcomes(store: EventStore, ids: Sequence[UUID], wait: float) -> list
     return list(done.values())
 
 
+#: What is said of records without an outcome.
+PENDING = "no outcome yet (threadline dead-letters list --handled; is a worker running?)"
+
+
 def _print(rows: Sequence[dict[str, Any]], failed: int, as_json: bool) -> int:
     counts = Counter(row["outcome"] for row in rows)
     bad = failed + counts["dead"] + counts["refused"]
@@ -135,13 +140,13 @@ def _print(rows: Sequence[dict[str, Any]], failed: int, as_json: bool) -> int:
     if not rows and not failed:
         return print_note("There was no dead letter to replay: none that matches is waiting.")
     words = {
-        "events": "made events",
-        "duplicate": "were in the log already",
-        "nothing": "made no events",
-        "dead": "failed again",
-        "refused": "are not taken by Kafka",
-        None: "have no outcome yet (threadline dead-letters list --handled; is a worker running?)",
+        "events": ("made events", "made events"),
+        "duplicate": ("was in the log already", "were in the log already"),
+        "nothing": ("made no events", "made no events"),
+        "dead": ("failed again", "failed again"),
+        "refused": ("is not taken by Kafka", "are not taken by Kafka"),
+        None: (f"has {PENDING}", f"have {PENDING}"),
     }
-    counted = [f"{counts[outcome]} {text}" for outcome, text in words.items() if counts[outcome]]
+    counted = [numbered(counts[outcome], *text) for outcome, text in words.items() if counts[outcome]]
     print_note(f"{len(rows)} replayed: {', '.join(counted)}." if rows else "None was replayed.")
     return FAILED if bad else 0

@@ -25,6 +25,7 @@ from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
 from app.http.scopes import PERSONAL
 from app.http.tokens import mint
+from app.numbered import numbered
 from app.settings import Settings
 from app.settings.loading import load
 
@@ -132,7 +133,9 @@ async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None
     posts = story.posts + draw.sample(story.posts, int(len(story.posts) * TWICE))
     draw.shuffle(posts)
     again = len(posts) - len(story.posts)
-    console.print(f"Posting {len(posts)} requests to {http.base_url.join(DOOR)}, shuffled, {again} of them twice:")
+    console.print(
+        f"Posting {numbered(len(posts), 'request')} to {http.base_url.join(DOOR)}, shuffled, {again} of them twice:"
+    )
     places = asyncio.Semaphore(AT_ONCE)
 
     async def answer(post: Post) -> tuple[str, int]:

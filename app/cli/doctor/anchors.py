@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from app.auditing.bucket import check
 from app.cli.doctor.finding import Finding
+from app.numbered import numbered
 from app.settings import Settings
 from webhooks.blobs import StoreAway, StoreMisconfigured
 
@@ -34,4 +35,4 @@ async def bucket(settings: Settings) -> AsyncIterator[Finding]:
                 WHAT, "note", f"{where}, without object lock: who has its credentials can replace anchors", todo
             )
         else:
-            yield Finding(WHAT, "ok", f"{where}, locked for {s3.lock_days} days")
+            yield Finding(WHAT, "ok", f"{where}, locked for {numbered(s3.lock_days, 'day')}")

@@ -12,6 +12,7 @@ from app.clients.accounts import Account, UnknownAccount, opened
 from app.clients.callbacks import context
 from app.clients.shown_accounts import webhooks_of
 from app.keys import keys_of, seal_of
+from app.numbered import numbered
 from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError
@@ -67,9 +68,12 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(f"Account {row['account']} of {row['client_id']}", "wrong", found, todo)
     for row in unanswered:
         todo = "threadline messages list --state unanswered, with a key of that client; then release or cancel each"
-        found = f"{row['messages']} messages may have been sent, and their provider cannot say"
+        its = "its" if row["messages"] == 1 else "their"
+        found = f"{numbered(row['messages'], 'message')} may have been sent, and {its} provider cannot say"
         yield Finding(f"Client {row['client_id']}", "look", found, todo)
-    yield Finding("Clients", "ok", f"{len(configured)} configured, with {len(accounts)} accounts of their own")
+    yield Finding(
+        "Clients", "ok", f"{len(configured)} configured, with {numbered(len(accounts), 'account')} of their own"
+    )
 
 
 def _webhooks(client_id: str, account: Account, settings: Settings) -> Finding:

@@ -7,6 +7,7 @@ import psycopg
 
 from app.cli.doctor.finding import Finding
 from app.keys import seal_of
+from app.numbered import numbered
 from app.settings import Settings
 from sql import EventStore
 
@@ -27,7 +28,7 @@ async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("Dead letters", "ok", f"none of the last {RECENT.days} days that was not replayed")
         return
     found = ", ".join(f"{row['source'] or row['topic']} {row['letters']}" for row in rows[:5])
-    more = f" and {len(rows) - 5} sources more" if len(rows) > 5 else ""
+    more = f" and {numbered(len(rows) - 5, 'source')} more" if len(rows) > 5 else ""
     yield Finding(
         "Dead letters", "look", f"of the last {RECENT.days} days: {found}{more}", "threadline dead-letters list"
     )

@@ -3,6 +3,7 @@
 from app.cli.doctor.finding import Finding
 from app.keys import KeysUnavailable, keys_of
 from app.keys.sound import weakness
+from app.numbered import numbered
 from app.settings import Settings
 from sql.sealing import MAKE_ONE, Seal
 
@@ -25,4 +26,6 @@ def examined(settings: Settings) -> tuple[Settings, list[Finding]]:
         if wrong := weakness(key):
             todo = "threadline secrets create makes one; put it in front, then: threadline clients reseal"
             found.append(Finding(WHAT, "wrong", f"the key {Seal([key]).key_id} {wrong}", todo))
-    return settings, found or [Finding(WHAT, "ok", f"the key {Seal(keys).key_id} encrypts, {len(keys)} decrypt")]
+    return settings, found or [
+        Finding(WHAT, "ok", f"the key {Seal(keys).key_id} encrypts, {numbered(len(keys), 'decrypts', 'decrypt')}")
+    ]

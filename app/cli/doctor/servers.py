@@ -16,6 +16,7 @@ from app.embedded import addresses, java
 from app.kafka import LARGEST, TopicState, describe_topics
 from app.kafka.fitting import too_small, unfit
 from app.kafka.topics import TOPICS
+from app.numbered import numbered
 from app.settings import Door, Settings, Worker
 from sql.migrate import MigrationError, pending
 
@@ -70,7 +71,7 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     for finding in _unlike(states):
         yield finding
     if not missing:
-        yield Finding("Topics", "ok", f"{len(states)}, with {settings.kafka.partitions} partitions")
+        yield Finding("Topics", "ok", f"{len(states)}, with {numbered(settings.kafka.partitions, 'partition')}")
 
 
 def _unlike(states: Sequence[TopicState]) -> Iterator[Finding]:
@@ -101,7 +102,7 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
         todo = "correct that first" if door.get("held") else "see the lines of PostgreSQL and Kafka" if away else ""
         yield Finding("Door and API", state, f"{addresses.url(settings.door)}, {away or door.get('status')}", todo)
         spool = door.get("spool", {})
-        waiting = f"{spool.get('records', 0)} webhooks wait, {spool.get('bytes', 0) / (1 << 20):.1f} of {spool.get('limit', 0) >> 20} MiB"
+        waiting = f"{numbered(spool.get('records', 0), 'webhook waits', 'webhooks wait')}, {spool.get('bytes', 0) / (1 << 20):.1f} of {spool.get('limit', 0) >> 20} MiB"
         yield Finding(
             "Spool",
             "look" if spool.get("records") else "ok",

@@ -12,6 +12,7 @@ from app.cli.support.terminal import FAILED, MISUSED, print_error, print_lines, 
 from app.embedded.running import resolve
 from app.erasing.ledger import Line, read_ledger
 from app.erasing.steps import Eraser, Held, Waits
+from app.numbered import numbered
 from app.settings.loading import load
 from sql import EventStore
 
@@ -46,9 +47,12 @@ def replay(
         if as_json:
             print_json({"erasures": len(done), "addresses": count, "held": held})
         else:
-            print_lines(f"{len(done)} erasures in the ledger; {count} addresses that were there were erased again.")
+            again = numbered(count, "address that was there was", "addresses that were there were")
+            print_lines(f"{numbered(len(done), 'erasure')} in the ledger; {again} erased again.")
         if held:
-            return print_error(f"{held} erasures are kept waiting, as by a legal hold.", FAILED)
+            return print_error(
+                f"{numbered(held, 'erasure is', 'erasures are')} kept waiting, as by a legal hold.", FAILED
+            )
         return 0
 
     return in_store(work)

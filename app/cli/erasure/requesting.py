@@ -17,6 +17,7 @@ from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_
 from app.cli.support.times import AHEAD, time_ahead
 from app.embedded.running import resolve
 from app.erasing.steps import Eraser
+from app.numbered import numbered
 from app.settings import Settings
 from app.settings.loading import load
 from sql import EventStore
@@ -55,7 +56,7 @@ def erase(
             if (held := await store.hold_of(owner, id)) is not None:
                 raise Held(held["reason"], held["until"])
             known = await store.handles(owner, id)
-            question = f"Customer {id} of client {owner}, with {len(known)} address{'' if len(known) == 1 else 'es'}, will be erased for ever. Go on?"
+            question = f"Customer {id} of client {owner}, with {numbered(len(known), 'address', 'addresses')}, will be erased for ever. Go on?"
             if not confirmed(question, yes):
                 return print_error("Nothing was erased; --yes erases without asking.")
             settings = resolve(load())
@@ -171,7 +172,7 @@ def _print(done: Erasure, file: Path | None) -> int:
     for each in receipt["providers"]:
         asked = each["asked"]
         if asked and not asked["refused"]:
-            print(entry(f"Asked {each['source']}", f"{asked['done']} requests were taken"))
+            print(entry(f"Asked {each['source']}", f"{numbered(asked['done'], 'request was', 'requests were')} taken"))
             continue
         print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", asked["answer"] if asked else ""))
     if receipt["signature"] is None:

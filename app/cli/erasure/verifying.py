@@ -17,6 +17,7 @@ from app.embedded.running import resolve
 from app.erasing.needles import needles_of
 from app.erasing.receipt import check_receipt, receipt_in
 from app.erasing.searching import Found, NotReadable, search_database, search_dump
+from app.numbered import numbered
 from app.settings import Settings
 from app.settings.loading import load
 from schemas.typed_handles import searched
@@ -137,7 +138,7 @@ def _print(receipt: Mapping[str, Any], signed: bool, found: Found, refused: list
     for place, names in sorted(found.places.items()):
         print(entry(f"FOUND in {place}", ", ".join(sorted(names))))
     if not found.places:
-        print(entry("Not found", f"in {len(found.searched)} places, {found.bytes:,} bytes"))
+        print(entry("Not found", f"in {numbered(len(found.searched), 'place')}, {numbered(found.bytes, 'byte')}"))
     if refused:
         print(entry("Not searched, as this role may not read them", ", ".join(refused)))
     print_note((_FOUND if found.places else _NOT_FOUND) + _UNSEEN)

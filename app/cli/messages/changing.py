@@ -13,10 +13,11 @@ from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import Yes, confirmed, progress
 from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from app.client import Call, Client
+from app.numbered import numbered
 
 OneOrMore = Annotated[
     str | None,
-    typer.Argument(metavar="[ID]", help="The message's id, or the Idempotency-Key of its request; or use --state."),
+    typer.Argument(metavar="ID", help="The message's id, or the Idempotency-Key of its request; or use --state."),
 ]
 
 
@@ -122,4 +123,4 @@ def _pages(client: Client, action: str, body: Mapping[str, Any]) -> Iterator[dic
 
 
 def _so_far(changed: int, done: str) -> str:
-    return f" {changed} were {done} before." if changed else ""
+    return f" {numbered(changed, 'was', 'were')} {done} before." if changed else ""

@@ -131,7 +131,7 @@ async def _show(console: Console, server: Server) -> None:
                 await asyncio.sleep(0.25)
     while True:
         await asyncio.sleep(LINES)
-        counts = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
+        counts = ", ".join(f"{name} {count}" for name, count in server.tally.counts.items() if count)
         console.print(counts or "nothing yet", soft_wrap=True)
 
 
