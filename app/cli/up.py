@@ -55,7 +55,9 @@ def up(
     try:
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
-                print_lines(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
+                print_lines(
+                    f"Wrote {data / 'threadline.toml'}: sources with new random secrets, and a key that signs receipts"
+                )
             if firstrun.ensure_key(data, load()):
                 print_lines(f"Made {data / KEYS_FILE}, which encrypts secrets and personal data. Back it up")
             return asyncio.run(_run(Supervisor(load(), display), prepare))

@@ -1,4 +1,5 @@
-"""Writes the configuration at the first start: sources with generated secrets, so that signed webhooks work at once."""
+"""Writes the configuration at the first start, with generated secrets, so that signed webhooks work and receipts of erasures are signed
+at once."""
 
 import base64
 import secrets
@@ -7,6 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from app.auditing.anchors import new_key as audit_key
 from app.settings import KEYS_FILE, Settings
 from sql.sealing import new_key
 
@@ -33,6 +35,7 @@ def configure(data: Path) -> bool:
         "sendgrid_public_key": base64.b64encode(public).decode(),
         "whatsapp_app_secret": secrets.token_hex(16),
         "whatsapp_verify_token": secrets.token_urlsafe(16),
+        "audit_key": audit_key(),
     }
     write_secret(file, TEMPLATE.read_text().format(**values))
     return True

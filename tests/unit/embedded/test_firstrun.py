@@ -47,6 +47,14 @@ def test_the_demo_can_sign_as_sendgrid(settings: Settings, tmp_path: Path) -> No
     assert configured.public_bytes(*raw) == private.public_key().public_bytes(*raw)
 
 
+def test_a_receipt_of_an_erasure_is_signed(settings: Settings, tmp_path: Path) -> None:
+    """By a key of this installation alone."""
+    assert settings.audit.key is not None
+    (other := tmp_path / "other").mkdir()
+    assert configure(other)
+    assert settings.audit.key.get_secret_value() not in (other / "threadline.toml").read_text()
+
+
 def test_nobody_else_can_read_it(settings: Settings, tmp_path: Path) -> None:
     """The files are 0600, the folder of secrets 0700."""
     for file in (tmp_path / "threadline.toml", secrets_folder(tmp_path) / SENDGRID_KEY):
