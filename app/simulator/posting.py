@@ -55,8 +55,10 @@ class Posting:
                     self._more.clear()
                     wait = self._due[0][0] - time.monotonic() if self._due else None
                     if wait is None or wait > 0:
+                        # Not by wait_for: before Python 3.12 it swallows a cancellation that comes with a webhook.
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._more.wait(), wait)
+                            async with asyncio.timeout(wait):
+                                await self._more.wait()
                         continue
                     _, _, post, attempt = heapq.heappop(self._due)
                     await self._places.acquire()
