@@ -46,6 +46,11 @@ COMMANDS = {
     "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
 }  # fmt: skip
 
+#: Names by which other programs call what a command here does.
+MEANT = {
+    "check": "doctor", "config": "settings", "consents": "recipients", "dlq": "dead-letters", "erase": "customers erase",
+    "health": "doctor", "init": "up", "run": "up", "start": "up", "status": "doctor", "test": "demo", "users": "customers",
+}  # fmt: skip
 #: What asks for the help of every command.
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
@@ -63,6 +68,8 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name of the command that `args` begin with, the imported command, and the rest of `args`."""
+        if (meant := MEANT.get(args[0])) is not None and args[0] not in self.commands:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{meant}'?")
         name, listed, rest = super().resolve_command(ctx, args)
         return name, load(name) if name and listed else None, rest
 

@@ -24,7 +24,10 @@ button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); bord
   background: transparent; color: inherit }
 """
 #: Why there is no log-in.
-_NOBODY = "Nobody logs in here with a browser: no issuer of the settings has <code>login_client_id</code>."
+_NOBODY = (
+    "There is no log-in here yet. Who runs this service can set one up: "
+    "<code>login_client_id</code> of an issuer in the settings."
+)
 #: What the pages' policy lets a browser apply: this style and no other.
 _HASH = f"'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 _PAGE = """<!doctype html>

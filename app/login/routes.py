@@ -158,7 +158,7 @@ async def back_channel(request: Request) -> Response:
 def _people(request: Request) -> People:
     people = api_of(request).people
     if people is None:
-        raise Problem(404, "Nobody logs in here: no issuer of the settings has login_client_id.")
+        raise Problem(404, "There is no log-in here: no issuer of the settings has login_client_id.")
     return people
 
 

@@ -75,7 +75,7 @@ class Postgres(Section):
         default=None,
         description="the same as `dsn`, to the server itself, where `dsn` leads to a pooler in transaction mode",
     )
-    pool: int = Field(default=8, description="connections in the pool of one process")
+    pool: int = Field(default=8, ge=1, description="connections in the pool of one process")
 
     @property
     def direct(self) -> str | None:
@@ -123,7 +123,9 @@ class Door(Section):
     """The HTTP process and its limits on webhooks. Sizes in bytes, times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
-    port: int = Field(default=8080, description="its port, for webhooks, API, pages, health and metrics")
+    port: int = Field(
+        default=8080, ge=1, le=65535, description="its port, for webhooks, API, pages, health and metrics"
+    )
     tls: Tls = Tls()
     max_body: int = Field(
         default=48 << 20,
@@ -260,7 +262,7 @@ class Worker(Section):
     """The stream process (the worker). Times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the worker listens")
-    port: int = Field(default=8081, description="its port, for health and metrics")
+    port: int = Field(default=8081, ge=1, le=65535, description="its port, for health and metrics")
     fast_batches: bool = Field(
         default=True, description="read records from Kafka in batches; false: by Faust's own consumer"
     )

@@ -15,6 +15,34 @@ from app import variables
 from app.settings import Settings, settings_file
 
 _FIELD = re.compile(r'field "(\w+)"')
+#: What is said of pydantic's faults, by their types and with their limits (https://docs.pydantic.dev/latest/errors/validation_errors/).
+_WORDS = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a section of names and values",
+    "enum": "must be {expected}",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "list_type": 'must be a list, as ["a", "b"]',
+    "literal_error": "must be {expected}",
+    "missing": "is required",
+    "model_attributes_type": "must be a section of names and values",
+    "model_type": "must be a section of names and values",
+    "path_type": "must be a path, as text",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_type": "must be text",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must have at least {min_length} items",
+}
 
 
 def worded(error: Exception) -> list[str]:
@@ -49,13 +77,21 @@ def _lines(fault: Any) -> list[str]:
     if not path:  # those that `Settings` found, each with its name
         return [str(line) for line in fault["msg"].removeprefix("Value error, ").split("\n  ")]
     if fault["type"] != "extra_forbidden":
-        words, where, shown = fault["msg"].removeprefix("Value error, "), variables.origin(path, file), path
+        words, where, shown = _words(fault), variables.origin(path, file), path
     else:
         shown, words = variables.no_setting(Settings, path)
         where = variables.origin(path, file)
         if shown != path and where.startswith(variables.PREFIX):
             where = "the environment"  # a name that is not shown is not shown as a part of the variable's name either
     return [f"{'.'.join(shown)}{': ' if shown else ''}{words}{f' (from {where})' if where else ''}"]
+
+
+def _words(fault: Any) -> str:
+    """Return what is wrong with a value, without the value."""
+    if (words := _WORDS.get(fault["type"])) is not None:
+        limits = fault.get("ctx", {}).items()
+        return words.format(**{name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in limits})
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def file_fault() -> str:

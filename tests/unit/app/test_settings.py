@@ -150,7 +150,32 @@ def test_a_fault_names_the_variable_or_the_file_of_its_value(monkeypatch: pytest
     assert "(from THREADLINE_CALLBACKS)" in refusal()
     file.write_text('[callbacks]\nhttp_hosts = [["kept-from-words"]]\n', "utf-8")
     monkeypatch.delenv("THREADLINE_CALLBACKS")
-    assert f"callbacks.http_hosts.0: Input should be a valid string (from {file}:2)" in refusal()
+    assert f"callbacks.http_hosts.0: must be text (from {file}:2)" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "words"),
+    [
+        ("door", "port", "many", "must be a whole number"),
+        ("door", "port", 1.5, "must be a whole number"),
+        ("door", "port", 70_000, "must be 65535 or less"),
+        ("worker", "port", 0, "must be 1 or more"),
+        ("postgres", "pool", 0, "must be 1 or more"),
+        ("kafka", "partitions", 0, "must be 1 or more"),
+        ("door", "idle_timeout", 0, "must be more than 0"),
+        ("door", "idle_timeout", "long", "must be a number"),
+        ("door", "max_header_bytes", 1 << 20, "must be 65536 or less"),
+        ("worker", "fast_batches", "perhaps", "must be true or false"),
+        ("kafka", "security_protocol", "TLS", "must be 'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or 'SASL_SSL'"),
+        ("callbacks", "http_hosts", "localhost", 'must be a list, as ["a", "b"]'),
+        ("door", None, 5, "must be a section of names and values"),
+    ],
+)
+def test_faults_of_values_are_plain_words(section: str, name: str | None, value: Any, words: str) -> None:
+    """What the value must be, in the words of the pages; never the value."""
+    (line,) = refusal(**{section: value if name is None else {name: value}}).splitlines()
+    assert line.startswith(f"{section}.{name}: {words}" if name else f"{section}: {words}")
+    assert not isinstance(value, str) or value not in line
 
 
 def test_an_approval_waits_no_longer_than_the_audit_is_kept() -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 import app.cli
-from app.cli.program import COMMANDS, load, program
+from app.cli.program import COMMANDS, MEANT, load, program
 
 #: Modules of `app.cli` that are not commands.
 OTHERS = {"__init__", "__main__", "program", "support"}
@@ -163,6 +163,14 @@ def test_a_wrong_name_is_answered_with_the_one_that_is_meant() -> None:
     """And ends with 2."""
     ran = CliRunner().invoke(program, ["client"])
     assert ran.exit_code == 2 and "Did you mean 'clients'" in ran.stderr
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_a_name_of_other_programs_is_answered_with_ours(name: str) -> None:
+    """With one that there is, and only where there is none of that name."""
+    assert name not in COMMANDS and MEANT[name].split()[0] in COMMANDS
+    ran = CliRunner().invoke(program, [name, "--json"])
+    assert ran.exit_code == 2 and f"Did you mean '{MEANT[name]}'?" in " ".join(ran.output.split())
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
