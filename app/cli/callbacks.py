@@ -142,7 +142,8 @@ def enable(client: ClientId) -> int:
     async def begin(store: EventStore, callbacks: ClientCallbacks) -> int:
         if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, actor())) is None:
             return _none(client)
-        return print_note(f"The callback of {client} is enabled; {waiting} deliveries are due.")
+        due = numbered(waiting, "delivery is due", "deliveries are due")
+        return print_note(f"The callback of {client} is enabled; {due}.")
 
     return _run(begin, client)
 

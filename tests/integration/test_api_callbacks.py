@@ -213,9 +213,9 @@ async def test_the_command_line(served: Served, postgres_dsn: Dsns, tmp_path: Pa
     shown = await threadline("callbacks", "show", "default", **where)
     assert shown.code == 0 and "m1" in shown.out and "waiting" in shown.out and "disabled" in shown.out
     enabled = await threadline("callbacks", "enable", "default", **where)
-    assert (enabled.code, enabled.out) == (0, "") and "1 deliveries" in enabled.err
+    assert (enabled.code, enabled.out) == (0, "") and "1 delivery" in enabled.err
     again = await threadline("callbacks", "replay", "default", "--since", "2026-01-01T00:00:00Z", **where)
-    assert again.code == 0 and "1 deliveries" in again.err
+    assert again.code == 0 and "1 delivery" in again.err
     none = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_SECRETS__KEYS": "[]"}
     keyless = await command("callbacks", "rotate", "default", environment=none)
     assert (keyless.code, keyless.out) == (1, "") and "openssl rand" in keyless.err
