@@ -35,10 +35,10 @@ TRANSIT = {"address": "https://bao.example.com:8200", "token_file": "/run/token"
         ({"transit": {"address": "https://bao.example.com", "role_id": "r"}}, "belong together"),
         ({"transit": TRANSIT | {"address": "http://bao.example.com:8200"}}, "must begin with https://"),
         ({"transit": TRANSIT | {"address": "http://10.0.0.1:8200"}}, "must begin with https://"),
-        ({"transit": TRANSIT | {"address": "bao.example.com"}}, "match pattern"),
+        ({"transit": TRANSIT | {"address": "bao.example.com"}}, "must match"),
         ({"kms": {"key": "k", "endpoint": "http://kms.example.com"}}, "must begin with https://"),
         ({"kms": {"key": "k", "access_key_id": "AKIA"}}, "belong together"),
-        ({"kms": {"key": "no key"}}, "match pattern"),
+        ({"kms": {"key": "no key"}}, "must match"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(given: dict[str, Any], says: str) -> None:
