@@ -49,12 +49,6 @@ def _records(event: Any) -> Sequence[Any]:
     return message.records if isinstance(message, RecordBatch) else (message,)
 
 
-def _is_delivering(consumer: Any) -> bool:
-    """Return whether more of what was fetched together is on its way, partition by partition."""
-    delivered: asyncio.Event | None = getattr(consumer, "delivered", None)
-    return delivered is not None and not delivered.is_set()
-
-
 async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
     """Yield the records that the stream holds, `most` or slightly more at a time; wait only while it holds none, and while more of the
     same fetch are delivered, since each batch becomes a transaction."""
@@ -64,7 +58,7 @@ async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
         taken, until = weight(batch.records), time.monotonic() + TOGETHER
         while taken < most and app.flow_control.is_active():
             if queue.empty():
-                if not _is_delivering(app.consumer) or time.monotonic() > until:
+                if not getattr(app.consumer, "delivering", False) or time.monotonic() > until:
                     break
                 await asyncio.sleep(PEEK)
                 continue

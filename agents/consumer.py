@@ -53,9 +53,8 @@ class BatchConsumer(SkippingConsumer):
         super().__init__(*args, **more)
         #: Set once all that was delivered is acknowledged.
         self._stored = asyncio.Event()
-        #: Set unless records that were fetched together are being delivered, partition by partition.
-        self.delivered = asyncio.Event()
-        self.delivered.set()
+        #: Whether more of what was fetched together is on its way, partition by partition.
+        self.delivering = False
 
     def _new_consumer_thread(self) -> PromptThread:
         return PromptThread(self, loop=self.loop, beacon=self.beacon)
@@ -74,7 +73,7 @@ class BatchConsumer(SkippingConsumer):
                 await self._return_to_committed()
                 continue
             most = self.app.conf.broker_max_poll_records  # None where it is left to the client
-            self.delivered.clear()
+            self.delivering = True
             try:
                 for tp, run in (records or {}).items():
                     if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -84,7 +83,7 @@ class BatchConsumer(SkippingConsumer):
                             break
                         await self._deliver(tp, part, generation)
             finally:
-                self.delivered.set()
+                self.delivering = False
             if not records:
                 await self._pass_markers(generation)
             full = most is not None and sum(map(len, (records or {}).values())) >= most

@@ -14,7 +14,7 @@ from sql.sealed import Sealed
 from sql.statements import statement
 
 _END = (1 << 63) - 1
-#: The statements that link a range of the log, and those that see to opt-outs and opt-ins that were told again, in order.
+#: The statements that link a range of the log, and those for opt-outs and opt-ins that were reported again, in order.
 LINKING = ("link", "supersede", "move", "clear")
 LOWERING = ("consents_lock", "consents_lowered")
 

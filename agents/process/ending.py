@@ -94,7 +94,7 @@ def leave(status: int, why: str = "") -> None:
             stream.flush()
 
     signal.alarm(1)  # the kernel ends it then, whatever holds the interpreter
-    # Whoever reads what this process writes may hang, and then so does a thread that writes.
+    # The reader of this process's output may hang, and then a thread that writes to it hangs too.
     words = threading.Thread(target=last_words, name="last words", daemon=True)
     words.start()
     words.join(WORDS)

@@ -17,6 +17,7 @@ from adapters.contract import Answer, Normalized, Request, Unprocessable
 from app.cli.support.http_file import NoRequest, read_request
 from app.cli.support.sources import Given, WrongUse, accounts_for, apply, candidates, given_of
 from app.cli.support.terminal import print_error, print_note
+from app.cli.support.times import moment
 from app.implied import with_implied
 from schemas.events import Event
 from schemas.numbering import spelled
@@ -106,8 +107,7 @@ def _time(text: str | None) -> datetime:
         try:
             return datetime.fromtimestamp(float(text), UTC)
         except ValueError:
-            time = datetime.fromisoformat(text.strip())
-            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+            return moment(text)
     except (ValueError, OverflowError, OSError) as error:
         raise WrongUse(f"--at is ISO 8601 (2026-01-31T12:00:00Z) or Unix seconds, not {text[:40]!r}") from error
 

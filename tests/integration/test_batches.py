@@ -12,6 +12,7 @@ from typing import Any
 
 import faust
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from faust.types import TP
@@ -89,6 +90,17 @@ async def running(reader: Reader) -> AsyncIterator[Reader]:
             await reader.app.stop()
 
 
+@pytest_asyncio.fixture
+async def gathering(
+    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Reader, str, Counter[int]]]:
+    """A worker at work whose records gather for as long as those before them are not stored; its topic, and what it has read."""
+    monkeypatch.setattr("agents.consumer.LINGER", 600.0)
+    topic, seen = await make_topic(kafka_bootstrap), Counter[int]()
+    async with running(Reader(kafka_bootstrap, topic, uuid.uuid4().hex, tmp_path, seen, fast=True)) as reader:
+        yield reader, topic, seen
+
+
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
 async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: Path, fast: bool) -> None:
     """Without faults each record is read once, and the committed offsets reach the end."""
@@ -129,51 +141,43 @@ async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str,
 
 
 async def test_what_comes_next_waits_only_while_that_before_it_is_stored(
-    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka_bootstrap: str, gathering: tuple[Reader, str, Counter[int]]
 ) -> None:
     """So that records gather while they would have to wait in any case, and at no other time."""
-    monkeypatch.setattr("agents.consumer.LINGER", 600.0)
-    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
-    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
-    async with running(reader):
-        for number in range(3):
-            await produce(kafka_bootstrap, topic, range(number, number + 1))
-            await until(lambda count=number: len(seen) == count + 1)  # type: ignore[misc]
-        reader.hold.clear()
-        await produce(kafka_bootstrap, topic, range(3, 4))
-        await until(lambda: len(reader.waiting) == 1)
-        await produce(kafka_bootstrap, topic, range(4, 8))
-        await asyncio.sleep(1)
-        assert len(seen) == 4
-        reader.hold.set()
-        reader.waiting[0].ack()
-        await until(lambda: len(seen) == 8)
-        assert set(seen.values()) == {1}
+    reader, topic, seen = gathering
+    for number in range(3):
+        await produce(kafka_bootstrap, topic, range(number, number + 1))
+        await until(lambda count=number: len(seen) == count + 1)  # type: ignore[misc]
+    reader.hold.clear()
+    await produce(kafka_bootstrap, topic, range(3, 4))
+    await until(lambda: len(reader.waiting) == 1)
+    await produce(kafka_bootstrap, topic, range(4, 8))
+    await asyncio.sleep(1)
+    assert len(seen) == 4
+    reader.hold.set()
+    reader.waiting[0].ack()
+    await until(lambda: len(seen) == 8)
+    assert set(seen.values()) == {1}
 
 
 async def test_what_was_fetched_together_is_one_batch(
-    kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka_bootstrap: str, gathering: tuple[Reader, str, Counter[int]]
 ) -> None:
     """Of all partitions, although they are delivered one by one: each batch is a transaction, which costs as much as many records."""
-    monkeypatch.setattr("agents.consumer.LINGER", 600.0)
-    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
-    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
-    async with running(reader):
-        reader.hold.clear()
-        for number in range(3):
-            start = number * 100
-            await produce(kafka_bootstrap, topic, range(start, start + 1))
-            await until(lambda count=number: len(reader.waiting) == 2 * count + 1)  # type: ignore[misc]
-            await produce(kafka_bootstrap, topic, range(start + 1, start + 21))
-            await asyncio.sleep(1)  # until the client has fetched all of them
-            reader.waiting[-1].ack()
-            await until(lambda count=number: len(reader.waiting) == 2 * count + 2)  # type: ignore[misc]
-            assert sorted(int(record.value) for record in reader.waiting[-1].records) == list(
-                range(start + 1, start + 21)
-            )
-            assert len({record.partition for record in reader.waiting[-1].records}) == PARTITIONS
-            reader.waiting[-1].ack()
-        assert set(seen.values()) == {1}
+    reader, topic, seen = gathering
+    reader.hold.clear()
+    for number in range(3):
+        start = number * 100
+        await produce(kafka_bootstrap, topic, range(start, start + 1))
+        await until(lambda count=number: len(reader.waiting) == 2 * count + 1)  # type: ignore[misc]
+        await produce(kafka_bootstrap, topic, range(start + 1, start + 21))
+        await asyncio.sleep(1)  # until the client has fetched all of them
+        reader.waiting[-1].ack()
+        await until(lambda count=number: len(reader.waiting) == 2 * count + 2)  # type: ignore[misc]
+        assert sorted(int(record.value) for record in reader.waiting[-1].records) == list(range(start + 1, start + 21))
+        assert len({record.partition for record in reader.waiting[-1].records}) == PARTITIONS
+        reader.waiting[-1].ack()
+    assert set(seen.values()) == {1}
 
 
 async def test_a_full_queue_holds_nobody_up(kafka_bootstrap: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The relay publishes nothing of an erased customer from the memory of its process, whoever erased; nor keeps it there."""
+"""The relay publishes nothing of an erased customer from the memory of its process, whichever process erased; and keeps nothing there."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -152,7 +152,7 @@ async def test_a_rest_ends_where_a_round_that_succeeded_lost_the_cancellation() 
 
 
 async def test_a_rest_is_a_sleep() -> None:
-    """For whoever is not cancelled, also within a time limit that was kept."""
+    """A task that is not cancelled rests as long as it asked, also within a time limit that was kept."""
     async with asyncio.timeout(60):
         await rest(0)
     await rest(0.001)

@@ -25,7 +25,7 @@ def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
         return None
     try:
         before = age(text)
-        return _time(text) if before is None else now - before
+        return moment(text) if before is None else now - before
     except (ValueError, OverflowError):
         raise SystemExit(print_error(f"{option} {text} is no time: write {FORMS}.", MISUSED)) from None
 
@@ -35,13 +35,13 @@ def time_ahead(text: str, now: datetime) -> datetime | None:
     passed, and for anything else."""
     try:
         after = age(text)
-        at = _time(text) if after is None else now + after
+        at = moment(text) if after is None else now + after
     except (ValueError, OverflowError):
         return None
     return at if at > now else None
 
 
-def _time(text: str) -> datetime:
-    """Return a time in UTC. Raises ValueError or OverflowError."""
+def moment(text: str) -> datetime:
+    """Return a time, or a day's beginning, in UTC, which it is in where it has no offset. Raises ValueError or OverflowError."""
     at = datetime.fromisoformat(text.strip())
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
