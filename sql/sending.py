@@ -1,5 +1,6 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and settled."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hmac import compare_digest
@@ -149,12 +150,14 @@ class SendingStore(Appending, Suppressing):
 
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
         """Write how accounts did, apart from `settle`, since no worker can claim from a lane while it is being written."""
-        parameters = {
-            "lanes": json(orjson.dumps([tuple(each) for each in await self._sealed_reports(lanes)])),
-            "trouble": TROUBLE,
-            "longest": LONGEST_PAUSE,
-        }
-        await self._run_only("lane_health", parameters)
+        told = time.monotonic()
+        sealed = await self._sealed_reports(lanes)
+        async with self._transaction() as connection:
+            # The calls have aged while the reports were sealed and a connection was waited for.
+            since = time.monotonic() - told
+            aged = [tuple(each._replace(age=each.age + since)) for each in sealed]
+            parameters = {"lanes": json(orjson.dumps(aged)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
+            await connection.execute(statement("lane_health"), parameters, prepare=True)
 
     async def recheck_watched(self, references: Sequence[Reference]) -> None:
         """Make the watched ones of these messages due, because providers reported that they failed."""

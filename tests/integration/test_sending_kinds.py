@@ -1,7 +1,7 @@
 """The sending half on a real PostgreSQL against what goes wrong beside the message: its account, its neighbours, the clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -98,8 +98,9 @@ async def test_what_fails_together_is_one_failure(sender: Owned) -> None:
     async def failing(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
         nonlocal arrived
         arrived += 1
+        number = arrived
         await go.wait()
-        await asyncio.sleep(arrived % 5 / 20)  # their outcomes are written down in several transactions
+        await asyncio.sleep(number % 5 / 20)  # their outcomes are written down in several transactions
         return Response(503, {}, b"{}")
 
     sender.provider.carry = failing  # type: ignore[method-assign]
@@ -114,6 +115,28 @@ async def test_what_fails_together_is_one_failure(sender: Owned) -> None:
         for number in range(30):
             await sender.until("retrying", f"m{number}")
     assert await sender.run("SELECT failures, open_until FROM lanes WHERE account = 'resend'") == (1, None)
+
+
+async def test_a_call_ages_while_its_report_waits(sender: Owned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a key to seal its error with, or for a connection: it failed together with the calls reported meanwhile all the same."""
+    await accept(sender.store, asked(1), asked(2))
+    (row,) = await sender.store.claim(1, 60, {})
+    failed = LaneReport(str(row["lane"]), failed=True, trouble="503", age=0.1)
+    at_once, sealed = asyncio.Event(), sender.store._sealed_reports
+
+    async def waiting(reports: Sequence[LaneReport]) -> list[LaneReport]:
+        await at_once.wait()
+        return await sealed(reports)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sender.store, "_sealed_reports", waiting)
+        late = asyncio.create_task(sender.store.note_lanes([failed]))
+        await asyncio.sleep(0.3)
+    await sender.store.note_lanes([failed])
+    await asyncio.sleep(0.3)
+    at_once.set()
+    await late
+    assert await sender.run("SELECT max(failures) FROM lanes") == (1,)
 
 
 async def test_failures_one_after_another_rest_an_account_ever_longer(sender: Owned) -> None:

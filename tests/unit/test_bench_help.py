@@ -1,5 +1,6 @@
 """`python -m bench.NAME -h`, of each module that can be run."""
 
+import importlib
 import runpy
 import sys
 from pathlib import Path
@@ -15,13 +16,17 @@ RUNNABLE = sorted(
 )
 
 
+def executed(name: str) -> str:
+    """The module that `python -m NAME` executes: of a package, its `__main__`."""
+    return f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name
+
+
 def ended(name: str, *arguments: str) -> int | str | None:
     """How a module ends with these arguments."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
         patch.setattr(sys, "argv", [name, *arguments])
         patch.setenv("COLUMNS", "80")
-        if (loaded := sys.modules.get(name)) is not None and not hasattr(loaded, "__path__"):
-            patch.delitem(sys.modules, name)  # else runpy warns that it is imported already
+        patch.delitem(sys.modules, executed(name), raising=False)  # else runpy warns that it is imported already
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     return end.value.code
 
@@ -35,6 +40,13 @@ def test_each_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> 
     assert max(map(len, out.splitlines())) <= 80, out
     assert ended(name, "--nonsense") == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_what_was_imported_before_is_run_all_the_same() -> None:
+    """As by a test that ran earlier in the same process."""
+    for name in RUNNABLE:
+        importlib.import_module(executed(name))
+        assert ended(name, "-h") == 0
 
 
 def test_what_is_measured_with_others_says_by_what() -> None:
