@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,7 +38,7 @@ class AuditStore(Pooled):
 
     async def record_audit(self, entries: Sequence[Entry]) -> None:
         """Add entries, in one statement."""
-        await self._run_only("record_audit", {"entries": json(orjson.dumps([asdict(entry) for entry in entries]))})
+        await self._run_only("record_audit", {"entries": json(orjson.dumps(list(entries)))})
 
     async def audit_listed(
         self,

@@ -12,7 +12,7 @@ from schemas.personal import REQUEST
 from sql.handles import PLACE
 from sql.personal.keys import HEAD, HandleKey, handle_of
 from sql.personal.masking import mask_row
-from sql.personal.opened import Memo, is_sealed, open_payload, open_value
+from sql.personal.opened import Memo, is_sealed, open_content, open_payload, open_value
 from sql.personal.recent import Recent
 from sql.sealed import CAUSE, DECIDED, DIALLED, ERROR_TEXT, REPORTED_AS, THEIR_ID, THEIRS, TROUBLE
 from sql.sealing import NoKey, Tampered
@@ -24,12 +24,14 @@ Row = dict[str, Any]
 class Opener:
     """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were
     looked for (`found`). `lacks`, `erased`: whether it was asked for one that is missing, or of an erased handle, since that was last
-    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`. `recent`: what this process sealed lately."""
+    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`; `masks`: whether what is opened is masked;
+    `names`: whether payloads hold names that other columns have digests of. `recent`: what this process sealed lately."""
 
     def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row, recent: Recent | None = None) -> None:
         self._kept = kept
         self.columns = [(name, opens) for name, opens in COLUMNS.items() if name in row]
         self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
+        self.masks, self.names = not shows(), "payload" in row
         self.memo = Memo(recent)
         #: The keys that it gave, by the first bytes of what they open.
         self._given: dict[bytes, HandleKey] = {}
@@ -70,9 +72,10 @@ def open_row(row: Row, opener: Opener) -> Row:
             opener.erased = True
     if opener.erased:
         made["erased"] = True
-    if not shows():
+    if opener.masks:
         made = mask_row(made, [name for name, _ in opener.columns if _held(name, row[name])])
-    _name(made)
+    if opener.names:
+        _name(made)
     return made
 
 
@@ -120,9 +123,7 @@ def _payload(row: Row, payload: dict[str, Any], opener: Opener) -> dict[str, Any
 
 
 def _content(_: Row, content: dict[str, Any], opener: Opener) -> dict[str, Any]:
-    # Of any type: all have the same contents.
-    opened: dict[str, Any] = open_payload("MessageReceived", {"content": content}, opener, opener.memo)["content"]
-    return opened
+    return open_content(content, opener, opener.memo)
 
 
 def _error(_: Row, error: dict[str, Any], opener: Opener) -> dict[str, Any]:

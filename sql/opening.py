@@ -34,9 +34,15 @@ class Opening(Naming):
 
     def _derive(self, rows: Sequence[Row]) -> None:
         """Derive the keys of those handles whose salts the rows have, so that a page of a timeline needs no look-up."""
+        if not rows or "address_salt" not in rows[0]:
+            return
+        before = None
         for row in rows:
-            salt, secrets = row.get("address_salt"), self._secrets.get(row.get("client_id", ""))
-            if salt is not None and secrets is not None and self._keys.kept(row["address_id"]) is None:
+            # Most rows of a page are of the same handle.
+            if (salt := row["address_salt"]) is None or salt == before:
+                continue
+            before, secrets = salt, self._secrets.get(row["client_id"])
+            if secrets is not None and self._keys.kept(row["address_id"]) is None:
                 self._keys.key(row["address_id"], salt, secrets.root)
                 self._forget_later()
 

@@ -8,7 +8,7 @@ import orjson
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg.rows import AsyncRowFactory, DictRow, dict_row, tuple_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -100,25 +100,29 @@ class Pooled:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return the rows of a query that only reads. It is retried once if an idle connection turns out to be
-        broken."""
+    async def _rows(
+        self, name: str, parameters: Mapping[str, Any] | None = None, rows: AsyncRowFactory[DictRow] = dict_row
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a query that only reads, as a row factory of psycopg makes them. It is retried once if an idle
+        connection turns out to be broken."""
         try:
-            return await self._run(name, parameters)
+            return await self._run(name, parameters, rows)
         except PoolTimeout:
             raise
         except psycopg.OperationalError as error:
             if error.sqlstate is not None and not error.sqlstate.startswith("57P"):
                 raise
-        return await self._run(name, parameters)
+        return await self._run(name, parameters, rows)
 
     async def _row(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         rows: Sequence[dict[str, Any]] = await self._rows(name, parameters)
         return rows[0] if rows else None
 
-    async def _run(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    async def _run(
+        self, name: str, parameters: Mapping[str, Any] | None = None, rows: AsyncRowFactory[DictRow] = dict_row
+    ) -> list[dict[str, Any]]:
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(binary=True)
+            cursor = connection.cursor(binary=True, row_factory=rows)
             await _execute(connection, cursor, name, parameters)
             return await cursor.fetchall()
 

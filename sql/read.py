@@ -7,19 +7,15 @@ An interaction is a dict with `id`, `client_id`, `customer_id`, `channel`, `dire
 `sql.facts`; `ended` is a call's end, `completed` a service's report that it has dealt with the interaction).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from schemas.events import Handle
-from sql.facts import CHANGES, FACTS
+from sql.interactions import Interaction, interaction_row
 from sql.messages import Reference
 from sql.opening import Opening
-
-Interaction = dict[str, Any]
 
 
 class Reading(Opening):
@@ -54,7 +50,7 @@ class Reading(Opening):
             "since": since,
             "until": until,
         }
-        return await self._interactions(await self._rows("timeline", parameters))
+        return await self._interactions("timeline", parameters)
 
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
         """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
@@ -82,7 +78,7 @@ class Reading(Opening):
 
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
         """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
-        found = await self._interactions(await self._rows("interaction", {"client_id": client_id, "id": id}))
+        found = await self._interactions("interaction", {"client_id": client_id, "id": id})
         return found[0] if found else None
 
     async def history(self, client_id: str, id: UUID) -> list[dict[str, Any]]:
@@ -122,7 +118,7 @@ class Reading(Opening):
             "customers": list(customers),
             "limit": limit,
         }
-        return await self._interactions(await self._rows("changes_since", parameters))
+        return await self._interactions("changes_since", parameters)
 
     async def customer_changes(
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
@@ -138,31 +134,18 @@ class Reading(Opening):
             "horizon": await self.horizon(),
             "limit": limit,
         }
-        return await self._interactions(await self._rows("customer_changes", parameters))
+        return await self._interactions("customer_changes", parameters)
 
     async def traces(self, references: Sequence[Reference]) -> list[dict[str, Any]]:
         """Return the `trace` (a `traceparent`) of each of these messages that is traced, with the `place` of its
         reference."""
         return await self._rows("traces", {"references": await self._references(references)})
 
-    async def _interactions(self, rows: list[dict[str, Any]]) -> list[Interaction]:
-        return await self._opened([_interaction(row) for row in rows])
+    async def _interactions(self, name: str, parameters: Mapping[str, Any]) -> list[Interaction]:
+        return await self._opened(await self._rows(name, parameters, interaction_row))
 
 
 def by_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return handles, or pairs of them, in the order of their kinds and values."""
     names = [name for name in ("of_kind", "of_value", "kind", "value") if rows and name in rows[0]]
     return sorted(rows, key=lambda row: [row[name] for name in names])
-
-
-#: Names of facts with their columns. A row of a page has two dozen.
-_FACTS = [(fact.name, fact.column) for fact in FACTS]
-
-
-def _interaction(row: dict[str, Any]) -> Interaction:
-    row["facts"] = {name: at for name, column in _FACTS if (at := row.pop(column)) is not None}
-    changes = row.pop("changes") or {}
-    row["facts"] |= {fact.name: datetime.fromisoformat(changes[fact.name]) for fact in CHANGES if fact.name in changes}
-    if "text" in changes:  # the keys that the last edit has replace those of the message
-        row["content"] = (row["content"] or {}) | orjson.loads(changes["text"].partition("\x1f")[2])
-    return row

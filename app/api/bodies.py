@@ -16,6 +16,9 @@ Row = Mapping[str, Any]
 #: Headers of answers that depend on the API key: a shared cache could give them to another client.
 PRIVATE = {"cache-control": "no-store", "vary": "authorization"}
 
+#: The mark of what was left out since it was erased.
+_ERASED = {"erased": True}
+
 _WRITE = orjson.OPT_UTC_Z
 
 #: The keys of an interaction's `facts`: the types of the events that state them; those of a call apart.
@@ -28,7 +31,7 @@ def interaction(row: Row) -> dict[str, Any]:
     value = row["address_value"]
     address = None if value is None else {"kind": row["address_kind"], "value": value}
     types = _CALL_FACTS if row["channel"] == "voice" else _FACTS
-    return {
+    shown = {
         "interactionId": row["id"],
         "customerId": row["customer_id"],
         "channel": row["channel"],
@@ -44,12 +47,13 @@ def interaction(row: Row) -> dict[str, Any]:
         "facts": {types[fact]: at for fact, at in row["facts"].items()},
         "error": row["error"],
         "contradiction": row["contradiction"],
-    } | _erased(row)
+    }
+    return shown | _ERASED if "erased" in row else shown
 
 
 def event(row: Row) -> dict[str, Any]:
     """Return the JSON of an event of an interaction's history."""
-    return {
+    shown = {
         "position": row["position"],
         "eventId": row["id"],
         "type": row["type"],
@@ -63,12 +67,8 @@ def event(row: Row) -> dict[str, Any]:
         "error": row["error"],
         "payload": row["payload"],
         "webhookId": row["webhook_id"],
-    } | _erased(row)
-
-
-def _erased(row: Row) -> dict[str, Any]:
-    """Return the mark of what was left out since it was erased."""
-    return {"erased": True} if "erased" in row else {}
+    }
+    return shown | _ERASED if "erased" in row else shown
 
 
 def write(value: Any) -> bytes:

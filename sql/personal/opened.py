@@ -8,12 +8,16 @@ from typing import Any, TypeGuard
 import orjson
 
 from sql.personal.keys import HandleKey
-from sql.personal.payloads import NAMES, OUT, PREFIX, left, plan_of, walk
+from sql.personal.payloads import JOINED, NAMES, OUT, PREFIX, left, plan_of, walk
 from sql.personal.recent import At, Recent
 from sql.sealing import Tampered
 
 #: Returns the key of the handle that a sealed value names, None for one that was erased. Raises Tampered where it names none.
 KeyOf = Callable[[bytes], HandleKey | None]
+
+
+#: A type of events that have a content.
+_SPOKEN = "MessageReceived"
 
 
 class Memo:
@@ -69,6 +73,18 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Mem
         else:
             made |= walk(plan, {key: value}, each, name)
     return left(made) if gone else made
+
+
+def open_content(content: Mapping[str, Any], key_of: KeyOf, memo: Memo) -> dict[str, Any]:
+    """Return the `content` of a payload as `open_payload` does. All types of events that have one have the same contents."""
+    named, made = plan_of(_SPOKEN).named[JOINED].named, {}
+    for key, value in content.items():
+        inner = named.get(key)
+        if inner is None or not is_sealed(value) or (opened := open_value(value, inner.place, key_of, memo)) is None:
+            whole: dict[str, Any] = open_payload(_SPOKEN, {JOINED: content}, key_of, memo)[JOINED]
+            return whole
+        made[key] = opened
+    return made
 
 
 def is_sealed(value: Any) -> TypeGuard[str]:
