@@ -119,7 +119,7 @@ async def altogether(folder: Path, quick: bool) -> list[Figure]:
 
 async def latencies(folder: Path, quick: bool) -> list[Figure]:
     """milliseconds from the POST until the timeline shows it, at 500 webhooks/s"""
-    found = await latency.measure(folder, seconds=10 if quick else 60)
+    found = await latency.measure(folder, seconds=10, warm_up=5) if quick else await latency.measure(folder)
     note = (
         f"from the POST's first byte until the customer's timeline over HTTP has it, at 500 webhooks/s, "
         f"{found['samples']} samples one after another; one keep-alive connection asks every {latency.POLL * 1000:.0f} ms, or "
