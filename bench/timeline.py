@@ -26,28 +26,34 @@ PAGE = 50
 #: Pages read before times count.
 WARM_UP = 200
 
-#: Messages of a customer, and what each says.
-MESSAGES, SAID = 100, "Your order is on its way"
+#: Messages of a customer.
+MESSAGES = 100
 
-#: Adds messages with two events each, `MESSAGES` a customer.
+#: Adds messages with two events each, `MESSAGES` a customer. Each says something else, as a page whose texts were all alike would be
+#: decrypted once.
 FILL = """INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
     provider_message_id, handle_kind, occurred_at, received_at, payload, reference, handle_id)
 SELECT threadline.event_id('default', 'twilio', n || t), t, 'default', 'sms', 'outbound', 'twilio', n || t, 'twilio', 'SM' || n,
-    'phone', at, at + interval '1 s', jsonb_build_object('content', jsonb_build_object('text', made.said)),
+    'phone', at, at + interval '1 s', jsonb_build_object('content', jsonb_build_object('text', says.said)),
     threadline.provider_reference('default', 'twilio', 'SM' || n),
     made.id
 FROM generate_series(%(first)s::bigint, %(last)s) AS n
-JOIN unnest(%(numbers)s::bigint[], %(ids)s::uuid[], %(said)s::text[]) AS made (number, id, said) ON made.number = n / 100,
+JOIN unnest(%(numbers)s::bigint[], %(ids)s::uuid[]) AS made (number, id) ON made.number = n / 100
+JOIN unnest(%(said)s::text[]) WITH ORDINALITY AS says (said, place) ON says.place = n - %(first)s + 1,
     unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
     LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 s' AS at) AS clock"""
 
 
 async def sealed(store: EventStore, first: int, last: int) -> dict[str, Any]:
-    """Make the handles of messages from one number to another; return them, with what is said to each as it is sealed."""
+    """Make the handles of messages from one number to another; return them, with what each message says as it is sealed."""
     numbers = range(first // MESSAGES, last // MESSAGES + 1)
     owned = [Owned("default", "phone", f"+1555{number:07}") for number in numbers]
     known = await store._handles(owned)
-    said = [seal_value(SAID, b"payload.content.text", await store._key(one, known[one])) for one in owned]
+    keys = [await store._key(one, known[one]) for one in owned]
+    said = [
+        seal_value(f"Your order {number} is on its way", b"payload.content.text", keys[number // MESSAGES - numbers[0]])
+        for number in range(first, last + 1)
+    ]
     return {
         "first": first,
         "last": last,
