@@ -8,6 +8,7 @@ from sql.customers import CustomersStore
 from sql.dead_letters import DeadLettersStore, Filter
 from sql.decisions import Deciding, Decision, DecisionsStore, Refused
 from sql.deliveries import DeliveryStore
+from sql.erased_consents import ErasedConsentsStore
 from sql.erased_files import ErasedFilesStore
 from sql.erasing import ErasingStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
@@ -80,6 +81,7 @@ class EventStore(
     ApprovalsStore,
     ReplayingStore,
     HoldingsStore,
+    ErasedConsentsStore,
     ErasedFilesStore,
     SeparatingStore,
     ProviderErasuresStore,
@@ -94,7 +96,7 @@ class EventStore(
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`, `sql.waiting`), reading
     (`sql.read`), customers (`sql.customers`, `sql.decisions`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
     (`sql.relay`), callbacks (`sql.deliveries`), erasures (`sql.erasures`, `sql.approvals`, `sql.erasing`, `sql.holdings`,
-    `sql.erased_files`, `sql.separating`, `sql.provider_erasures`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
+    `sql.erased_consents`, `sql.erased_files`, `sql.separating`, `sql.provider_erasures`, `sql.replaying`), gaps (`sql.gaps`), dead letters (`sql.dead_letters`), the keys of raw records
     (`sql.hours`), the ends of rows (`sql.retention`), the audit (`sql.audit`) and people's sessions (`sql.sessions`).
 
     Open it with `await EventStore.open(dsn, seal, pool=8)`, and close it with `async with` or `close`.

@@ -116,6 +116,7 @@ class Eraser:
                 erasure["fenced_at"],
             )
             await asyncio.to_thread(append_line, file, line_of(known, self._key))
+        await self._store.suppress_beside(erasure)  # before an address is the next holder's, for whom it counts too
         for row in await self._store.holdings_to_end(erasure["id"]):
             by = Deciding("operator", f"erasure {erasure['id']}", erasing=True)
             try:

@@ -63,7 +63,7 @@ WORKERS = frozenset(
     empty_events enqueue erase_answers ensure_event_partitions ensure_partitions archive_unlock erase_answered erase_ask erase_asking erase_reached erase_beside erase_cancel erase_causes erase_dead_letters erase_detached erase_ended erase_fence erase_files erase_gone erase_holdings
     erase_archived erase_folded erase_note_parts erase_parted erase_parts erase_refold erase_relink erase_separate erase_shared erase_spare erase_told separate_events
     erase_references erase_removals erase_removed erase_swap erase_troubles erase_waits
-    erase_interactions erase_lock erase_opted_out erase_patience erase_recipients erase_row erase_rows erase_state
+    erase_interactions erase_lock erase_opted_out erase_opted_out_beside erase_patience erase_recipients erase_row erase_rows erase_state
     erase_values erasure_counts erasure_requests erasures erasures_due erasures_known expiring expiring_channels fence_handles forget_audit forget_deliveries
     forget_tokens gaps hold_restored holders hour_keys_by_key hour_keys_sealed keep lane_clients lane_health link_new linking_lock listen
     quiet_callback recheck_watched recipients relay_advance relay_begin relay_behind relay_lag relay_lock relay_page

@@ -1,0 +1,35 @@
+"""Keeps the opt-outs at addresses that are being erased for the other addresses that they count for."""
+
+import asyncio
+from itertools import groupby
+from operator import itemgetter
+
+from sql.erasures import Erasure
+from sql.suppressing import Suppressing, address_of, rows_of
+
+#: Suppressions that one statement writes.
+AT_ONCE = 500
+
+
+class ErasedConsentsStore(Suppressing):
+    """What an erasure does about the opt-outs of others."""
+
+    async def suppress_beside(self, erasure: Erasure) -> int:
+        """Keep the opt-outs at the handles of a fenced erasure, which go with them, for each address that stays and that they count for:
+        one that was ever stated to be one with an erased one, or that another customer has or had too. Return how many suppressions these are. To
+        be called while the customer still has what he had."""
+        rows = await self._rows("erase_opted_out_beside", {"id": erasure["id"]})
+        client = erasure["client_id"]
+        secrets = (await self._secrets_of({client}))[client] if rows else None
+        kept = []
+        for _, group in groupby(rows, itemgetter("id")):
+            assert secrets is not None
+            channels = list(group)
+            kept += rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, channels)
+            if len(kept) % AT_ONCE == 0:
+                await asyncio.sleep(0)  # many may have been linked with one address
+        for start in range(0, len(kept), AT_ONCE):
+            digests, names, times = (list(column) for column in zip(*kept[start : start + AT_ONCE], strict=True))
+            given = {"client_id": client, "digests": digests, "channels": names, "times": times}
+            await self._run_only("suppress", given)
+        return len(kept)
