@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sql.append import Appending
 from sql.erasures import ALL_HANDLES, ErasuresStore
 from sql.origin import noted, origin
 from sql.parties import parties_of, party_of, sameness
@@ -44,7 +43,7 @@ class NothingLeft(Exception):
     """There is nothing left of the customer to erase."""
 
 
-class ApprovalsStore(Appending, ErasuresStore):
+class ApprovalsStore(ErasuresStore):
     """The statements about erasures that wait. Who asks and who decides are taken from `sql.origin`."""
 
     async def ask_erasure(self, client_id: str, customer_id: UUID, reason: str, lasts: timedelta) -> UUID | None:

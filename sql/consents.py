@@ -3,11 +3,14 @@
 from typing import Any
 
 from schemas.events import Handle
+from sql.append import Appending
 from sql.handles import owned_by
+from sql.pool import Connection
+from sql.statements import statement
 from sql.suppressing import BASIS, Suppressing
 
 
-class Consenting(Suppressing):
+class Consenting(Appending, Suppressing):
     """Consents and profiles of recipients. All methods raise psycopg.OperationalError while the database is away."""
 
     async def consents(self, client_id: str, handle: Handle) -> list[dict[str, Any]]:
@@ -34,6 +37,15 @@ class Consenting(Suppressing):
     async def set_profile(self, client_id: str, handle: Handle, *, zone: str | None) -> dict[str, Any]:
         """Set the recipient's time zone, None to forget it; return the profile."""
         owned = owned_by(client_id, handle)
-        known = (await self._handles([owned]))[owned]
-        (row,) = await self._run("set_profile", {"client_id": client_id, "handle_id": known.id, "zone": zone})
-        return row
+
+        async def once() -> dict[str, Any]:
+            id = (await self._handles([owned]))[owned].id
+            given = {"client_id": client_id, "handle_id": id, "handles": [id], "zone": zone}
+            return await self.transact(lambda connection: work(connection, given))
+
+        async def work(connection: Connection, given: dict[str, Any]) -> dict[str, Any]:
+            row = await (await connection.execute(statement("set_profile"), given, prepare=True)).fetchone()
+            assert row is not None
+            return row
+
+        return await self.afresh(once)

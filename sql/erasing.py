@@ -38,9 +38,10 @@ class ErasingStore(Appending, Suppressing):
             return 1
         return int(row["leaving"])
 
-    async def fence_erasure(self, erasure: Erasure) -> bool:
+    async def fence_erasure(self, erasure: Erasure, *, while_leaving: bool = True) -> bool:
         """Set the fence: from then on nobody finds the customer's handles, and none of their events can be appended. Return whether it
-        is set; False where another process is at it, or appending took too long to wait for. Raises Held, and Waits where another
+        is set; False where another process is at it, or appending took too long to wait for, or a message to the customer is just being
+        sent, unless it may be `while_leaving`. Raises Held, and Waits where another
         erasure of one of the handles is under way."""
         client = erasure["client_id"]
         secrets = (await self._secrets_of({client}))[client]
@@ -58,7 +59,10 @@ class ErasingStore(Appending, Suppressing):
                 beside = await (await connection.execute(statement("erase_beside"), other)).fetchone()
                 if beside is not None and beside["beside"]:
                     raise Waits("another erasure of the same address is under way")
-                await connection.execute(statement("erase_cancel"), _asked(erasure))
+                # Another may have been accepted and claimed since `cancel_erased`; from here on none can be.
+                left = await (await connection.execute(statement("erase_cancel"), _asked(erasure))).fetchone()
+                if not while_leaving and left is not None and left["leaving"]:
+                    return False
                 rows = await (await connection.execute(statement("erase_opted_out"), _asked(erasure))).fetchall()
                 kept = []
                 for _, group in groupby(rows, itemgetter("id")):

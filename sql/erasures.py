@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.events import Handle
-from sql.naming import Naming
+from sql.append import Appending
 from sql.origin import noted
+from sql.pool import Connection
+from sql.statements import statement
 
 Erasure = dict[str, Any]
 
@@ -27,7 +29,7 @@ class Waits(Exception):
     """An erasure cannot go on now; the message says why, and it is tried again."""
 
 
-class ErasuresStore(Naming):
+class ErasuresStore(Appending):
     """The statements about erasures as a whole, and about legal holds."""
 
     async def request_erasure(self, client_id: str, customer_id: UUID, reason: str) -> UUID | None:
@@ -65,9 +67,15 @@ class ErasuresStore(Naming):
         return await self._row("erase_held", {"client_id": client_id, "customer_id": customer_id})
 
     async def set_hold(self, client_id: str, customer_id: UUID, reason: str, until: datetime) -> dict[str, Any] | None:
-        """Set or change a customer's legal hold; return it, or None if the client has no such customer."""
+        """Set or change a customer's legal hold; return it, or None if the client has no such customer, as where an erasure has set its
+        fence. One sets its fence before or after this, so that no hold is set that has no effect."""
         given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until}
-        return next(iter(await self._run("set_hold", given | ALL_HANDLES | noted())), None)
+        given |= ALL_HANDLES | noted()
+
+        async def work(connection: Connection) -> dict[str, Any] | None:
+            return await (await connection.execute(statement("set_hold"), given, prepare=True)).fetchone()
+
+        return await self.transact(work)
 
     async def end_hold(self, client_id: str, customer_id: UUID) -> bool:
         """End a customer's legal hold; return whether there was one."""

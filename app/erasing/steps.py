@@ -12,9 +12,10 @@ leaves the rest to the next: each step is committed in the database, and doing i
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,8 +36,8 @@ from sql.handles import Owned
 from sql.holdings import Holding
 from sql.origin import origin
 
-#: How long messages that are just being sent are waited for; seconds between two looks at something that is not ready.
-PATIENCE, LOOK = timedelta(minutes=2), 0.5
+#: Seconds for which messages that are just being sent are waited for, and seconds between two looks at something that is not ready.
+PATIENCE, LOOK = 120.0, 0.5
 #: Dead letters that are searched at once, and seconds between two removals, in which others append.
 LETTERS, PAUSE = 5, 0.05
 
@@ -65,6 +66,8 @@ class Eraser:
             "rewritten": self._complete,
         }
         self.steps: Counter[str] = Counter()
+        #: Since when the messages of an erasure that are just being sent are waited for, by a monotonic clock.
+        self._leaving: dict[UUID, float] = {}
 
     async def run(self, id: UUID, reached: Callable[[str], None] = lambda _: None) -> Erasure:
         """Do all steps that an erasure still needs; `reached` gets each state that it reaches. Raises Held, Waits where it
@@ -95,11 +98,21 @@ class Eraser:
         return found
 
     async def _fence(self, erasure: Erasure) -> bool:
-        # What is being sent would be settled, under its address, after the fence.
-        leaving = await self._store.cancel_erased(erasure)
-        if leaving and datetime.now(UTC) < erasure["requested_at"] + PATIENCE:
-            return False
-        return await self._store.fence_erasure(erasure)
+        # What is being sent would be settled, under its address, after the fence. Counted from the first look that could lead to the
+        # fence, as a hold may have ended just now, or a worker have come back.
+        id = erasure["id"]
+        began = self._leaving.setdefault(id, time.monotonic())
+        patient = time.monotonic() - began < PATIENCE
+        try:
+            if await self._store.cancel_erased(erasure) and patient:
+                return False
+            done = await self._store.fence_erasure(erasure, while_leaving=not patient)
+        except (Held, Waits):
+            del self._leaving[id]
+            raise
+        if done:
+            del self._leaving[id]
+        return done
 
     async def _search(self, erasure: Erasure) -> bool:
         """Note the erasure in the ledger, give addresses whose keys stay to whoever has them next, and remove dead letters in which
