@@ -6,6 +6,7 @@ random; deleting its digest unties all that names it from the address. Its value
 """
 
 import hmac
+import math
 import re
 import secrets
 from typing import NamedTuple
@@ -48,10 +49,12 @@ def owned_by(client: str, handle: Handle) -> Owned:
 
 
 class Known(NamedTuple):
-    """A handle as it is stored: its id, and the salt of its key."""
+    """A handle as it is stored: its id, and the salt of its key; `until`: when nothing is to be derived from that any more, by a
+    monotonic clock in seconds, since it may have been erased."""
 
     id: UUID
     salt: bytes
+    until: float = math.inf
 
 
 def nobody(client: str, event: Event) -> Owned:

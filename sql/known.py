@@ -15,7 +15,7 @@ class KnownHandles:
 
     def __init__(self, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
         self._most, self._now = most, now
-        self._kept: OrderedDict[Owned, tuple[float, Known]] = OrderedDict()
+        self._kept: OrderedDict[Owned, Known] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many are kept."""
@@ -24,11 +24,15 @@ class KnownHandles:
     def get(self, owned: Owned) -> Known | None:
         """Return what is known of a handle."""
         kept = self._kept.get(owned)
-        return kept[1] if kept is not None and kept[0] > self._now() else None
+        return kept if kept is not None and kept.until > self._now() else None
+
+    def until(self) -> float:
+        """Return until when that counts which is asked for now."""
+        return self._now() + LIFETIME
 
     def keep(self, owned: Owned, known: Known) -> None:
-        """Keep what was found of a handle."""
-        self._kept[owned] = (self._now() + LIFETIME, known)
+        """Keep what was found of a handle, until its time is over."""
+        self._kept[owned] = known
         self._kept.move_to_end(owned)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
@@ -40,5 +44,5 @@ class KnownHandles:
     def expire(self) -> None:
         """Forget those whose time is over."""
         now = self._now()
-        while self._kept and next(iter(self._kept.values()))[0] <= now:
+        while self._kept and next(iter(self._kept.values())).until <= now:
             self._kept.popitem(last=False)

@@ -70,7 +70,7 @@ class Naming(Pooled):
             secrets = await self._secrets_of({one.client for one in missing})
             for one in missing:
                 named.setdefault((one.client, digest_of(one, secrets[one.client].pepper).hex()), []).append(one)
-            names = list(named)
+            names, until = list(named), self._known.until()  # from before the question: an answer may be late
             # A look first: to propose a handle costs a derived key.
             listed = {"handles": json(always_written(names))}
             rows = {names[row["place"]]: row for row in await self._rows("find_handles", listed)}
@@ -83,7 +83,7 @@ class Naming(Pooled):
                         self._keys.keep(one.key, one.salt)
             for name, row in rows.items():
                 for one in named[name]:
-                    found[one] = Known(row["id"], row["salt"])
+                    found[one] = Known(row["id"], row["salt"], until)
                     self._known.keep(one, found[one])
             self._forget_later()
         return found
@@ -93,7 +93,8 @@ class Naming(Pooled):
         kept = self._keys.kept(known.id)
         if kept is not None:
             return kept
-        return self._keys.key(known.id, known.salt, (await self._secrets_of({owned.client}))[owned.client].root)
+        root = (await self._secrets_of({owned.client}))[owned.client].root
+        return self._keys.key(known.id, known.salt, root, known.until)
 
     async def _digest(self, client_id: str, handle: Handle) -> bytes:
         """Return the digest by which a handle is found. The handle of a client without a pepper is unknown: its digest is

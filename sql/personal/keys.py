@@ -13,6 +13,7 @@ A sealed value is `version (1 byte) · id of the handle (16) · synthetic IV (16
 interaction may hold values of several.
 """
 
+import math
 import secrets
 import time
 from collections import OrderedDict
@@ -116,22 +117,22 @@ class HandleKeys:
         kept = self._kept.get(head)
         return kept[2] if kept is not None and kept[0] > self._now() else None
 
-    def key(self, handle: UUID, salt: bytes, root: bytes) -> HandleKey:
-        """Return the key of a handle, and keep it."""
+    def key(self, handle: UUID, salt: bytes, root: bytes, until: float = math.inf) -> HandleKey:
+        """Return the key of a handle, and keep it, no longer than `until`: the salt may have been found a while ago."""
         now = self._now()
         kept = self._kept.get(head_of(handle))
         if kept is not None and kept[0] > now and kept[1] == salt:
             return kept[2]
         made = HandleKey(handle, salt, root)
-        self.keep(made, salt)
+        self.keep(made, salt, until)
         return made
 
-    def keep(self, made: HandleKey, salt: bytes) -> None:
-        """Keep a key that was derived from a salt."""
+    def keep(self, made: HandleKey, salt: bytes, until: float = math.inf) -> None:
+        """Keep a key that was derived from a salt, no longer than `until`."""
         head = head_of(made.handle)
         made.recent = self.recent
         with self._lock:
-            self._kept[head] = (self._now() + self._lifetime, salt, made)
+            self._kept[head] = (min(self._now() + self._lifetime, until), salt, made)
             self._kept.move_to_end(head)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
@@ -147,5 +148,5 @@ class HandleKeys:
         now = self._now()
         self.recent.expire()
         with self._lock:
-            while self._kept and next(iter(self._kept.values()))[0] <= now:
-                self._kept.popitem(last=False)
+            for head in [head for head, kept in self._kept.items() if kept[0] <= now]:
+                del self._kept[head]

@@ -7,6 +7,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sql.handles import Known, Owned
+from sql.known import LIFETIME as KNOWN
+from sql.known import KnownHandles
 from sql.personal.keys import LIFETIME, ROOT_BYTES, SALT_BYTES, HandleKey, HandleKeys, handle_of, new_salt
 from sql.sealing import Tampered
 
@@ -127,6 +130,26 @@ def test_derived_keys_are_kept_for_a_minute_at_most() -> None:
     now = 2 * LIFETIME - 1
     keys.expire()
     assert len(keys) == 1
+
+
+def test_a_key_is_not_kept_for_longer_than_its_salt_counts() -> None:
+    """A salt that was found a while ago, and derived from only now: the two times do not add up."""
+    now = 0.0
+    known, keys = KnownHandles(now=lambda: now), HandleKeys(lifetime=KNOWN, now=lambda: now)
+    owned = Owned("shop", "phone", "+15551234567")
+    known.keep(owned, Known(ANA, new_salt(), known.until()))
+    keys.key(BEN, new_salt(), ROOT)
+    now = KNOWN - 1
+    found = known.get(owned)
+    assert found is not None
+    keys.key(BEN, new_salt(), ROOT)
+    keys.key(found.id, found.salt, ROOT, found.until)
+    assert keys.kept(ANA) is not None
+    now = KNOWN
+    assert known.get(owned) is None and keys.kept(ANA) is None
+    assert len(keys) == 2
+    keys.expire()
+    assert len(keys) == 1 and keys.kept(BEN) is not None
 
 
 def test_a_dropped_key_is_gone_and_the_others_stay() -> None:
