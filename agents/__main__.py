@@ -185,8 +185,8 @@ def main() -> int:
         return STALLED
     if not keys_ready(reloading.settings, ending.within):
         return 0 if ending.asked else 2
-    if not ledger_known(reloading.settings):
-        return 2
+    if not ledger_known(reloading.settings, ending.within):
+        return 0 if ending.asked else 2
 
     async def whole() -> None:
         status = STALLED

@@ -22,6 +22,6 @@ def serve() -> int:
         return 2
     if why := not_available(reloading.settings.door, "DOOR"):
         return print_error(f"threadline serve: {why}")
-    if not keys_ready(reloading.settings) or not ledger_known(reloading.settings):
+    if not keys_ready(reloading.settings) or not ledger_known(reloading.settings, None):
         return 2
     return server.serve(reloading)

@@ -18,6 +18,7 @@ from app.blobs import stores_of
 from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
+from app.erasing.starting import AGAIN, Compared
 from app.http import door, monitor, problems, secured, tracing
 from app.http.access import Forbidden, NotAllowed, TooManyUnknown, Unauthenticated
 from app.http.health import HttpHealth
@@ -44,6 +45,8 @@ from webhooks.spans import trace_of
 SCOPE = ROUTES[ENVELOPES].scope
 #: Seconds that looking up a key may take.
 PATIENCE = 2.0
+#: What callers are told until the database was compared with the ledger of erasures. Why is in the log.
+NOT_COMPARED = "The service does not read the database yet: it may be a restored one that lacks erasures."
 #: Seconds between two writes of when keys were last used.
 NOTE_EVERY = 60.0
 
@@ -68,6 +71,8 @@ class Http:
         #: Takes the usual webhook, before this application is asked.
         self.take = AtOnce(self.door)
         self.api: api.Api | None = None
+        #: Until then nothing of a customer is read, while webhooks are kept.
+        self.compared = Compared(settings)
         self.counters = Counters()
         routes = api.routes()
         self._traced = tracing.Requests(settings.telemetry, routes)
@@ -123,7 +128,11 @@ class Http:
             await send(message)
 
         with self._traced.span(scope) as span:
-            await self._pages(scope, receive, counted)
+            if self.compared.why is not None and scope["path"].startswith(tracing.PREFIXES):
+                again = {"retry-after": str(int(AGAIN))}
+                await problems.problem(503, detail=NOT_COMPARED, headers=again)(scope, receive, counted)
+            else:
+                await self._pages(scope, receive, counted)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -141,6 +150,7 @@ class Http:
             asyncio.create_task(keep_ahead(store, lambda: self.door.keep.spool.age)),
             asyncio.create_task(hold_back(self.door.keep, self.settings)),
             asyncio.create_task(self.api.audit.run()),
+            asyncio.create_task(self.compared.run()),
         ]
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:

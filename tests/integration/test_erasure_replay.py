@@ -3,12 +3,18 @@
 import asyncio
 import os
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import orjson
 from pydantic import SecretStr
 
+from app.auditing.anchors import private_key
 from app.embedded.postgres import Postgres
-from app.erasing.starting import ledger_known
+from app.erasing.kept import append_line
+from app.erasing.ledger import Line, line_of
+from app.erasing.starting import Compared, ledger_known
+from app.http.app import Http
 from app.settings import Settings
 from sql import EventStore
 from tests.conftest import Dsns
@@ -56,10 +62,12 @@ async def test_a_restore_repeats_the_erasures(postgres: Postgres, postgres_dsn: 
         async with await EventStore.open(restored.service, SEAL, pool=2) as store:
             assert await customer(store, ANA) == whose and await store.timeline("shop", whose)
 
+        compared = await asked_of(_at(given, restored.service))
         first = await replayed(restored, tmp_path)
         assert first == {"erasures": 1, "addresses": 2, "held": 0}
         assert await places(restored, ANA.value, ANA_MAIL.value) == {}
         assert await may_start(_at(given, restored.service))
+        await asyncio.wait_for(compared, 30)
 
         # Kafka is read again: webhooks from before the erasure that the restored database never had.
         async with await EventStore.open(restored.service, SEAL, pool=2) as store:
@@ -76,6 +84,42 @@ async def test_a_restore_repeats_the_erasures(postgres: Postgres, postgres_dsn: 
         assert opted_out == [2]
     finally:
         await postgres.execute("drop_database", name=name)
+
+
+async def asked_of(given: Settings) -> asyncio.Task[None]:
+    """Let an HTTP process that started while the database was away find it as it is now: its API answers nothing until all erasures
+    were repeated, as the task that is returned waits for."""
+    given = given.model_copy(update={"kafka": given.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})})
+    http = Http(_at(given, "postgresql://nobody@127.0.0.1:1/none"))
+    transport = httpx.ASGITransport(http)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        away = asyncio.create_task(http.compared.run())
+        await refused(client)
+        away.cancel()
+        http.compared = Compared(given)
+        comparing = asyncio.create_task(http.compared.run())
+        await refused(client)
+        assert not comparing.done() and "threadline erasure replay" in str(http.compared.why)
+        assert (await client.get("/healthz")).status_code == 200
+    return comparing
+
+
+async def refused(client: httpx.AsyncClient) -> None:
+    """Check after a while that nothing of a customer is answered."""
+    await asyncio.sleep(1)
+    for path in ("/v1/customers", "/api/customers/1/interactions/stream"):
+        answer = await client.get(path)
+        assert answer.status_code == 503 and "lacks erasures" in answer.json()["detail"]
+
+
+async def test_a_worker_waits_for_a_database_that_is_away(tmp_path: Path) -> None:
+    """It asks again and again until it is told to end; an HTTP process starts, and waits by itself."""
+    line = Line(uuid4(), "shop", uuid4(), (), ())
+    append_line(tmp_path / "ledger", line_of(line, private_key(SIGNING)))
+    given, pauses = _at(settings(tmp_path), "postgresql://nobody@127.0.0.1:1/none"), iter((False, True))
+    assert not await asyncio.to_thread(ledger_known, given, lambda _: next(pauses))
+    assert list(pauses) == []
+    assert await asyncio.to_thread(ledger_known, given, None)
 
 
 async def may_start(given: Settings) -> bool:
