@@ -1,15 +1,13 @@
 """Appends a batch of events and projects it onto the interactions, in one transaction and one round trip."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
 from sql.blocks import block_of
-from sql.errors import ERASED, REPEAT
+from sql.errors import ERASED, TRIES, T, repeated
 from sql.hours import HoursStore
 from sql.letters import letters_of, note_outcomes, note_replays, repeated_places
 from sql.pool import Connection, become
@@ -18,11 +16,6 @@ from sql.rows import Appended, DeadLetter, Replayed, Row
 from sql.sealed import Sealed
 from sql.statements import statement
 from sql.writing import Way, Written, way_of, write
-
-#: Tries of a transaction that failed because of another transaction; then the error is raised.
-TRIES = 5
-
-T = TypeVar("T")
 
 
 class Appending(Repeating, HoursStore):
@@ -104,17 +97,14 @@ class Appending(Repeating, HoursStore):
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work` in one transaction and one pipeline; repeat it if another transaction made it fail."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
-                    await connection.execute(statement("writing"), prepare=True)
-                    await become(connection)
-                    return await work(connection)
-            except REPEAT:
-                if attempt == TRIES:
-                    raise
-                await asyncio.sleep(0.005 * attempt)
-        raise AssertionError("unreachable")
+
+        async def once() -> T:
+            async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+                await connection.execute(statement("writing"), prepare=True)
+                await become(connection)
+                return await work(connection)
+
+        return await repeated(once)
 
     async def afresh(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`, which seals and then writes in one transaction; repeat it if a handle was erased between the two. It is then

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from schemas.events import Event, Handle
-from sql.append import Appending, T
+from sql.append import Appending
 from sql.customers import MOST, Side
+from sql.errors import T
 from sql.handles import decision
 from sql.parameters import clean, record_of
 from sql.personal.payloads import seal_value

@@ -1,7 +1,16 @@
 """Classifies errors of the store: transient, or caused by the data."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import psycopg
 from psycopg import errors
+
+#: Tries of what failed because of another transaction; then the error is raised.
+TRIES = 5
+
+T = TypeVar("T")
 
 
 class Unstorable(ValueError):
@@ -44,3 +53,16 @@ def is_transient(error: BaseException) -> bool:
     if state is None:  # raised by the client: connection lost, or none available in time
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
+
+
+async def repeated(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work`, which is one transaction; repeat it if another transaction made it fail, as the swap at the end of a rebuild does with
+    a query that has one of the tables and waits for the other."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await work()
+        except REPEAT:
+            if attempt == TRIES:
+                raise
+            await asyncio.sleep(0.005 * attempt)
+    raise AssertionError("unreachable")

@@ -13,6 +13,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from sql.errors import repeated
 from sql.hour_keys import HourKeys
 from sql.sealing import Seal
 from sql.statements import numbered, statement
@@ -121,15 +122,24 @@ class Pooled:
     async def _run(
         self, name: str, parameters: Mapping[str, Any] | None = None, rows: AsyncRowFactory[DictRow] = dict_row
     ) -> list[dict[str, Any]]:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(binary=True, row_factory=rows)
-            await _execute(connection, cursor, name, parameters)
-            return await cursor.fetchall()
+        """Run a statement, which is a transaction by itself; repeat it if another one made it fail. Return its rows."""
+
+        async def once() -> list[dict[str, Any]]:
+            async with self._pool.connection() as connection:
+                cursor = connection.cursor(binary=True, row_factory=rows)
+                await _execute(connection, cursor, name, parameters)
+                return await cursor.fetchall()
+
+        return await repeated(once)
 
     async def _run_only(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that returns no rows."""
-        async with self._pool.connection() as connection:
-            await _execute(connection, connection.cursor(), name, parameters)
+        """Run a statement that returns no rows, as `_run` does."""
+
+        async def once() -> None:
+            async with self._pool.connection() as connection:
+                await _execute(connection, connection.cursor(), name, parameters)
+
+        await repeated(once)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from sql.errors import repeated
 from sql.opening import Opening
 from sql.pool import Connection
 from sql.statements import statement
@@ -48,7 +49,7 @@ class RelaySession:
         if self._idle and not (await self._run("relay_behind", place))[0]["behind"]:
             return []
         horizon = await self._horizon()  # before the page, in a statement of its own: see horizon.sql
-        page = await self._run("relay_page", place | {"limit": limit, "horizon": horizon})
+        page = await repeated(lambda: self._run("relay_page", place | {"limit": limit, "horizon": horizon}))
         self._idle = not page
         return await self._opened(page)
 
