@@ -26,6 +26,7 @@ from agents.process.gaps import Gaps
 from agents.process.hour_keys import HourKeeping
 from agents.process.pages import pages
 from agents.process.parts import keep_audit, maintain, notify, send
+from agents.process.reaching import kafka_reached
 from agents.process.sources import SourceIds
 from agents.process.watch import STALLED, Watch
 from agents.replaying import Replayer
@@ -127,6 +128,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
     try:
         kafka = Log(client_args(settings.kafka), GROUP, TOPICS)
         Watch(health, kafka, partial(member_of, app), gaps, worker.stall_after).start()
+        await kafka_reached(settings.kafka, health)
         await app.start()
         settle()
         health.ready = True

@@ -95,8 +95,8 @@ async def describe_topics(settings: Settings) -> list[TopicState]:
 async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give a connected administration client."""
     client = AIOKafkaAdminClient(**client_args(kafka), request_timeout_ms=20_000)
-    await client.start()
     try:
+        await client.start()
         yield client
     finally:
         await client.close()

@@ -87,16 +87,13 @@ async def test_without_a_database_nothing_is_started(command: str, environment: 
     assert ran.code == 1 and "PostgreSQL cannot be reached: " in said(ran), ran
 
 
-async def test_a_worker_without_brokers_ends_itself(environment: dict[str, str]) -> None:
-    """Its supervisor starts another; the log names the broker."""
-    ran = await process("work", environment=environment)
-    assert ran.code == 70 and "KafkaConnectionError: Unable to bootstrap from [('127.0.0.1', 1" in ran.out, ran
-    said(ran)
-
-
 @pytest.mark.parametrize(
     ("command", "when", "words"),
-    [("serve", '"event": "listening"', '"kafka": false'), ("mqtt", "reached", '"source": "devices"')],
+    [
+        ("serve", '"event": "listening"', '"kafka": false'),
+        ("work", '"what": "kafka"', "Unable to bootstrap from [('127.0.0.1', 1"),
+        ("mqtt", "reached", '"source": "devices"'),
+    ],
 )
 async def test_what_goes_on_without_servers_ends_when_it_is_asked_to(
     command: str, when: str, words: str, environment: dict[str, str], tmp_path: Path

@@ -56,6 +56,11 @@ class Worker:
 
     async def start(self, first: str = "") -> None:
         """Start it, and wait until it is at work."""
+        self.launch(first)
+        await self.until(lambda page: page["parts"]["inbound"]["status"] == "ok")
+
+    def launch(self, first: str = "") -> None:
+        """Start it, and do not wait."""
         program = ["-c", MISBEHAVING.format(first)] if first else ["-m", "agents"]
         self.child = Child(
             "Worker",
@@ -66,7 +71,6 @@ class Worker:
             folder=Path.cwd(),
         )
         self.child.start()
-        await self.until(lambda page: page["parts"]["inbound"]["status"] == "ok")
 
     async def threadline(self, *arguments: str) -> tuple[int | None, str]:
         """A command on the worker's servers: its exit code, and all that it printed."""
