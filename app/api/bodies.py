@@ -80,9 +80,19 @@ def answer(request: Request, value: Any) -> Response:
     """Return `value` as JSON with a strong ETag, or 304 if the caller has it (RFC 9110 section 13.1.2). The ETag is a
     hash of the bytes.
     """
-    body = write(value)
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = PRIVATE | {"etag": tag}
-    if has(request, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    return Written(value).answer(request)
+
+
+class Written:
+    """A value as JSON, written once for any number of answers."""
+
+    def __init__(self, value: Any) -> None:
+        self._body = write(value)
+        self._tag = f'"{sha256(self._body).hexdigest()[:32]}"'
+        self._headers = PRIVATE | {"etag": self._tag}
+
+    def answer(self, request: Request) -> Response:
+        """Do as `answer` does."""
+        if has(request, self._tag):
+            return Response(status_code=304, headers=self._headers)
+        return Response(self._body, headers=self._headers, media_type="application/json")

@@ -11,7 +11,7 @@ from time import perf_counter
 import psycopg
 import structlog
 from starlette.applications import Starlette
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import api, telemetry
 from app.blobs import stores_of
@@ -26,6 +26,7 @@ from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.http.permits import ENVELOPES, ROUTES, checked
+from app.http.turns import Turns
 from app.kafka.holding import hold_back
 from app.keys import hour_keys_of, seal_of
 from app.keys.ahead import first_keys, keep_ahead
@@ -37,6 +38,7 @@ from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.at_once import AtOnce
+from webhooks.callers import LOCAL, party_of
 from webhooks.cancelled import pass_on, rest
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
@@ -76,6 +78,7 @@ class Http:
         self.counters = Counters()
         routes = api.routes()
         self._traced = tracing.Requests(settings.telemetry, routes)
+        self._turns = Turns()
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
@@ -117,6 +120,8 @@ class Http:
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
+        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
+        send = self._turns.written(send, caller)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -128,11 +133,15 @@ class Http:
             await send(message)
 
         with self._traced.span(scope) as span:
-            if self.compared.why is not None and scope["path"].startswith(tracing.PREFIXES):
-                again = {"retry-after": str(int(AGAIN))}
-                await problems.problem(503, detail=NOT_COMPARED, headers=again)(scope, receive, counted)
-            else:
-                await self._pages(scope, receive, counted)
+            await (await self._refusal(scope, caller) or self._pages)(scope, receive, counted)
+
+    async def _refusal(self, scope: Scope, caller: str) -> ASGIApp | None:
+        """Return the answer to a request that is not taken; None once it is a taken one's turn."""
+        if self.compared.why is not None and scope["path"].startswith(tracing.PREFIXES):
+            return problems.problem(503, detail=NOT_COMPARED, headers={"retry-after": str(int(AGAIN))})
+        if not await self._turns.begin(caller):
+            return problems.problem(429, detail="Too many requests wait.", headers={"retry-after": "1"})
+        return None
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api.asyncapi.bundle import document as asyncapi_document
-from app.api.bodies import answer
+from app.api.bodies import Written
 from app.api.negotiation import accepts_gzip, has
 from app.api.openapi.bundle import document
 from app.api.service import admit, api_of
@@ -66,10 +66,11 @@ def routes() -> list[Route]:
 
 def _document(described: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint that serves a description."""
+    written = Written(described)
 
     async def serve(request: Request) -> Response:
         await _admit(request)
-        return answer(request, described)
+        return written.answer(request)
 
     return serve
 
