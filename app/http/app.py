@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 
-import psycopg
 import structlog
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,13 +18,11 @@ from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
 from app.erasing.starting import AGAIN, Compared
-from app.http import door, monitor, problems, secured, tracing
-from app.http.access import Forbidden, NotAllowed, TooManyUnknown, Unauthenticated
+from app.http import door, keyed, monitor, problems, secured, tracing
 from app.http.health import HttpHealth
-from app.http.jwks import IssuerAway
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
-from app.http.permits import ENVELOPES, ROUTES, checked
+from app.http.permits import checked
 from app.http.turns import Turns
 from app.kafka.holding import hold_back
 from app.keys import hour_keys_of, seal_of
@@ -35,22 +32,14 @@ from app.settings import Settings
 from app.settings.loading import load
 from app.settings.reloading import Reloading
 from sql import EventStore
-from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.at_once import AtOnce
 from webhooks.callers import LOCAL, party_of
-from webhooks.cancelled import pass_on, rest
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
 
-#: The scope that an API key needs to post envelopes.
-SCOPE = ROUTES[ENVELOPES].scope
-#: Seconds that looking up a key may take.
-PATIENCE = 2.0
 #: What callers are told until the database was compared with the ledger of erasures. Why is in the log.
 NOT_COMPARED = "The service does not read the database yet: it may be a restored one that lacks erasures."
-#: Seconds between two writes of when keys were last used.
-NOTE_EVERY = 60.0
 
 log = structlog.get_logger("http")
 
@@ -68,7 +57,7 @@ class Http:
         self.accounts = AccountSources(settings)
         folder, self._blobs = stores_of(settings)
         self.hours = hour_keys_of(settings)
-        self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts, self.hours)
+        self.door = door.make(settings, folder, self._blobs, self._client_of, self.accounts, self.hours)
         self._secured_door = secured.Secured(self.door, secured.DOOR)
         #: Takes the usual webhook, before this application is asked.
         self.take = AtOnce(self.door)
@@ -135,6 +124,9 @@ class Http:
         with self._traced.span(scope) as span:
             await (await self._refusal(scope, caller) or self._pages)(scope, receive, counted)
 
+    async def _client_of(self, authorization: str, address: str) -> str:
+        return await keyed.client_of(self.api, authorization, address)
+
     async def _refusal(self, scope: Scope, caller: str) -> ASGIApp | None:
         """Return the answer to a request that is not taken; None once it is a taken one's turn."""
         if self.compared.why is not None and scope["path"].startswith(tracing.PREFIXES):
@@ -155,7 +147,7 @@ class Http:
         await first_keys(store)
         await self.door.start()
         beside = [
-            asyncio.create_task(_note_used_keys(self.api)),
+            asyncio.create_task(keyed.note_used(self.api)),
             asyncio.create_task(keep_ahead(store, lambda: self.door.keep.spool.age)),
             asyncio.create_task(hold_back(self.door.keep, self.settings)),
             asyncio.create_task(self.api.audit.run()),
@@ -174,44 +166,6 @@ class Http:
             await self.accounts.stop()
             await store.close()
             telemetry.shut_down()
-
-    async def _authenticate(self, authorization: str, address: str) -> str:
-        """Return the client whose API key may post envelopes. Raises the exceptions of `webhooks.admit.Authenticate`."""
-        if self.api is None:
-            raise KeysUnavailable("not started yet")
-        try:
-            async with asyncio.timeout(PATIENCE):
-                key = await self.api.access.check(authorization, SCOPE, address=address)
-            if key.several:
-                raise Unscoped("An envelope needs a credential of one client: this one acts for several.")
-            return key.client
-        except NotAllowed as error:
-            self.api.audit.refused(403, address, "")
-            raise Unscoped(str(error)) from None
-        except Unauthenticated as error:
-            self.api.audit.refused(401, address, "")
-            raise Unauthorized(str(error)) from None
-        except Forbidden as error:
-            self.api.audit.refused(403, address, "")
-            raise Unscoped(f"The API key has no scope {error}.") from None
-        except TooManyUnknown as error:
-            raise KeysUnavailable(str(error)) from None
-        except IssuerAway as error:
-            raise KeysUnavailable(str(error)) from None
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            raise KeysUnavailable(f"the API keys cannot be read: {type(error).__name__}") from None
-
-
-async def _note_used_keys(served: api.Api) -> None:
-    """Store when keys were last used, once a minute, without end."""
-    while True:
-        await rest(NOTE_EVERY)
-        used = served.access.take_used()
-        try:
-            await served.store.used_api_keys(used)
-        except (psycopg.Error, OSError) as error:  # dropped: keys still in use are stored a minute later
-            pass_on(error)
-            log.warning("keys_not_noted", error=type(error).__name__)
 
 
 def build(settings: Settings | None = None) -> Http:

@@ -360,9 +360,9 @@ async def test_page_costs_one_query(served: Served, monkeypatch: pytest.MonkeyPa
     asked = []
     run = EventStore._run
 
-    async def counted(self: EventStore, name: str, parameters: Any = None) -> Any:
+    async def counted(self: EventStore, name: str, *given: Any) -> Any:
         asked.append(name)
-        return await run(self, name, parameters)
+        return await run(self, name, *given)
 
     monkeypatch.setattr(EventStore, "_run", counted)
     assert (await served.http.get(path)).status_code == 200

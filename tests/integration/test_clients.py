@@ -200,9 +200,9 @@ async def test_many_who_ask_at_once_cost_one_query(
     asked: list[str] = []
     run = EventStore._run
 
-    async def counted(self: EventStore, name: str, parameters: Any = None) -> Any:
+    async def counted(self: EventStore, name: str, *given: Any) -> Any:
         asked.append(name)
-        return await run(self, name, parameters)
+        return await run(self, name, *given)
 
     monkeypatch.setattr(EventStore, "_run", counted)
     clients = Clients(store, settings(OLD), ttl=3600)
