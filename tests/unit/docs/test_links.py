@@ -1,4 +1,4 @@
-"""The pages: each relative link and anchor leads somewhere, and each page of docs/ is in the site's navigation."""
+"""The pages: each relative link and anchor leads somewhere, and each page of docs/ is in the site's navigation and in docs/index.md."""
 
 import re
 from functools import cache
@@ -46,3 +46,9 @@ def test_each_page_is_in_the_navigation() -> None:
     named = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= named
     assert all((ROOT / name).exists() for name in named)
+
+
+def test_each_page_is_in_the_index() -> None:
+    """docs/index.md links to each other page of docs/."""
+    linked = set(LINK.findall((ROOT / "docs" / "index.md").read_text("utf-8")))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"} <= linked

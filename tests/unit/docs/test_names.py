@@ -1,4 +1,4 @@
-"""The pages of docs/: each command and each setting that their code names exists."""
+"""The README, CONTRIBUTING and the pages of docs/: each command and each setting that their code names exists."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from app.cli.program import COMMANDS, load
 from app.settings import Settings
 from tests.unit.docs.pages import ROOT, code
 
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^|(?<=[\s(|;$/]))threadline +([a-z][a-z-]*)((?: +[^\s`#|;)<>]+)*)")
 SECTIONS = {
     name: field.annotation
