@@ -147,7 +147,7 @@ async def work(reloading: Reloading, health: WorkerHealth) -> None:
 
 
 def use(clients: Clients, ids: SourceIds, settings: Settings) -> None:
-    """Put other settings into force: the accounts to send by, the sources of records, the level of the log."""
+    """Apply changed settings: the accounts that messages are sent by, the sources of records, the level of the log."""
     clients.use(settings)
     ids.use(settings)
     set_level(settings.telemetry)
@@ -204,7 +204,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:  # it has no options: whoever gives one wants to read, not to start a worker
+    if sys.argv[1:]:  # there are no options: whoever gives one wants to read the help, not to start a worker
         asked = sys.argv[1:] in (["-h"], ["--help"])
         print(__doc__, end="", file=sys.stdout if asked else sys.stderr)
         sys.exit(0 if asked else 2)

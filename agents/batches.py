@@ -1,7 +1,7 @@
 """Reads an agent's stream in batches of records, whichever consumer fetches them.
 
-With `agents.consumer` a message is a run of records; stock Faust's messages are single records, so that
-`worker.fast_batches = false` falls back to it.
+With `agents.consumer` one message is a run of records; with stock Faust (`worker.fast_batches = false`) it is a single
+record. Both are read here.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from agents.consumer import RecordBatch
 from agents.process.within import WITHIN, Within
 from agents.weighing import weight
 
-#: Seconds to wait at most for the rest of a fetch, since another agent's full queue may hold it up; and between two looks for it.
+#: Seconds to wait at most for the rest of a fetch, which another agent's full queue may hold up; and between two looks for the rest.
 TOGETHER, PEEK = 0.01, 0.0005
 #: The part of the worker that reads a topic, by the first word of the topic's name.
 _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
@@ -50,8 +50,8 @@ def _records(event: Any) -> Sequence[Any]:
 
 
 async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
-    """Yield the records that the stream holds, `most` or slightly more at a time; wait only while it holds none, and while more of the
-    same fetch are delivered, since each batch becomes a transaction."""
+    """Yield the records that the stream holds, `most` or slightly more at a time. Wait only while the stream holds none, and while
+    records of the same fetch are still being delivered: each batch becomes a transaction."""
     app, queue = stream.app, stream.channel.queue
     async for event in stream.noack().events():
         batch = Batch(list(_records(event)), [event])

@@ -53,7 +53,7 @@ class BatchConsumer(SkippingConsumer):
         super().__init__(*args, **more)
         #: Set once all that was delivered is acknowledged.
         self._stored = asyncio.Event()
-        #: Whether more of what was fetched together is on its way, partition by partition.
+        #: Whether further records of the present fetch are still to be delivered: Faust delivers partition by partition.
         self.delivering = False
 
     def _new_consumer_thread(self) -> PromptThread:
@@ -72,7 +72,7 @@ class BatchConsumer(SkippingConsumer):
             if not self.flow_active:
                 await self._return_to_committed()
                 continue
-            most = self.app.conf.broker_max_poll_records  # None where it is left to the client
+            most = self.app.conf.broker_max_poll_records  # None: the client decides
             self.delivering = True
             try:
                 for tp, run in (records or {}).items():
@@ -98,7 +98,7 @@ class BatchConsumer(SkippingConsumer):
                     await self._stored.wait()
 
     async def verify_all_partitions_active(self) -> None:
-        """Look once for partitions that are not committed, as Faust does, but without a turn of the loop for each."""
+        """Look once for partitions that are not committed, as Faust does, but without giving up control for each partition."""
         now = monotonic()
         for tp in self.assignment():
             self.verify_event_path(now, tp)

@@ -15,9 +15,9 @@ WAIT = 0.1
 class PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types that mypy can follow
     """Makes clients whose fetches wait `WAIT` at the broker.
 
-    aiokafka has one fetch in progress for each broker, for the partitions of which it holds no records. While it holds some of all
-    partitions that have any, it asks for the others, and for none of the first until that is answered: with Faust's 1.5 s, nothing
-    was read for as long.
+    aiokafka has one fetch in progress for each broker, for the partitions of which it holds no records. If it holds records of every
+    partition that has any, that fetch asks only for idle partitions; and until the fetch is answered, aiokafka asks for no others.
+    With Faust's wait of 1.5 s nothing was read for that long.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:

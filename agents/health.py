@@ -82,7 +82,7 @@ class WorkerHealth:
         self.waiting: list[dict[str, Any]] = []
         #: Paused accounts: `client_id`, `account`.
         self.resting: list[dict[str, Any]] = []
-        #: Rows that came where no partition was, by table.
+        #: Rows that came while their table had no partition for them, by table.
         self.unpartitioned: dict[str, int] = {}
         #: Further metrics: the `collect` methods of other parts.
         self.more: list[Callable[[], Iterable[Any]]] = []
@@ -119,7 +119,7 @@ class WorkerHealth:
         counts."""
         if self.fault is None:
             self.fault = error
-            # Messages of foreign exceptions may contain customers' data, so only those of our own are logged, and of brokers.
+            # Messages of foreign exceptions may contain customers' data, so only messages of our own exceptions, and of brokers', are logged.
             ours = type(error).__module__.partition(".")[0] in ("__main__", "agents", "app")
             ours = ours or isinstance(error, KafkaConnectionError)
             log.critical(
@@ -133,7 +133,7 @@ class WorkerHealth:
             self._tenants[client, what] = (worded(error), time.monotonic())
 
     def tenant_works(self, client: str, what: str) -> None:
-        """Record that it is usable."""
+        """Record that a client's secret or configuration is usable again."""
         if self._tenants:
             self._tenants.pop((client, what), None)
 

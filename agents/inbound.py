@@ -28,18 +28,18 @@ def prepare(
     accounts: Mapping[str, str] = MappingProxyType({}),
     jobs: Jobs = MappingProxyType({}),
 ) -> RecordOutcome:
-    """Return the outcome of one record by itself, as `begin` has it made."""
+    """Return the outcome of a single record, made by the steps that `begin` returns."""
     return outcome_of(record, partial(read, health=health, accounts=accounts, jobs=jobs), most)
 
 
 def begin(
     record: Any, health: WorkerHealth, most: int, accounts: Mapping[str, str], jobs: Jobs, large: LargeRecords
 ) -> Making | Awaitable[RecordOutcome]:
-    """Return the outcome of a record of at most `most` bytes, which is still to be made; `large` reads it if its body is kept
-    apart. Provider events that the adapter does not list are counted in the health.
+    """Return the steps that make the outcome of a record of at most `most` bytes; if its body is kept apart, `large` reads the
+    body. Provider events that the adapter does not list are counted in the health.
 
-    `accounts` maps a source to the provider account that the ids in its events belong to, if that has another name;
-    `jobs` maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
+    `accounts` maps a source to the provider account that the ids in its events belong to, if the account has another name;
+    `jobs` maps a source to the channels on which these ids are ids of jobs (`Adapter.job_ids`).
     """
     reads = partial(read, health=health, accounts=accounts, jobs=jobs)
     if is_large(record):
@@ -49,8 +49,8 @@ def begin(
 
 def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingProxyType({})) -> Event:
     """Return the event with its provider set to the account that its source belongs to, if any, and with `per_recipient`
-    set if its source's adapter has ids of jobs on the event's channel: services and relays report by the provider's ids,
-    too."""
+    set if its source's adapter has ids of jobs on the event's channel. This is also needed for events of services and relays,
+    which use the provider's ids too."""
     event.per_recipient = event.per_recipient or names_a_job(event, _job_ids(event.source, jobs))
     if accounts and (account := accounts.get(event.provider or event.source)) is not None:
         event.provider = account
@@ -95,7 +95,7 @@ def read(
     yield
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(found.unprocessable)]
     events = [of_account(event, accounts, jobs) for event in found.events]
-    # An envelope is what a client's own service says.
+    # An envelope is a statement of the client's own service.
     stated = with_implied(events, "client_api" if webhook.adapter == ENVELOPE else "provider_states_both")
     outcome.rows = [(each, webhook.client, webhook.received_at, webhook.id) for each in stated]
     _note(stated, adapter.unmapped, health)

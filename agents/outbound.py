@@ -55,14 +55,14 @@ def read(outcome: RecordOutcome) -> None:
 
 
 def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
-    """Return a stand-in for an invalid request that names its client and message, with the error, so that the client
-    can be notified; None for any other request, and for one whose id is at fault."""
+    """Return a substitute for an invalid request, with the error, so that the client can be notified. Return None if the request
+    does not name its client and message, or if the message's id is at fault."""
     if not isinstance(document, dict):
         return None
     client, message = document.get("clientId"), document.get("messageId")
     if not isinstance(client, str) or not isinstance(message, str) or not 0 < len(message) <= 128 or not client:
         return None
-    # It would stand in clear where the client is told of it.
+    # The notification would show such an id, which has an address in it, in clear.
     if any(path == "$.messageId" for path, _ in error.faults) or address_in(message, _recipients(document.get("to"))):
         return None
     request = Request(client[:255], message, {}, b"", (), {}, 1, None, None)
@@ -118,7 +118,7 @@ class Intake(Pipeline):
         outcome.refuse(f"cannot be stored: {type(error).__name__}: {error}")
 
     async def _message(self, outcome: RecordOutcome) -> NewMessage | None:
-        """Return the message of a record's request, or None where the record is only a dead letter."""
+        """Return the message of a record's request, or None if the record is only a dead letter."""
         at = datetime.fromtimestamp(outcome.received, UTC)
         try:
             if outcome.refused is not None:

@@ -1,7 +1,7 @@
 """Processes batches for all agents: turns records into outcomes, appends and projects them, then acknowledges the batch.
 
-The next batch is prepared while the database works on one, so both cores are busy. A batch is retried until it is stored, and
-what can never be stored becomes a dead letter (see `failures`). Any other error is a bug: `run` raises it and reports it as
+The next batch is prepared while the database works on the previous one, so both cores are busy. A batch is retried until it is
+stored; a record that can never be stored becomes a dead letter (see `failures`). Any other error is a bug: `run` raises it and reports it as
 fatal, so that the process ends with its reason and another worker reads the batch again.
 """
 
@@ -42,7 +42,7 @@ GRACE = 5.0
 #: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-#: Returns a record's outcome, one that is still to be made, or an awaitable of it if that takes long (`agents.records.large`).
+#: Returns a record's outcome, or the steps that make it, or an awaitable of it if that takes long (`agents.records.large`).
 Prepare = Callable[[Any], RecordOutcome | Making | Awaitable[RecordOutcome]]
 
 
@@ -98,7 +98,7 @@ class Pipeline:
             start, until = len(outcomes), time.perf_counter() + STRETCH
             slow: Awaitable[RecordOutcome] | None = None
             making: deque[Making] = deque()
-            # All of a slice first: a record alone costs several times as much, as its code is not in the processor's caches.
+            # Decrypt all records of a slice first: a single record costs several times as much, as the code is not in the processor's caches.
             some = [opened(record, self.store) for record in records[start : start + SLICE]]
             with DEADLINE.ticking():
                 for record in some:
@@ -158,7 +158,7 @@ class Pipeline:
         await store_alone(self.store, self.health, outcome, error)
 
     async def _forget(self, outcomes: Sequence[RecordOutcome]) -> None:
-        """Remove the large bodies that are not to be kept, once their events are stored. A dead letter's is needed for its replay."""
+        """Remove the large bodies that are not to be kept, once their events are stored. The body of a dead letter stays for its replay."""
         for outcome in outcomes:
             if self.withhold and outcome.blob is not None and outcome.withheld and outcome.letter is None:
                 await self.withhold(outcome.blob)

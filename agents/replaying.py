@@ -1,4 +1,4 @@
-"""Puts the records of dead letters on their topics again, as the API and the command line ask for it in the database."""
+"""Puts the records of dead letters on their topics again. The API and the command line request that by a mark in the database."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between two looks for records to publish.
 PAUSE = 0.5
-#: Seconds for Kafka to take a record; and for which the records of a topic then wait where it did not, so that those of others
+#: Seconds that Kafka has to take a record; and for which the topic's records wait if it did not, so that records of other topics
 #: are published meanwhile: a partition without a leader gives no answer.
 PATIENCE, REST = 5.0, 30.0
 #: Errors of one topic, which must not delay the records of others.
@@ -29,8 +29,8 @@ _OF_TOPIC = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError)
 
 
 class Replayer:
-    """Publishes replays until cancelled. `connect` makes a producer (aiokafka's) that is not started; there is one from the
-    first replay on. A replay is published at least once: what its record makes is stored once, however often it is read."""
+    """Publishes replays until cancelled. `connect` makes a producer (aiokafka's) that is not started; it is called at the
+    first replay. A replay is published at least once; the events of its record are stored once, however often it is read."""
 
     def __init__(self, store: EventStore, connect: Callable[[], Any], health: WorkerHealth) -> None:
         self._store, self._connect, self._health = store, connect, health
@@ -39,8 +39,8 @@ class Replayer:
         self._resting: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Run without end. Raises errors of PostgreSQL, and of Kafka where no producer can be started; whatever was not marked as
-        published is published again."""
+        """Run without end. Raises errors of PostgreSQL, and errors of Kafka if no producer can be started. Replays that were not
+        marked as published are published again."""
         clock = asyncio.get_running_loop().time
         try:
             while True:
@@ -74,9 +74,9 @@ class Replayer:
                     await producer.stop()
 
     async def _one(self, topic: str, value: bytes, id: UUID, number: int) -> bool | None:
-        """Publish one record, sealed as the door does it. Return False if Kafka does not take it, and None if it is to be published
+        """Publish one record, sealed as the door seals it. Return False if Kafka refuses it, and None if it is to be published
         later."""
-        # One that could not be opened is as it came.
+        # A record that could not be decrypted is published as it came.
         large = value.startswith(OF_BLOB)
         sealed = value if is_sealed(value) else self._store.hours.seal("records", topic.encode(), value, large=large)
         try:

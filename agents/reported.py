@@ -40,9 +40,9 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> Non
 
 
 def _named_in(value: bytes) -> tuple[str | None, str | None]:
-    """Return the source and the client that an invalid event names, None for what it does not name in words, and for a
-    source with an address in it. As of a valid one,
-    the client is the default one if it names none."""
+    """Return the source and the client that an invalid event names. The source is None if the event does not name one as a text,
+    or if it has an address in it. The client is None if it is no text; if the event names none, it is the default client, as in a
+    valid event."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:

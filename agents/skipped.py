@@ -1,7 +1,7 @@
 """Faust's Kafka consumer, changed to find out why offsets were skipped.
 
 Offsets may hold no record (compacted, transaction markers), may have been deleted before they were read, or belong to a log that was
-truncated. The first count as read; of the others a gap is reported (`agents.process.gaps`).
+truncated. Offsets without a record count as read; for the others a gap is reported (`agents.process.gaps`).
 
 Written against Faust 0.15.3 (`faust/transport/consumer.py`).
 """
@@ -24,7 +24,7 @@ class PassedOver(Protocol):
 
 
 class SkippingConsumer(Consumer):  # type: ignore[misc]  # Faust ships no types that mypy can follow
-    """The part of the consumer that sees to offsets without a record. Acknowledged runs of offsets are `(first, last)` in `_acked`."""
+    """The part of the consumer that handles offsets without a record. `_acked` has acknowledged runs of offsets as `(first, last)`."""
 
     transport: Any
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from webhooks.record import is_large
 
-#: As how many records one counts whose body is kept apart. It takes so much longer to process, and a batch must end
+#: The weight of a record whose body is kept apart, in ordinary records: it takes much longer to process, and a batch must end
 #: long before the watchdog considers the worker stalled.
 LARGE = 50
 
 
 def weight(records: Sequence[Any]) -> int:
-    """Return the weight of records: one for each, and `LARGE` for one whose body is kept apart."""
+    """Return the weight of records: 1 for each, and `LARGE` for each whose body is kept apart."""
     return sum([_weight_of(record) for record in records])
 
 

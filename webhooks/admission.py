@@ -54,7 +54,7 @@ class Admission:
         return self.limits.max_body_of.get(named(scope["path"]) or "", self.limits.max_body)
 
     def admit(self, verdict: Verdict, request: Request, scope: Message) -> None:
-        """Make room for a request that is verified; who calls gives it back. Raises Refused (401, 403, 429)."""
+        """Reserve a place for a verified request; the caller of this method frees it. Raises Refused (401, 403, 429)."""
         names = self.limits.client_names_of.get(verdict.source)
         if names is not None and names.isdisjoint(scope.get("client_names", ())):
             raise Refused(403, STRANGER, source=verdict.source)
@@ -66,8 +66,8 @@ class Admission:
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
 
     def record(self, verdict: Verdict, blob: Reference | None = None) -> tuple[str, bytes]:
-        """Return the id and the record of a verified webhook, whose body is a blob where one is given. Raises Refused (413, 431,
-        503)."""
+        """Return the id and the record of a verified webhook; if `blob` is given, the record refers to it as its body. Raises Refused
+        (413, 431, 503)."""
         return self._recording.of(verdict, blob, self.limits.max_record)
 
     def count(self, verdict: Verdict) -> None:
@@ -77,7 +77,7 @@ class Admission:
         self.counters.size.observe(len(verdict.request.body))
 
     def refuse(self, refused: Refused, span: Span | None, began: float) -> Reply:
-        """Report a refusal, and return its answer. `began`: when the request did, by `perf_counter`."""
+        """Report a refusal, and return its answer. `began`: when the request began, by `perf_counter`."""
         self._refusals.record(refused)
         tracing.answered(span, refused.status, "receive", began, {"webhook.source": refused.source})
         return refusal(refused)

@@ -11,7 +11,7 @@ from webhooks.recognise import ENVELOPE, Verdict
 from webhooks.replies import Refused
 
 #: Takes an `Authorization` header and the caller's address, and returns the client for which its API key may post envelopes. Raises `Unauthorized`,
-#: `Unscoped`, or `KeysUnavailable` where the keys cannot be read now.
+#: `Unscoped`, or `KeysUnavailable` if the keys cannot be read now.
 Authenticate = Callable[[str, str], Awaitable[str]]
 
 #: Retry-After, in seconds, while this process cannot keep or verify webhooks.

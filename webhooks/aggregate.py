@@ -49,8 +49,8 @@ class Door(Admission):
         large: Large | None = None,
         hours: HourKeys | None = None,
     ) -> None:
-        """`authenticate` and `sns` verify what needs a look elsewhere; without `large` bodies too large for a record are refused;
-        `hours` has the keys that seal records, which are kept as they are without it."""
+        """Take the parts of the door. `authenticate` looks up API keys, `sns` fetches certificates of Amazon SNS. Without `large`,
+        bodies that are too large for a record are refused. `hours` has the keys that seal records; without it they are not sealed."""
         super().__init__(sources, keep, limits, hours)
         self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
         self._large = large
@@ -155,7 +155,7 @@ class Door(Admission):
         """Verify a request and keep it. `file` has its body if that is large. Raises Refused."""
         method, body = request.method, request.body
         try:
-            # Hashing and parsing megabytes takes long, so that it is done in a thread.
+            # Hashing and parsing megabytes takes long, so it is done in a thread.
             if (verified := scope.pop(VERIFIED, None)) is not None:
                 request, verdict = verified
             elif file is None:

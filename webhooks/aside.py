@@ -1,4 +1,4 @@
-"""Keeps what an operator must look at, beside the spool: records that Kafka refuses, and bytes that are corrupt on disk."""
+"""Keeps, beside the spool, records that Kafka refuses and bytes that are corrupt on disk, for an operator to look at."""
 
 import os
 import time

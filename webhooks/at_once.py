@@ -1,10 +1,10 @@
-"""Takes the usual webhook without a task of its own: one whose body is there, that is authentic at first sight, and not traced.
+"""Takes the usual webhook without a task of its own. Its body has arrived, it can be verified at once, and it is not traced.
 
-A task, ASGI's messages and the coroutines around them cost as much as to verify, encode and seal a webhook. And webhooks that came
-at the same time are taken stage by stage, all through one stage before the next: to run the same code for many costs about half of
-what it costs to run all of the code for each, as it stays in the processor's caches.
+A task, ASGI's messages and the coroutines around them cost as much as verifying, encoding and sealing a webhook. Webhooks that came
+at the same time are taken stage by stage: all pass one stage before any enters the next. This costs about half of running all stages
+for each webhook, since the code of a stage stays in the processor's caches.
 
-All others are served by `webhooks.aggregate`, by the same rules.
+All other webhooks are served by `webhooks.aggregate`, by the same rules.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class _Taken:
     verdict: Verdict = field(init=False)
     made: Reply = field(init=False)
     record: bytes = b""
-    #: Whether it has room among those that are being kept.
+    #: Whether a place is reserved for it among the webhooks that are being kept.
     admitted: bool = False
 
 
@@ -67,13 +67,13 @@ class AtOnce:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._waiting: deque[_Taken] = deque()
-        #: Each returns whether the webhook goes on to the next.
+        #: Each stage returns whether the webhook goes on to the next stage.
         self._stages: tuple[Callable[[_Taken], bool], ...] = (
             self._read, self._verify, self._admit, self._encode, self._keep
         )  # fmt: skip
 
     def __call__(self, offered: Offered) -> None:
-        """Take a request, soon. One that is not for this is left: nothing has come of it then, and it is not verified again."""
+        """Take a request, soon. A request that is not of the usual kind is left to the application, which does not verify it again."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._take)
         self._waiting.append(_Taken(offered))
@@ -91,7 +91,7 @@ class AtOnce:
         except Refused as refused:
             self._end(each)
             self._answer(each, self._door.refuse(refused, None, each.began))
-        except Exception:  # a bug; the application comes upon it again, reports it, and answers 500
+        except Exception:  # a bug: the application meets it again, reports it, and answers 500
             self._end(each)
             each.offered.leave()
         return False

@@ -13,8 +13,8 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 def compared(network: Network) -> Network:
-    """Return a network as addresses are compared with it: of mapped addresses (`::ffff:10.0.0.0/104`) the IPv4 one, as these are read as
-    IPv4; else as it is."""
+    """Return the network with which addresses are compared. For a network of mapped addresses (`::ffff:10.0.0.0/104`) that is the IPv4
+    network, since such addresses are read as IPv4."""
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         mapped = IPv4Address(int(network.network_address) & 0xFFFF_FFFF)
         return IPv4Network((mapped, network.prefixlen - _MAPPED.prefixlen))

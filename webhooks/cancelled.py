@@ -1,4 +1,4 @@
-"""Passes a cancellation on that a call has lost."""
+"""Passes on a cancellation that a call has lost."""
 
 import asyncio
 

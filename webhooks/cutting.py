@@ -36,7 +36,7 @@ class Cutter:
     def __init__(self, adapter: Adapter, values: Mapping[str, Sequence[str]]) -> None:
         public = public_names(adapter)
         secrets = {value.strip() for name, given in values.items() if name not in public for value in given}
-        # In `Name: value` of a header and `user:password` of basic authentication, the part after the colon may occur alone.
+        # Of a header's `Name: value` and of `user:password` of basic authentication, the part after the colon may occur alone.
         secrets |= {value.partition(":")[2].strip() for value in secrets}
         self._secrets = frozenset(secrets - {""})
         long = [value for value in self._secrets if len(value) >= SHORT]

@@ -60,5 +60,5 @@ class Doubts:
 
 
 def _address(scope: Message) -> str:
-    """Return the address of the caller of a request; empty where it is not known."""
+    """Return the address of the caller of a request; empty if it is not known."""
     return str(scope["client"][0]) if scope.get("client") else ""

@@ -18,7 +18,7 @@ from webhooks.producer import Producer, Record, Rejected, Unacknowledged, batche
 from webhooks.spool import Item, Spool, Unkeepable
 
 TOPIC = "webhooks.received"
-#: Where its records are, for `sql.hour_keys`.
+#: The topic of the records, as `sql.hour_keys` takes it.
 PLACE = TOPIC.encode()
 
 #: Batches in progress at once.
@@ -29,8 +29,8 @@ LINGER = 0.004
 #: Seconds between attempts to reach Kafka (up to half as much again, at random); and the timeout of a batch from the spool.
 PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
-#: Seconds without a record after which Kafka is asked whether it is reachable. Otherwise health and alerts would say
-#: that it is until the next webhook comes.
+#: Seconds without a record after which Kafka is asked whether it is reachable. Otherwise health and alerts would say that it
+#: is reachable until the next webhook comes.
 QUIET = 5.0
 
 log = structlog.get_logger("webhooks")

@@ -10,7 +10,7 @@ class Limits:
     among sources; a quarter of that may wait for verification, shared among callers. `share` of the webhooks is traced."""
 
     max_body: int = 1 << 20
-    #: The same for sources that have a limit of their own, by name.
+    #: The largest body of each source that has a limit of its own, by name.
     max_body_of: Mapping[str, int] = field(default_factory=dict)
     #: The names of client certificates that may post to a source, by its name. Other sources take any caller.
     client_names_of: Mapping[str, frozenset[str]] = field(default_factory=dict)

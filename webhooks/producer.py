@@ -25,7 +25,7 @@ CONNECT = 5.0
 PATIENCE = 15.0
 #: Bytes of records in one batch; a larger record goes alone.
 BATCH = 512 << 10
-#: Bytes that a record's frame and headers may take beside its value; and those that the frame of a batch of one may take.
+#: Bytes that a record's frame and headers may take beside its value; and bytes that the frame of a batch of one record may take.
 OVERHEAD = 128
 FRAME = 512
 
@@ -160,7 +160,7 @@ class Producer:
             raise Unacknowledged(reason(failure)) from failure
 
     async def close(self) -> None:
-        """Close the connection and give up what was not acknowledged."""
+        """Close the connection and give up the batches that were not acknowledged."""
         producer, self._producer = self._producer, None
         self._unsettled.clear()
         if producer is not None:

@@ -20,7 +20,7 @@ ENVELOPE = "envelope"
 
 
 class Source(Protocol):
-    """One configured provider account, as `app.settings.Source` is. `adapter` None: the source's own name."""
+    """One configured provider account, like `app.settings.Source`. If `adapter` is None, the source's name is the adapter's."""
 
     @property
     def adapter(self) -> str | None: ...
@@ -57,8 +57,8 @@ class Verdict:
 
     `authentic` is None if no secret is configured. `accepted` is whether the request may be kept: it is authentic, or unsigned
     and its source accepts that. `reason`, for the operator only, says why `authentic` is not True. `handshake` is the answer
-    if the request is a handshake, which is not kept. `needs` is the URL of what must be fetched (into the request's
-    `parsed["fetched"]`) before the request can be verified. `request` is a copy of the given one, with `source` and the
+    if the request is a handshake, which is not kept. `needs` is the URL of a document that must be fetched (into the
+    request's `parsed["fetched"]`) before the request can be verified. `request` is a copy of the given one, with `source` and the
     source's public `url`; both share `parsed`. `events_source` is the source's name in events, where it differs from
     its name at the door.
     """
@@ -74,7 +74,7 @@ class Verdict:
     needs: str | None = None
     #: The source's settings.
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: What the events' source is called, where that is not the source's own name.
+    #: The source's name in events, if it differs from its name at the door.
     events_source: str | None = None
 
 

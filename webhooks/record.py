@@ -4,8 +4,8 @@ A large body is a blob (`webhooks.blobs`): then the head begins with `"blob": {"
 
 The head is `{"id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic"}`; the body
 follows the first newline unchanged. Secrets are removed from URL and headers (`webhooks.cutting`); signatures stay, so
-that they can be verified again. The trace context travels beside it, as the
-Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled. The whole value is sealed (`sql.sealed_records`).
+that they can be verified again. If the trace is sampled, the trace context
+travels beside the value, as the Kafka header `traceparent` (W3C Trace Context). The whole value is sealed (`sql.sealed_records`).
 """
 
 import re
@@ -28,7 +28,7 @@ _TEXTS: dict[str, int] = {
     "url": 1 << 20,
     "receivedAt": 64,
 }
-#: If all texts together are longer than this, each is checked by itself; and the character that none may contain.
+#: If all texts together are longer than this, each is checked by itself; and the character that no text may contain.
 _SHORT, _NUL, _TEXT = 255, b"\\u0000", frozenset({str})
 #: How the record of a webhook begins whose body is a blob; and the largest body that a reference may state, in bytes.
 OF_BLOB = b'{"blob":'
@@ -55,7 +55,7 @@ class Webhook:
     received_at: datetime
     authentic: bool | None
     body: bytes
-    #: Where the body is kept as a blob; `body` is then empty in a record.
+    #: The reference to the body, if it is kept as a blob; `body` is then empty in a record.
     blob: Reference | None = None
 
 

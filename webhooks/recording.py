@@ -25,8 +25,8 @@ class Recording:
         self._cutters = Cutters()
 
     def of(self, verdict: Verdict, blob: Reference | None, most: int) -> tuple[str, bytes]:
-        """Return the id and the record, of at most `most` bytes, of a webhook, whose body is a blob where one is given. Raises Refused
-        (413, 431, 503)."""
+        """Return the id and the record, of at most `most` bytes, of a webhook; if `blob` is given, it is the webhook's body. Raises
+        Refused (413, 431, 503)."""
         request = verdict.request
         cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
         webhook = Webhook(
@@ -55,7 +55,7 @@ class Recording:
 
 
 def unkept(error: Exception, source: str) -> Refused:
-    """Return the refusal of a webhook that could not be kept: 413 where Kafka never takes it (Unkeepable), else 503."""
+    """Return the refusal of a webhook that could not be kept: 413 if Kafka will never take it (Unkeepable), else 503."""
     if isinstance(error, Unkeepable):
         return Refused(413, str(error), source=source)
     return Refused(503, str(error), source=source, retry_after=LATER)

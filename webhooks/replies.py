@@ -20,8 +20,8 @@ ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
 class Refused(Exception):
-    """A request is refused with this status. `reason` goes to the operator's log. The caller gets the status, and `detail`, which
-    tells a caller who is not authenticated no more than a limit.
+    """A request is refused with this status. `reason` goes to the operator's log. The caller gets the status and `detail`. To a
+    caller who is not authenticated, `detail` tells at most which limit was exceeded.
 
     `close` closes the connection, because the rest of the request will not be read.
     """

@@ -2,7 +2,7 @@
 
 
 class Room:
-    """Room for `requests` requests of `bytes` in all, and what each party holds of both.
+    """Room for `requests` requests of `bytes` in all, and the share of both that each party holds.
 
     A party below its equal share is admitted even when others have used all of the room, so that no party can lock out
     another. The total is therefore at most twice the room.
@@ -15,7 +15,7 @@ class Room:
         self._parties: dict[str, list[int]] = {}
 
     def resize(self, requests: int, bytes: int) -> None:
-        """Change the room. What is in it stays."""
+        """Change the size of the room. Requests that are in it stay."""
         self._most = (requests, bytes)
 
     def take(self, party: str, bytes: int) -> bool:

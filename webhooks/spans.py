@@ -1,7 +1,7 @@
 """Writes and reads trace contexts as text (`traceparent`), and records a span of a failure after it happened.
 
-Head sampling decides before the work whether it is traced. What was not sampled and then failed gets one span when the failure
-is known, with the start of the work: so a success costs nothing, and every failure can be found in the traces, up to a limit.
+Head sampling decides before the work whether it is traced. Work that was not sampled and then failed gets one span when the failure
+is known, which begins at the start of the work. So a success costs nothing, and every failure can be found in the traces, up to a limit.
 """
 
 import time
@@ -19,7 +19,7 @@ _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("threadline.failures")
 #: Characters of a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header: 55, and room for later versions).
 LONGEST = 256
-#: Spans of failures that one process makes in a second at most: an outage fails each request, and ten show it as well.
+#: The most spans of failures that one process makes in a second: in an outage every request fails, and ten show that well enough.
 MOST = 10
 
 
@@ -39,7 +39,7 @@ def link_to(traceparent: str | None) -> Link | None:
 
 
 def traceparent_of(span: Span | None) -> str | None:
-    """Return the `traceparent` of a span, or None where there is none or it is not sampled."""
+    """Return the `traceparent` of a span, or None if there is no span or it is not sampled."""
     if span is None or not span.is_recording():
         return None
     carrier: dict[str, str] = {}

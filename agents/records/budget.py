@@ -1,5 +1,5 @@
-"""Bounds what a record makes: of N bytes, 4 N + 1 MiB of events and dead letter, and `MOST_EVENTS` events. Of a larger body that is
-kept apart, N is at most `MOST_COUNTED`.
+"""Bounds what a record makes: a record of N bytes makes at most 4 N + 1 MiB of events and dead letter, and `MOST_EVENTS` events. For a
+body that is kept apart, N is at most `MOST_COUNTED`.
 """
 
 from typing import TYPE_CHECKING

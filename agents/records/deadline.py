@@ -1,4 +1,4 @@
-"""Limits the processor time for reading one record, which is pure computation, and interrupts what takes longer.
+"""Limits the processor time for reading one record, which is pure computation, and interrupts a reading that takes longer.
 
 A process timer (ITIMER_VIRTUAL, which runs only while the process computes) sends a signal every `TICK` seconds while records
 are read. If the same record has used `LIMIT` seconds of this thread's processor time, the signal handler raises TooCostly.
@@ -37,11 +37,11 @@ class Deadline:
         return self._limit
 
     def begin(self, spent: float = 0.0) -> None:
-        """Start the time of a record, or go on with it: `spent` is what `end` returned before."""
+        """Start the time of a record, or go on with it: `spent` is the time that `end` returned before."""
         self._since, self._spent, self._reading = None, spent, True
 
     def end(self) -> float:
-        """Stop the time, and return the record's so far; nothing is raised after this."""
+        """Stop the time, and return the record's time so far. After this TooCostly is not raised."""
         self._reading = False
         return self._spent if self._since is None else time.thread_time() - self._since
 

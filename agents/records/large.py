@@ -1,7 +1,7 @@
 """Reads webhooks whose body is a blob: one at a time, in a thread, within a budget of processor time that follows the size.
 
-The thread is interrupted as `agents.records.deadline` interrupts the main one: by an exception, which is raised between two
-instructions of Python, so that a call into C code ends first.
+The thread is interrupted as `agents.records.deadline` interrupts the main thread: by an exception, which is raised between two
+instructions of Python, so that a running call into C code ends first.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ ReadBody = Callable[[RecordOutcome, bytes], Iterator[None] | None]
 
 
 class LargeRecords:
-    """Reads large webhooks, whose bodies are in `blobs`. `most` is the most bytes of a record; `keys` has those of sealed bodies."""
+    """Reads large webhooks, whose bodies are in `blobs`. `most` is the most bytes of a record; `keys` has the keys of sealed bodies."""
 
     def __init__(self, blobs: Blobs, health: WorkerHealth, most: int, keys: Keys) -> None:
         self._blobs, self._health, self._most, self._keys = blobs, health, most, keys
         self._turn = asyncio.Semaphore(1)
 
     async def outcome(self, record: Any, read: ReadBody) -> RecordOutcome:
-        """Return the outcome of a record. While the store is away this retries without end, as it does for the database. A
+        """Return the outcome of a record. While the store of blobs is away this retries without end, as it does for the database. A
         body that was deleted or damaged makes a dead letter."""
         try:
             webhook = decode(record.value)
@@ -60,7 +60,7 @@ class LargeRecords:
             )
 
     async def withhold(self, name: str) -> None:
-        """Remove a body that was read, and is not to be kept. Retried without end, as reading is."""
+        """Remove a body that was read, and is not to be kept. Retries without end, as reading does."""
         await until_done("blobs", lambda: asyncio.to_thread(self._blobs.withhold, name), self._health)
 
     async def _body(self, webhook: Webhook) -> bytes | str | None:
@@ -69,7 +69,7 @@ class LargeRecords:
         assert blob is not None
 
         def read() -> bytes:
-            # First, so that the body is not deleted before the raw webhook that is stored now.
+            # Renew it first, so that the body is not deleted before the raw webhook that is stored now.
             self._blobs.renew(blob.name)
             return self._blobs.read(blob.name)
 
@@ -80,7 +80,7 @@ class LargeRecords:
         try:
             body = await opened(data, self._keys)
         except (Unopenable, Tampered) as error:
-            body, why = data, f"its body {CLOSED}: {error}"  # it may be one that nobody sealed
+            body, why = data, f"its body {CLOSED}: {error}"  # it may be a body that was never sealed
         else:
             why = DAMAGED
         if await asyncio.to_thread(matches, blob.name, webhook.client, body):

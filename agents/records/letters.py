@@ -116,8 +116,8 @@ class Letters:
 
 
 def sealed(letter: DeadLetter, topic: str, hours: HourKeys) -> tuple[bytes, dict[str, bytes]]:
-    """Return value and headers of a letter on this topic. Where they are sealed, the header `sealed` has the reasons, which may quote the
-    record, and the header `reason` its general form. Raises NoKey."""
+    """Return value and headers of a letter on this topic. If dead letters are sealed, the header `sealed` has the reasons, which may quote
+    the record, and the header `reason` has the reason's general form. Raises NoKey."""
     headers, place = headers_of(letter), topic.encode()
     # Not None: aiokafka refuses a record with neither key nor value.
     value = letter.value or b""

@@ -34,8 +34,8 @@ from webhooks.spans import traceparent_of
 
 log = structlog.get_logger(__name__)
 
-#: A record's timestamp that is before the first, or further ahead of now than the second (seconds), comes from a wrong
-#: clock.
+#: A record's timestamp that is before the first of these, or further ahead of now than the second (seconds), comes from a
+#: wrong clock.
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _AHEAD = 24 * 3600.0
 
@@ -57,7 +57,7 @@ class RecordOutcome:
     webhook_id: str | None = None
     #: The client that the record names.
     client: str | None = None
-    #: If the record is the replay of a dead letter.
+    #: Which replay the record is, if it is the replay of a dead letter.
     replay: Replayed | None = None
     request: Request | None = None
     refused: tuple[Request, Error] | None = None
@@ -66,7 +66,7 @@ class RecordOutcome:
     size: int = 0
     #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
     apart: int = 0
-    #: The name of that body, and whether it and the raw record are not to be kept (`agents.records.withheld`).
+    #: The name of that body; and whether the body and the raw record are not to be kept (`agents.records.withheld`).
     blob: str | None = None
     withheld: bool = False
 
@@ -82,13 +82,13 @@ class RecordOutcome:
         self.rows, self.bad, self.request, self.refused = [], [], None, None
 
 
-#: Reads a record into its outcome, at once or in steps, of which a generator is resumed for each. May raise anything.
+#: Reads a record into its outcome, at once, or in steps: then it returns a generator, which is resumed for each step. May raise anything.
 Read = Callable[[RecordOutcome], Iterator[None] | None]
 
 
 class Making:
-    """The outcome of a record, which is made in steps, so that other records can take theirs in between (`advance`): code that runs
-    for many records one after another is in the processor's caches."""
+    """The outcome of a record, which is made in steps, so that other records can take their steps in between (`advance`): code that
+    runs for many records one after another stays in the processor's caches."""
 
     __slots__ = ("_deadline", "_spent", "_steps", "outcome")
 
@@ -126,7 +126,7 @@ _MADE = object()
 
 
 def advance(making: deque[Making], until: float) -> None:
-    """Take steps of outcomes, all of them one before any the next, until all are made or it is later than `until`."""
+    """Take the steps of outcomes: all outcomes take one step before any takes the next. Stop once all are made, or later than `until`."""
     while making:
         one = making.popleft()
         if not one.step():

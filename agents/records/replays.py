@@ -1,5 +1,5 @@
 """Recognises the records that are replays of dead letters: the Kafka header `dead-letter` names the dead letter and the number
-of its replay. What the header says is believed only if the record is the dead letter's, byte for byte (`replay_outcomes.sql`)."""
+of its replay. The header is believed only if the record is the dead letter's, byte for byte (`replay_outcomes.sql`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ def header_of(id: UUID, number: int) -> tuple[str, bytes]:
 
 
 def replay_of(record: Any) -> Replayed | None:
-    """Return which replay a record is; None if it is none, or if its header is not valid."""
+    """Return which replay a record is; None if it is no replay, or if its header is not valid."""
     for name, value in record.headers or ():
         if name == HEADER and isinstance(value, bytes) and len(value) <= _LONGEST:
             id, _, number = value.decode("ascii", "replace").partition("/")

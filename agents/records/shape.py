@@ -43,6 +43,6 @@ def _of_json(document: Any) -> str:
 
 
 def _listed(names: set[str]) -> str:
-    """Return names in order; one that may be a value, such as an address or a number, becomes `…`."""
+    """Return names in order; a name that may be a value, such as an address or a number, becomes `…`."""
     plain = sorted({name if _NAME.fullmatch(name) and "@" not in name[1:] else "…" for name in names})
     return ", ".join(plain[:NAMES]) + (", …" if len(plain) > NAMES else "")

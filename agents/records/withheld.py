@@ -1,4 +1,4 @@
-"""Decides which raw webhooks are kept: not those of which a part is not to be stored."""
+"""Decides which raw webhooks are kept: only those of which every part may be stored."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from sql.personal.withheld import Contents
 
 
 async def raw_of(outcomes: Sequence[RecordOutcome], store: EventStore) -> list[bytes]:
-    """Return the raw webhooks that are kept, and note in the other outcomes that theirs are not. Raises what the database raises."""
+    """Return the raw webhooks that are kept, and note in each other outcome that its webhook is not. Raises what the database raises."""
     contents = await store.contents({outcome.client for outcome in outcomes if outcome.client is not None})
     for outcome in outcomes:
         outcome.withheld = not keeps_raw(outcome, contents)
@@ -16,8 +16,8 @@ async def raw_of(outcomes: Sequence[RecordOutcome], store: EventStore) -> list[b
 
 
 def keeps_raw(outcome: RecordOutcome, contents: Mapping[str, Contents]) -> bool:
-    """Return whether the raw webhook of an outcome is kept, beside its events: only if all of these are kept whole. One that made none,
-    or of which a part could not be read, may be of any channel. `contents`: those of clients that do not keep everything."""
+    """Return whether the raw webhook of an outcome is kept beside its events: only if all its events are kept whole. A webhook that made
+    no event, or of which a part could not be read, may be of any channel. `contents`: the modes of clients that do not keep everything."""
     wanted = contents.get(outcome.client or "")
     if wanted is None:
         return True

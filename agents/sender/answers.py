@@ -12,7 +12,7 @@ from schemas.events import Error, Handle
 #: A gateway passed the request on and got no answer, or none that it could read (RFC 9110 sections 15.6.3 and 15.6.5): the
 #: server behind it may have taken the message.
 GATEWAY = (502, 504)
-#: Seconds that an account rests which reports a rate limit without a Retry-After.
+#: Seconds that an account rests after it reported a rate limit without a Retry-After.
 RATE_PAUSE = 1.0
 #: Kinds of errors in the request itself; retrying cannot help.
 FOR_GOOD = ("request",)

@@ -86,8 +86,8 @@ def message_of(
 
 
 def recovery_of(client: Client, account: Account, age: float = 0.0) -> Recovery:
-    """Return how to recover from a call by this account that went unanswered `age` seconds ago: by a repeat while its provider
-    remembers the idempotency key, by asking the provider, else as its client configured."""
+    """Return how to recover from a call by this account that went unanswered `age` seconds ago: repeat it while the provider
+    remembers the idempotency key; or ask the provider; or else do what the client configured."""
     send = account.adapter.send
     if send is not None and age + UNDER_WAY < send.idempotent_for:
         return Recovery(repeat=True, keyed=True)
@@ -97,8 +97,8 @@ def recovery_of(client: Client, account: Account, age: float = 0.0) -> Recovery:
 
 
 class Answered(NamedTuple):
-    """Calls that were made as one, and came to an end. `answers`: of each its answer, and whether a failure of it counts for its account,
-    as one failed call counts as one failure; `began`: when, by this worker's clock."""
+    """Calls that were made as one, and ended. `answers`: for each call its answer, and whether its failure counts for its account (one
+    failed call counts as one failure, whatever the number of its messages); `began`: when it began, by this worker's clock."""
 
     calls: Sequence[Call]
     answers: Sequence[tuple[Answer, bool]]

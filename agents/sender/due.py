@@ -79,7 +79,7 @@ class Due:
             self._woken.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
-                # A claim is dear where nothing is due: unless there is a reason for one, a look comes first.
+                # A claim is expensive even if nothing is due. So a cheap statement looks first, unless something woke the sender.
                 due = woken or await until_done("database", self.store.claimable, self.health)
                 rows = await until_done("database", lambda: self._claim(free, busy), self.health) if due else []  # noqa: B023
                 self.health.works("sending")
@@ -100,7 +100,7 @@ class Due:
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each row; record an attempt for each call, then make the calls."""
-        # What came of a call could not be written for these. They are looked at again after their lease.
+        # The outcomes of these messages' calls could not be written. They are looked at again after their lease.
         clients = {row["client_id"] for row in rows}
         for client in await until_done("database", lambda: self.store.locked_clients(clients), self.health):
             log.error("nothing is sent for a client: its pepper cannot be decrypted by secrets.keys", client=client)
@@ -163,7 +163,7 @@ class Due:
         self._answered.append(observed)
 
     def _conclude(self) -> None:
-        """Settle the calls that were answered together: one step for all before the next, which costs less than all steps of one."""
+        """Settle the calls that were answered together: all take one step before any takes the next, which costs less."""
         observed, self._answered = self._answered, []
         concluded: list[tuple[Observed, list[Settlement]]] = []
         for each in observed:

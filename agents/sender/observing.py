@@ -20,7 +20,7 @@ from webhooks.counters import Histogram
 
 #: Upper bounds of the histogram, in seconds.
 BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-#: Stands for all accounts that clients configured themselves, whose names are unbounded; so for those of the settings.
+#: Stands for all accounts that clients configured themselves, since the number of their names is unbounded.
 CLIENTS = "clients"
 #: The outcome of a call that the provider took.
 ACCEPTED = "accepted"
@@ -55,7 +55,7 @@ class CallMetrics:
             return Observed(await making, span, began, time.perf_counter() - started)
 
     def count(self, observed: Observed, settlements: Sequence[Settlement]) -> None:
-        """Count a call with what came of it, and end its span."""
+        """Count a call with its outcomes, and end its span."""
         calls, span = observed.answered.calls, observed.span
         key = _names(calls[0])
         self._seconds[key].observe(observed.took, spans.trace_of(span))
