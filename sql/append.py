@@ -69,7 +69,7 @@ class Appending(Repeating, HoursStore):
     async def _append_differing(
         self, all_rows: Sequence[Row], places: Sequence[int], block: int | None, replays: Sequence[Replayed]
     ) -> int:
-        """Append those of the repeated events, which stand at these places, that differ from the log; return how many."""
+        """Append those of the repeated events (at these places of the batch) that differ from the log; return how many."""
         rows = [all_rows[place] for place in places]
         sealed = await self._sealed(rows)
         differing = await self._differing(rows, sealed)
@@ -92,7 +92,7 @@ class Appending(Repeating, HoursStore):
         return int(counts["appended"])
 
     async def note_replays(self, replays: Sequence[Replayed]) -> None:
-        """Record what came of replayed records whose `events` are counted, and were appended before."""
+        """Record the outcomes of replayed records; their `events` are counted, and are appended already."""
         await self.transact(lambda connection: note_outcomes(connection, replays))
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -107,8 +107,8 @@ class Appending(Repeating, HoursStore):
         return await repeated(once)
 
     async def afresh(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work`, which seals and then writes in one transaction; repeat it if a handle was erased between the two. It is then
-        made anew, with another key, and nothing ties it to the erased one."""
+        """Run `work`, which seals and then writes in one transaction; repeat it if a handle was erased between the two. The handle is
+        then made anew, with another key, and nothing ties it to the erased handle."""
         for attempt in range(1, TRIES + 1):
             try:
                 return await work()
@@ -116,11 +116,11 @@ class Appending(Repeating, HoursStore):
                 if error.sqlstate != ERASED or attempt == TRIES:
                     raise
                 self._known.clear()
-                self._keys.recent.clear()  # what was sealed under the erased key, just now too
+                self._keys.recent.clear()  # they hold values under the erased key, even from a moment ago
         raise AssertionError("unreachable")
 
     async def write(self, connection: Connection, rows: Sequence[Row], sealed: Sealed) -> None:
-        """Append and project events of our own within a transaction of `transact`. `sealed`: as they are stored, made before the
-        transaction began. Repeated events are ignored."""
+        """Append and project events of our own within a transaction of `transact`. `sealed`: the events as they are stored, sealed
+        before the transaction began. Repeated events are ignored."""
         if rows:
             await write(connection, sealed, way_of(rows))

@@ -1,4 +1,4 @@
-"""Lets erasures wait until a second person approves them. What waits is in a table of its own, where no step of an erasure sees it."""
+"""Lets erasures wait until a second person approves them. Waiting erasures are in a table of their own, which no step of an erasure reads."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ _WITHDRAWN = {
 
 
 class NotWaiting(Exception):
-    """The erasure does not wait (any more); the message is for people. `state`: what it is instead; `why`: of one that was refused."""
+    """The erasure does not wait (any more); the message is for people. `state`: its state; `why`: the reason, if it was refused."""
 
     def __init__(self, state: str, why: str | None = None) -> None:
         words = {"approved": "was approved", "refused": "was refused", "expired": "was not approved in time"}
@@ -32,11 +32,11 @@ class NotWaiting(Exception):
 
 
 class SameParty(Exception):
-    """Who approves is who asked, or may be; the message says why, for people."""
+    """The person who approves is, or may be, the person who asked; the message says why, for people."""
 
 
 class Withdrawn(Exception):
-    """Who approves may not (any more); the message says why, for people."""
+    """The person who approves has no right to (any more); the message says why, for people."""
 
 
 class NothingLeft(Exception):
@@ -44,11 +44,11 @@ class NothingLeft(Exception):
 
 
 class ApprovalsStore(ErasuresStore):
-    """The statements about erasures that wait. Who asks and who decides are taken from `sql.origin`."""
+    """The statements about erasures that wait. `sql.origin` says who asks and who decides."""
 
     async def ask_erasure(self, client_id: str, customer_id: UUID, reason: str, lasts: timedelta) -> UUID | None:
-        """Ask for the erasure of a customer, to be approved within a time; return its id, that of the one that waits or is under way if
-        there is one, or None if the client has no such customer (any more). Raises Held."""
+        """Ask for the erasure of a customer, to be approved within a time. Return its id; the id of an erasure that waits or is under way
+        already, if there is one; or None if the client has no such customer (any more). Raises Held."""
         await self._unheld(client_id, customer_id)
         asked = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "lasts": lasts}
         given = asked | ALL_HANDLES | {"id": uuid4(), "credential": origin().credential} | _party() | noted()
@@ -77,8 +77,9 @@ class ApprovalsStore(ErasuresStore):
         return await self._rows("erasure_requests_of_client", {"client_id": client_id, "limit": limit})
 
     async def approve_erasure(self, request: Mapping[str, Any]) -> UUID:
-        """Approve an erasure that waits: from then on it is requested. Return its id, or that of another of the same customer that is under
-        way. One whose asker may not erase any more is refused. Raises NotWaiting, SameParty, Withdrawn, NothingLeft, and Held."""
+        """Approve an erasure that waits: from then on it is requested. Return its id, or the id of another erasure of the same customer that
+        is under way. If the asker has lost the right to erase, the erasure is refused. Raises NotWaiting, SameParty, Withdrawn, NothingLeft,
+        and Held."""
         by = origin()
         if request["state"] == "waiting":
             if (why := sameness(request["parties"], parties_of(by))) is not None:
@@ -117,7 +118,7 @@ class ApprovalsStore(ErasuresStore):
             raise await self._not_waiting(request)
 
     async def _refused_since(self, request: Mapping[str, Any]) -> str | None:
-        """Refuse an erasure that waits, if who asked for it may not erase any more; return why."""
+        """Refuse an erasure that waits, if the person who asked for it has lost the right to erase; return why."""
         given = request["actor"], request["credential"], request["client_id"], request["requested_at"]
         if request["state"] != "waiting" or (found := await self._withdrawn(*given)) is None:
             return None
@@ -133,8 +134,8 @@ class ApprovalsStore(ErasuresStore):
     async def _withdrawn(
         self, actor: str, credential: UUID | None, client_id: str, since: datetime | None
     ) -> str | None:
-        """Return why somebody may not erase (any more), as far as the database knows; None where he may. `since`: log-ins from then on
-        count. Who runs commands needs no right."""
+        """Return why somebody may not erase (any more), as far as the database knows; None if they may. `since`: log-ins from then on
+        count. A person who runs commands needs no right."""
         given = {"who": party_of(actor), "credential": credential, "client_id": client_id, "since": since}
         found = await self._row("withdrawn_right", given)
         return _WITHDRAWN.get(found["why"]) if found is not None else None
@@ -145,7 +146,7 @@ class ApprovalsStore(ErasuresStore):
 
 
 def _party() -> dict[str, Any]:
-    """Return the parameters that say who acts, and in whose hands the credential may be."""
+    """Return the parameters that say who acts, and who may hold the credential."""
     return {"party": party_of(origin().actor), "parties": parties_of(origin())}
 
 
@@ -156,8 +157,8 @@ async def _decided(
     why: str | None,
     by: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Note a decision; return whether the erasure still waited for one. Of two at once one is first, and the other sees it. `by`: who
-    decides in place of who acts."""
+    """Note a decision; return whether the erasure still waited for one. Of two decisions at the same time one is first, and the other sees
+    it. `by`: who decides, if that is not the person who acts."""
     given = {"id": request["id"], "client_id": request["client_id"], "decision": decision, "why": why}
     given |= noted() | dict(by or _party())
     return bool(await (await connection.execute(statement("decide_erasure"), given, prepare=True)).fetchall())

@@ -1,4 +1,4 @@
-"""Writes and reads the audit: its entries, the batches in which they are sealed, and when those were anchored elsewhere."""
+"""Writes and reads the audit: its entries, the batches in which they are sealed, and when the batches were anchored elsewhere."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -66,7 +66,7 @@ class AuditStore(Pooled):
         return await self._rows("audit_exported", {**wanted, "after": after, "limit": limit})
 
     async def seal_audit(self, waits: timedelta) -> int:
-        """Seal the entries that are in no batch as the next one, if there are `BATCH` of them or the first has waited so long.
+        """Seal the entries that are in no batch as the next batch, if there are `BATCH` of them or the first has waited for `waits`.
         Return how many were sealed; 0 also while another process seals."""
         async with self._alone() as (connection, at):
             if at is None:
@@ -92,8 +92,8 @@ class AuditStore(Pooled):
     async def audit_of_batch(
         self, after: int, upto: int, more: Sequence[int] = (), past: int = 0, limit: int = BATCH
     ) -> list[dict[str, Any]]:
-        """Return the first `limit` entries behind the position `past`, as they are hashed: those of positions above `after` up to
-        `upto`, and those at the positions `more`."""
+        """Return the first `limit` entries behind the position `past`, as they are hashed: the entries at positions above `after` up to
+        `upto`, and at the positions `more`."""
         parameters = {"after": after, "upto": upto, "more": list(more), "past": past, "limit": limit}
         return await self._rows("audit_of_batch", parameters)
 
@@ -102,14 +102,14 @@ class AuditStore(Pooled):
         return await self._rows("audit_unsealed", {"limit": limit})
 
     async def audit_anchored(self, after: int, upto: int) -> list[dict[str, Any]]:
-        """Return the anchors noted of batches after one, up to another: `batch`, `head`, and `at`, when first."""
+        """Return the noted anchors of the batches after `after`, up to `upto`: `batch`, `head`, and `at`, the first time."""
         return await self._rows("audit_anchored", {"after": after, "upto": upto})
 
     async def anchor_audit(
         self, sink: str, every: timedelta, take: Callable[[Head, datetime], Awaitable[None]]
     ) -> bool:
-        """Let `take` keep the last batch at a time, and note it, if the sink took none for so long. Return whether it did; False
-        also while another process seals or anchors. Raises what `take` raises."""
+        """Give the last batch and the time to `take`, and note that, if the sink has taken no anchor for the given time. Return whether
+        it did; False also while another process seals or anchors. Raises what `take` raises."""
         async with self._alone() as (connection, at):
             if at is None:
                 return False
@@ -125,8 +125,8 @@ class AuditStore(Pooled):
             return True
 
     async def audit_state(self, sinks: Sequence[str]) -> tuple[float, dict[str, float]]:
-        """Return the seconds that the oldest entry behind the last batch has waited, and since each sink took an anchor, for
-        those that ever did."""
+        """Return the seconds that the oldest entry behind the last batch has waited; and for each sink that ever took an anchor, the
+        seconds since it last did."""
         row = await self._row("audit_state", {"sinks": list(sinks)})
         assert row is not None
         return float(row["unsealed"]), {name: float(age) for name, age in row["anchored"].items()}
@@ -140,7 +140,7 @@ class AuditStore(Pooled):
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[tuple[Connection, datetime | None]]:
-        """Give a connection in a transaction that has the audit's lock, and the database's time; None while another has it."""
+        """Give a connection in a transaction that has the audit's lock, and the database's time; None while another process has the lock."""
         async with self._pool.connection() as connection, connection.transaction():
             row = await (await connection.execute(statement("audit_lock"))).fetchone()
             assert row is not None

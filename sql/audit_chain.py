@@ -19,8 +19,8 @@ _COLUMNS = (
 
 
 def encoded(values: Iterable[bytes | str | int | None]) -> bytes:
-    """Return values as one byte string: each as its length in 8 bytes, then its bytes. Text is UTF-8, a number has 8 bytes, and
-    None is the greatest length without bytes, which tells it from empty text."""
+    """Return values as one byte string: each as its length in 8 bytes, then its bytes. Text is UTF-8, a number has 8 bytes. None is
+    the greatest length without bytes, so that it differs from empty text."""
     parts = []
     for value in values:
         if value is None:
@@ -33,7 +33,7 @@ def encoded(values: Iterable[bytes | str | int | None]) -> bytes:
 
 
 def leaf_of(entry: Mapping[str, Any], position: int | None = None) -> bytes:
-    """Return the hash of an entry, as a row of `audited_columns.sql`; with `position` as if it were at that one."""
+    """Return the hash of an entry, which is a row of `audited_columns.sql`; with `position`, as if the entry were at that position."""
     at = entry["position"] if position is None else position
     return sha256(b"\x00" + encoded((_ENTRY, at, *(entry[name] for name in _COLUMNS[1:])))).digest()
 

@@ -1,4 +1,4 @@
-"""The actions that the audit knows, and an entry of it."""
+"""The actions that the audit knows, and an entry of the audit."""
 
 from dataclasses import dataclass, field
 from typing import Any

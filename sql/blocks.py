@@ -8,7 +8,7 @@ import zstandard
 
 from sql.hour_keys import HourKeys
 
-#: Where blocks are, for `sql.hour_keys`.
+#: The place of blocks, as `sql.hour_keys` takes it.
 PLACE = b"raw_webhooks"
 #: Webhooks resemble one another: even the fastest level makes them several times smaller (see bench).
 LEVEL = 1
@@ -21,7 +21,7 @@ async def block_of(raw: Sequence[bytes], hours: HourKeys) -> dict[str, Any]:
     """Return the parameters of `keep` for these records. Raises NoKey."""
 
     def made() -> dict[str, Any]:
-        size, packed = pack(raw)  # first: what is sealed does not compress
+        size, packed = pack(raw)  # before sealing: sealed bytes do not compress
         return {"records": len(raw), "size": size, "body": hours.seal("raw", PLACE, packed)}
 
     return await asyncio.to_thread(made) if sum(map(len, raw)) > LARGE else made()

@@ -1,6 +1,6 @@
-"""Stores clients' configurations with their history, their and their accounts at providers.
+"""Stores clients' configurations with their history, and clients' accounts at providers.
 
-A version is a dict with `client_id`, `version`, `document`, `created_at`, `actor`; an account one with `client_id`,
+A version is a dict with `client_id`, `version`, `document`, `created_at`, `actor`; an account is a dict with `client_id`,
 `name`, `version`, `adapter`, `source`, `url`, `trusted`, `sealed` (bytes), `key_id`, `created_at`, `changed_at`.
 """
 
@@ -67,7 +67,7 @@ class ClientsStore(ContentsStore):
 
     async def account_changes(self, after: int, limit: int = 1000) -> list[AccountRow]:
         """Return at most `limit` accounts that changed after the change `after`, in the order of their changes
-        (`change`): each once, as it is now. `sealed` is None for a removed account."""
+        (`change`). Each account comes once, in its present state. `sealed` is None for a removed account."""
         return await self._rows("account_changes", {"after": after, "limit": limit})
 
     async def set_account(

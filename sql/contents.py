@@ -1,4 +1,4 @@
-"""Finds what clients want stored of contents (`sql.personal.withheld`), as they are configured now."""
+"""Finds how much of contents clients want stored (`sql.personal.withheld`), by their present configuration."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -16,7 +16,7 @@ LIFETIME, MOST = 2.0, 10_000
 
 
 class ContentsStore(Naming):
-    """The contents of clients. All of a batch are looked up at once, at most every `LIFETIME` seconds."""
+    """The modes of clients' contents. All clients of a batch are looked up at once, at most every `LIFETIME` seconds."""
 
     def __init__(
         self,
@@ -26,13 +26,13 @@ class ContentsStore(Naming):
         sessions: AsyncConnectionPool[Connection] | None = None,
     ) -> None:
         super().__init__(pool, seal, hours, sessions)
-        #: What was found of each client, None for one that keeps everything, and until when it counts.
+        #: For each client the time until which the answer counts, and the modes that were found; None if it keeps everything.
         self._contents: dict[str, tuple[float, Contents | None]] = {}
 
     async def contents(self, clients: Collection[str]) -> Mapping[str, Contents]:
-        """Return what these clients want stored, without those that have always kept everything, as one without a configuration
-        does."""
-        # Counted from before the question, so that no answer gets older, however long it takes.
+        """Return the modes of these clients; clients that have always kept everything are left out, as are clients without a
+        configuration."""
+        # The time before the query counts, so that no answer is used for longer, however long the query takes.
         now = time.monotonic()
         found = {client: known for client in clients if (known := self._contents.get(client)) and known[0] > now}
         if missing := [client for client in clients if client not in found]:

@@ -1,4 +1,4 @@
-"""Reads customers: their assignments, what belongs to these, and the decisions on them."""
+"""Reads customers: their assignments, the rows that belong to these, and the decisions on customers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sql.opening import Opening
 
-#: Most handles of one customer (the function `most_handles` of the database), and as many as hardly any person has.
+#: Most handles of one customer (the function `most_handles` of the database); and a number of handles that hardly any person exceeds.
 MOST, MANY = 1000, 50
 
 
 class Side(NamedTuple):
-    """A customer, and those of its assignments that are asked for."""
+    """A customer, and some of its assignments: those that a request names."""
 
     customer_id: UUID
     assignments: list[dict[str, Any]]
@@ -26,7 +26,7 @@ class CustomersStore(Opening):
     """The store's part that reads customers."""
 
     async def customer_assignments(self, client_id: str, customer: UUID) -> Side | None:
-        """Return a customer's assignments by its id or by that of one that was merged into it; None if there is none."""
+        """Return a customer's assignments, by its id or by the id of a customer that was merged into it; None if there is none."""
         rows = await self._opened(
             await self._rows("customer_assignments", {"client_id": client_id, "customers": [customer]})
         )

@@ -18,7 +18,7 @@ GROUPED, GROUPS = 100_000, 200
 #: Most dead letters that are published again in one transaction, each of which may have megabytes.
 PUBLISHED = 20
 
-#: Publishes records (topic, value, dead letter's id, number of the replay), and returns whether each was taken, or None where
+#: Publishes records (topic, value, dead letter's id, number of the replay), and returns for each whether it was taken, or None if
 #: that is not known.
 Publish = Callable[[Sequence[tuple[str, bytes, UUID, int]]], Awaitable[Sequence[bool | None]]]
 #: The `recorded_at` and `id` of a dead letter, after which a page begins.
@@ -27,9 +27,9 @@ Place = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are meant; None passes all. `client`: of one client, else of all clients and of none; `reason`: a part
-    of the reason in its general form; `since` inclusive, `until` exclusive; `handled`: replayed or discarded, or neither;
-    `lost`: replayed, without a known outcome."""
+    """Which dead letters are meant; a member that is None passes all. `client`: only those of this client; None: those of all clients
+    and of none. `reason`: a part of the reason in its general form. `since` is inclusive, `until` exclusive. `handled`: those that were
+    replayed or discarded (True), or neither (False). `lost`: those that were replayed and have no outcome."""
 
     client: str | None = None
     topic: str | None = None
@@ -62,7 +62,7 @@ class DeadLettersStore(HoursStore):
         self, which: Filter | None = None, after: Place | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """Return dead letters without their records (`whole`: the record is stored), newest first, after a place. `unopenable`: why
-        what is sealed of one cannot be opened, None if it was; its reason is then in the general form."""
+        a dead letter's sealed columns cannot be opened, None if they were; if not, its reason is in the general form."""
         which = which or Filter()
         name = "dead_letters_listed" if which.client is None else "dead_letters_of_client"
         return await self._letters_opened(await self._rows(name, _page(which, after, limit)))
@@ -80,7 +80,7 @@ class DeadLettersStore(HoursStore):
     async def _letters_opened(
         self, rows: list[dict[str, Any]], connection: Connection | None = None
     ) -> list[dict[str, Any]]:
-        """Open what is sealed of these rows. Raises sql.sealing.NoKey where a `connection` is given, on which they are locked."""
+        """Open the sealed columns of these rows. If a `connection` is given, on which the rows are locked, raises sql.sealing.NoKey."""
         names = ("sealed_reason", "sealed_detail", "value")
         try:
             await self.keys_for((row.get(name) for row in rows if row["sealed_reason"] for name in names), connection)
@@ -100,7 +100,7 @@ class DeadLettersStore(HoursStore):
         return rows, int(rows[0]["seen"]) if rows else 0
 
     async def dead_letters_count(self, which: Filter) -> tuple[int, int]:
-        """Return the number of dead letters, and of those of them whose record was kept."""
+        """Return the number of dead letters, and how many of them still have their record."""
         row = await self._row("dead_letters_count", which.parameters)
         assert row is not None
         return int(row["letters"]), int(row["whole"])
@@ -112,28 +112,27 @@ class DeadLettersStore(HoursStore):
     async def replay_dead_letters(
         self, ids: Sequence[UUID], actor: str, key: UUID | None = None, *, again: bool = False
     ) -> set[UUID]:
-        """Ask a worker to put records on their topics again; return the ids of those dead letters. Left out are those without a
-        record, those that were discarded and, unless `again`, those that were replayed. The audit names `actor` and the API
-        key."""
+        """Ask a worker to put records on their topics again; return the ids of their dead letters. Dead letters without a record, those
+        that were discarded and, unless `again`, those that were replayed are left out. The audit names `actor` and the API key."""
         parameters = {"ids": list(ids), "actor": actor, "key": key and str(key), "again": again}
         return {row["id"] for row in await self._run("replay_dead_letters", parameters | noted())}
 
     async def discard_dead_letters(
         self, ids: Sequence[UUID], why: str, actor: str, key: UUID | None = None, *, remove: bool = False
     ) -> set[UUID]:
-        """Discard dead letters, with `remove` also what was kept of their records; return the ids of those that were not handled
-        before. The audit names `actor`, the API key and the reason."""
+        """Discard dead letters; with `remove`, also remove their records. Return the ids of those that were not handled before. The
+        audit names `actor`, the API key and the reason."""
         parameters = {"ids": list(ids), "why": why, "actor": actor, "key": key and str(key), "remove": remove}
         return {row["id"] for row in await self._run("discard_dead_letters", parameters | noted())}
 
     async def publish_replays(self, publish: Publish, resting: Sequence[str] = ()) -> int:
-        """Publish the next records that are to be put on their topics again, but for those of the `resting` topics; return how
-        many were taken or refused. They are locked meanwhile, so that one worker publishes each; if it dies before the commit, or
-        it is not known whether Kafka took them, they are published again."""
+        """Publish the next records that are to be put on their topics again, except those of the `resting` topics; return how
+        many were taken or refused. They are locked meanwhile, so that only one worker publishes each. If the worker dies before the
+        commit, or it is not known whether Kafka took a record, the record is published again."""
         given = {"limit": PUBLISHED, "resting": list(resting)}
         look = await self._row(
             "replays_wait", {"resting": given["resting"]}
-        )  # mostly there is none: no transaction for that
+        )  # mostly there is no such record, and then no transaction is needed
         if look is None or not look["waits"]:
             return 0
         async with self._pool.connection() as connection, connection.transaction():

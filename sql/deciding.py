@@ -3,11 +3,11 @@
 The result is a function of the links and the changes alone. It does not depend on the order in which they arrived, so that a
 rebuild gives the same:
 
-- Merges count before links, the newest first; then links, in the order in which they were first stated.
-- A split keeps two sides apart, and each side together. It refuses every link and every older merge that would join them. A newer merge that names the
-  split in its `overrides` sets it aside.
-- A customer has the id that the newest change gives to one of its assignments, or else the least of those that they are by
-  themselves. An id that a change gave away is not used by its first owner again.
+- Merges count before links, the newest merge first; then links, in the order in which they were first stated.
+- A split keeps two sides apart, and each side together. It refuses every link and every older merge that would join the two sides. A newer
+  merge that names the split in its `overrides` sets it aside.
+- A customer has the id that the newest change gives to one of its assignments; without a change, the least of the ids that its
+  assignments have by themselves. An id that a change gave away is not used by its first owner again.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A decision: `merge` joins `ones` to the first of `others`, `split` keeps `ones` apart from `others`, `cut` made the
-    assignment `ones[0]` out of `others[0]`. `one_id` and `other_id` are the customers' ids (see `customer_changes`),
-    `overrides` the splits that a merge sets aside."""
+    """A decision: `merge` joins `ones` to the first of `others`, `split` keeps `ones` apart from `others`, `cut` divides the
+    assignment `ones[0]` from `others[0]`. `one_id` and `other_id` are the customers' ids (see `customer_changes`);
+    `overrides` are the splits that a merge sets aside."""
 
     event_id: UUID
     position: int
@@ -35,7 +35,7 @@ class Change:
 
     @property
     def joins(self) -> list[tuple[UUID, UUID]]:
-        """The pairs of assignments that it makes one customer's."""
+        """The pairs of assignments that the decision gives to one customer."""
         match self.kind:
             case "merge":
                 return [(one, self.others[0]) for one in self.ones]
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def names(self) -> list[tuple[UUID, UUID]]:
-        """The customer ids that it gives, each with the assignment that stands for the customer."""
+        """The customer ids that the decision gives, each with the assignment that stands for the customer."""
         given = []
         if self.kind != "merge" and self.one_id is not None:
             given.append((self.one_id, self.ones[0]))
@@ -72,8 +72,8 @@ class Decided:
 
 
 def decide(owns: Mapping[UUID, UUID], links: Iterable[Link], changes: Iterable[Change]) -> Decided:
-    """Return the customers of some assignments: `owns` has the customer that each is by itself. Links and changes may name
-    others, which are left out."""
+    """Return the customers of some assignments: `owns` has the customer that each assignment is by itself. Other assignments, which links
+    and changes may name, are left out."""
     made = sorted((change for change in changes if not change.undone), key=lambda change: change.position, reverse=True)
     groups = _Groups(owns, _splits(made))
     for change in made:
@@ -93,7 +93,7 @@ def _splits(made: Sequence[Change]) -> list[Change]:
 
 
 class _Groups:
-    """Disjoint groups of assignments, in which no split's two sides meet."""
+    """Disjoint groups of assignments; no group has assignments of both sides of a split."""
 
     def __init__(self, all: Collection[UUID], splits: Sequence[Change]) -> None:
         self._splits = [(split.position, split.event_id, set(split.ones), set(split.others)) for split in splits]
@@ -149,6 +149,6 @@ def _named(
 
 
 def _another(own: UUID) -> UUID:
-    """Return the id of an assignment whose own id is another customer's now. It is made of that random id, so that every rebuild
-    gives the same one."""
+    """Return the new id of an assignment whose own id belongs to another customer now. It is made from the own id, which is random, so
+    that every rebuild gives the same id."""
     return UUID(bytes=sha256(b"threadline customer after " + own.bytes).digest()[:16], version=8)

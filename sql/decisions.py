@@ -1,7 +1,7 @@
 """Appends decisions on customers: merge, split, another holder of a handle, undo.
 
-A decision is an event that names assignments of handles. It moves assignments, never interactions; what it leads to is computed
-by `sql.deciding`. Reading and appending are one transaction under the client's lock, so that two decisions cannot cross.
+A decision is an event that names assignments of handles. It moves assignments, never interactions; `sql.deciding` computes the
+customers that result. Reading and appending are one transaction under the client's lock, so that two decisions cannot conflict.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -51,8 +51,8 @@ class Deciding:
 
 
 class Decision(NamedTuple):
-    """A decision: the customer of those that move and of those that stay, before it; the customer of those that move after it;
-    and its event (None: there was nothing to decide, or it was only looked at)."""
+    """A decision: the customers of the assignments that move and of those that stay, before it; the customer of those that move, after
+    it; and its event (None: there was nothing to decide, or it was only previewed)."""
 
     moves: Side
     stays: Side
@@ -61,13 +61,13 @@ class Decision(NamedTuple):
 
 
 class DecisionsStore(Appending):
-    """The store's part that decides on customers. All methods raise Refused; with `only_look` a decision is not made."""
+    """The store's part that decides on customers. All methods raise Refused; with `only_look` a decision is only previewed."""
 
     async def merge_customers(
         self, client_id: str, into: UUID, customer: UUID, by: Deciding, *, only_look: bool = False
     ) -> Decision:
-        """Merge a customer into another, whose id stays. Splits between the two are set aside. Two that are one already are left
-        as they are."""
+        """Merge a customer into another, whose id stays. Splits between the two are set aside. If the two are one customer already,
+        nothing changes."""
         by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> Decision:
@@ -157,8 +157,8 @@ class DecisionsStore(Appending):
         return await self._deciding(client_id, decide)
 
     async def _discreet(self, client_id: str, by: Deciding) -> Deciding:
-        """Return who decides, with the cause sealed, since people may name somebody in it: under a key of its own, which an erasure of
-        one who took part destroys, so that it is gone from the archive's files and from backups too."""
+        """Return who decides, with the cause sealed, since people may name somebody in it. The cause has a key of its own. The erasure of
+        a customer who took part destroys that key, so that the cause is gone from the archive's files and from backups too."""
         if by.cause is None:
             return by
         owned = decision(client_id, str(uuid4()))
@@ -205,7 +205,7 @@ class DecisionsStore(Appending):
         by: Deciding,
         of: Mapping[str, Any] | None,
     ) -> UUID:
-        # Nothing else in it is personal. `of`: the assignment of the handle that it is about.
+        # Nothing else in the event is personal. `of`: the assignment of the handle that the event is about.
         handle = Handle(of["kind"], "") if of else None
         event = Event(type, SOURCE, f"customers {uuid4()}", handle=handle)
         made = clean({**payload, **by.payload})
@@ -222,13 +222,13 @@ class DecisionsStore(Appending):
 
 
 def _moving(stays: Side, other: UUID, moved: list[UUID], kept: list[UUID]) -> dict[str, Any]:
-    """Return the members that a decision's payload has, whichever it is: the customer whose id stays, the other one's id, and the
+    """Return the members that the payload of every decision has: the customer whose id stays, the other customer's id, and the
     assignments that move and that stay."""
     return {"customerId": stays.customer_id, "customerIds": [other], "moved": moved, "kept": kept}
 
 
 async def _not_erasing(connection: Connection, client_id: str, by: Deciding, customers: Collection[UUID]) -> None:
-    """Raise Refused if one of the customers is to be erased: whoever asked for that, or approves it, meant the handles of then."""
+    """Raise Refused if one of the customers is to be erased: the persons who ask for an erasure and approve it mean the present handles."""
     given = {"client_id": client_id, "customers": list(customers)}
     if not by.erasing and await _all(connection, "erasing", given):
         raise Refused("conflict", "An erasure of this customer is under way, or waits for a second person.")

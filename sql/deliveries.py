@@ -68,7 +68,7 @@ class DeliveryStore(Opening):
         await self._run("set_callback", parameters)
 
     async def disable_callback(self, client_id: str, reason: str) -> bool:
-        """Disable a callback; return False where it is disabled already, or there is none."""
+        """Disable a callback; return False if it is disabled already, or there is none."""
         parameters = {"client_id": client_id, "reason": reason}
         async with self._transaction() as connection:
             disabled = (await connection.execute(statement("disable_callback"), parameters)).rowcount > 0
@@ -77,7 +77,7 @@ class DeliveryStore(Opening):
         return disabled
 
     async def enable_callback(self, client_id: str, actor: str) -> int | None:
-        """Enable a callback and make its waiting deliveries due; return how many, or None where there is no callback."""
+        """Enable a callback and make its waiting deliveries due; return how many, or None if there is no callback."""
         async with self._transaction() as connection:
             parameters = {"client_id": client_id, "removed": REMOVED}
             enabled = await connection.execute(statement("enable_callback"), parameters)
@@ -126,8 +126,8 @@ class DeliveryStore(Opening):
         await self._run_only("quiet_callback", {"client_id": client_id})
 
     async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
-        """Claim due deliveries for `lease`, of each message only the first that waits. Each has `attempts` (including
-        this one), `due_at` (when the lease ends) and the columns of its event; one that cannot be opened has `closed`: True."""
+        """Claim due deliveries for `lease`, of each message only the first that waits. Each delivery has `attempts` (including this
+        attempt), `due_at` (when the lease ends) and the columns of its event; if the event cannot be opened, it has `closed`: True."""
         parameters = {"client_id": client_id, "limit": limit, "lease": lease}
         return await self._opened(await self._run("claim_deliveries", parameters), closed=True)
 
@@ -169,7 +169,7 @@ class DeliveryStore(Opening):
 
     async def replay_span(self, client_id: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
         """Make the oldest `REPLAYED` deliveries of events recorded in a span wait again; return how many, and the time from which
-        to ask for the rest (None where none is left)."""
+        to ask for the rest (None if none is left)."""
         span = {"client_id": client_id, "since": since, "until": until, "most": REPLAYED}
         (row,) = await self._replay("replay_span", span)
         return row["replayed"], row["next"]
@@ -183,7 +183,7 @@ class DeliveryStore(Opening):
             return rows
 
     async def forget_deliveries(self, age: timedelta) -> int:
-        """Remove some deliveries of events older than `age`; return how many, 0 where none is left."""
+        """Remove some deliveries of events older than `age`; return how many, 0 if none is left."""
         return len(await self._run("forget_deliveries", {"age": age, "limit": _FORGOTTEN}))
 
 

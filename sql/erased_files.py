@@ -1,4 +1,4 @@
-"""Keeps how far an erasure is with the files of the archive, and swaps those that are written anew for the former ones."""
+"""Keeps an erasure's progress with the files of the archive, and replaces files by those that were written anew."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ class ErasedFilesStore(Naming):
 
     @asynccontextmanager
     async def archive_alone(self) -> AsyncIterator[bool]:
-        """Keep rebuilds and archives of this database out meanwhile; gives False where one is under way."""
+        """Keep rebuilds and archives of this database out during the block; gives False if one is under way."""
         async with self._sessions.connection() as connection:
             found = await (await connection.execute(statement("rebuild_lock"))).fetchone()
             mine = found is not None and bool(found["mine"])
@@ -34,11 +34,11 @@ class ErasedFilesStore(Naming):
         return await self._rows("erase_files", {"id": id})
 
     async def erased_references(self, id: UUID) -> set[UUID]:
-        """Return by which references the interactions were known that an erasure removed."""
+        """Return the references of the interactions that an erasure removed."""
         return {row["reference"] for row in await self._rows("erase_references", {"id": id})}
 
     async def erase_gone(self, id: UUID, said: Sequence[Said]) -> None:
-        """Note the references of messages of which files of the archive `said` that they are the erasure's customer's."""
+        """Note the references of messages that, as files of the archive `said`, are the erased customer's."""
         columns = {name: [getattr(each, name) for each in said] for name in Said._fields}
         await self._run_only("erase_gone", {"id": id} | columns)
 
@@ -51,8 +51,8 @@ class ErasedFilesStore(Naming):
         return {row["id"] for row in await self._rows("salts", {"ids": list(handles)})}
 
     async def swap_file(self, id: UUID, row: dict[str, Any], emptied: list[UUID], **new: Any) -> bool:
-        """Note that a file is done; with `emptied` events, that the `new` one (`file`, `digest`, `checksum`) takes its place. Return
-        whether it was the one that was read."""
+        """Note that a file is done; with `emptied` events, that the `new` file (`file`, `digest`, `checksum`) takes its place. Return
+        whether the database still had the file that was read."""
         given = {"file": row["file"], "digest": row["digest"], "checksum": row["checksum"]} | new
         given |= {"id": id, "month": row["month"], "part": row["part"], "former": row["digest"], "emptied": emptied}
         (done,) = await self._run("erase_swap", given)
@@ -67,5 +67,5 @@ class ErasedFilesStore(Naming):
         await self._run_only("erase_removed", {"file": file})
 
     async def note_waiting(self, id: UUID, reason: str) -> None:
-        """Note what keeps an erasure waiting, for those who look at it."""
+        """Note why an erasure waits, for people who look at it."""
         await self._run_only("erase_waits", {"id": id, "reason": reason})

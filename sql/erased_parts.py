@@ -1,8 +1,9 @@
-"""Says which events of an interaction are an erased customer's, where others have a part in it, and how the rest is linked. Pure.
+"""Says which events of a shared interaction are an erased customer's ("his"), and how the rest is linked. Pure.
 
-Of a person are the events that name one of his handles, and those without a handle whose message (by our id) or other versions name him
-alone. What names nobody else's may be anybody's. A handle that other customers had too (a recycled number) is his if it was when it
-first took part: the interaction's owner when that began, any other when an event first named it.
+An event is the erased customer's if it names one of his handles, or if it names no handle and its message (by our id) or its other
+versions name him alone. Any other event that names no handle is nobody's. A handle that other customers had too (a recycled number)
+counts as his if it was his when it first took part: for the interaction's owner when the interaction began, for any other handle when an
+event first named it.
 """
 
 from collections import defaultdict
@@ -31,9 +32,9 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What becomes of an interaction: the events that leave it (`his`) and those that stay without their words (`nobodys`), the
-    references that its events have, those that name him alone (`gone`), those of what stays (`left`), and the links among these.
-    `others`: somebody who is not erased has a part in it."""
+    """What becomes of an interaction: the events that leave it (`his`), and those that stay without their words (`nobodys`); the
+    references of all its events, the references that name him alone (`gone`), the references of the events that stay (`left`), and the
+    links among the latter. `others`: somebody who is not erased has a part in it."""
 
     interaction: UUID
     others: bool
@@ -46,7 +47,7 @@ class Parts:
 
     @property
     def shared(self) -> bool:
-        """Whether he and others have a part in it; else all of it is his, or nothing."""
+        """Whether both he and others have a part in it; otherwise all of it is his, or nothing."""
         return self.others and bool(self.his)
 
 
@@ -74,12 +75,12 @@ class Plan:
 
     @property
     def left(self) -> set[UUID]:
-        """The references of what stays."""
+        """The references of the events that stay."""
         return {one for each in self.shared for one in each.left}
 
     @property
     def links(self) -> dict[UUID, UUID]:
-        """The links among these."""
+        """The links among the references that stay."""
         return {one: interaction for each in self.shared for one, interaction in each.links.items()}
 
     @property
@@ -108,8 +109,8 @@ def plan_of(told: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> P
 
 
 def with_plain(plan: Plan, late: Iterable[Told], erased: Callable[[UUID, datetime], bool]) -> Plan | None:
-    """Return a plan with events that came later of people who are not erased, and tie nothing: they stay, and so do their references. None
-    where one may be otherwise, and all has to be looked at again."""
+    """Return a plan with later events of people who are not erased, which tie nothing: they stay, and so do their references. Return None
+    if one of them may be another kind of event, so that everything has to be looked at again."""
     came: dict[UUID, set[UUID]] = defaultdict(set)
     for each in late:
         if each.handle is None or each.ours is not None or each.identity != each.event or erased(each.handle, each.at):
@@ -127,7 +128,7 @@ def with_plain(plan: Plan, late: Iterable[Told], erased: Callable[[UUID, datetim
 
 
 def with_late(told: Iterable[Told], late: Iterable[Told]) -> set[Told]:
-    """Return events with those that came later, by which their interaction may have become older, or another's."""
+    """Return events together with later ones, which may have made their interaction older, or another customer's."""
     now: dict[UUID, dict[str, Any]] = {each.interaction: {"owner": each.owner, "began": each.began} for each in late}
     return {each._replace(**now.get(each.interaction, {})) for each in told} | set(late)
 
@@ -174,8 +175,8 @@ def _sorted(told: Iterable[Told], is_his: dict[UUID, bool]) -> tuple[list[Told],
 
 
 def links_of(told: Collection[Told]) -> dict[UUID, UUID]:
-    """Return the links that events make, as `queries/link.sql` does: of each linked reference the least reference of a message of ours,
-    or the least identity of an event with several versions, that is one with it."""
+    """Return the links that events make, as `queries/link.sql` does: for each linked reference, the least reference of a message of ours,
+    or the least identity of an event with several versions, that belongs to the same message."""
     pairs = {(each.reference, each.ours) for each in told if each.ties and each.ours is not None}
     versions: dict[UUID, dict[UUID, bool]] = defaultdict(dict)
     for each in told:

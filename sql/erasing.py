@@ -21,9 +21,9 @@ from sql.rows import Row
 from sql.statements import statement
 from sql.suppressing import Suppressing, address_of, ledgered, rows_of
 
-#: Another process is at the tables that are needed: to be tried again.
+#: Errors which mean that another process uses the tables that are needed: try again.
 _BUSY = (LockNotAvailable, *REPEAT)
-#: Most interactions that one statement removes: nobody appends meanwhile. Most events that one empties.
+#: Most interactions that one statement removes (nobody appends meanwhile), and most events that one statement empties.
 STEP, EMPTIED = 200, 1000
 
 
@@ -39,10 +39,10 @@ class ErasingStore(Appending, Suppressing):
         return int(row["leaving"])
 
     async def fence_erasure(self, erasure: Erasure, *, while_leaving: bool = True) -> bool:
-        """Set the fence: from then on nobody finds the customer's handles, and none of their events can be appended. Return whether it
-        is set; False where another process is at it, or appending took too long to wait for, or a message to the customer is just being
-        sent, unless it may be `while_leaving`. Raises Held, and Waits where another
-        erasure of one of the handles is under way."""
+        """Set the fence: from then on nobody finds the customer's handles, and none of their events can be appended. Return whether the
+        fence is set. It is not if another process works on this erasure, if appends took too long to wait for, or, without
+        `while_leaving`, if a message to the customer is just being sent. Raises Held, and Waits if another erasure of one of the
+        handles is under way."""
         client = erasure["client_id"]
         secrets = (await self._secrets_of({client}))[client]
         try:
@@ -51,7 +51,7 @@ class ErasingStore(Appending, Suppressing):
                     await connection.execute(statement(name))
                 if not await _taken(connection, erasure["id"], "requested"):
                     return False
-                # Held meanwhile: it goes on when the hold ends.
+                # The customer came under a legal hold meanwhile: the erasure goes on when the hold ends.
                 held = await (await connection.execute(statement("erase_held"), _asked(erasure))).fetchone()
                 if held is not None:
                     raise Held(held["reason"], held["until"])
@@ -100,7 +100,7 @@ class ErasingStore(Appending, Suppressing):
         return int(row["letters"])
 
     async def end_step(self, id: UUID, state: str, next: str) -> bool:
-        """Note that a step is done of which nothing else is to be written."""
+        """Note that a step is done, if the step has nothing else to write."""
         return await self._step(id, state, next)
 
     async def destroy_erasure(self, erasure: Erasure) -> bool:
@@ -110,11 +110,11 @@ class ErasingStore(Appending, Suppressing):
         return done
 
     async def purge_erasure(self, id: UUID, step: int = STEP) -> int | None:
-        """Remove some of what was projected from the handles' events; return how many interactions, 0 when nothing is left, and None
-        where another process is at it."""
+        """Remove some of the rows that were projected from the handles' events; return how many interactions, 0 when nothing is left, and
+        None if another process works on this erasure."""
         try:
             async with self._pool.connection() as connection, connection.transaction():
-                # Whoever appends sees what was removed, or was done before.
+                # A process that appends either sees the removal, or was finished before it.
                 for name in ("erase_patience", "erase_lock"):
                     await connection.execute(statement(name))
                 if not await _taken(connection, id, "destroyed"):
@@ -127,8 +127,8 @@ class ErasingStore(Appending, Suppressing):
             return None
 
     async def purged_erasure(self, id: UUID, step: int = EMPTIED) -> bool:
-        """Empty the events of the interactions that were removed, and forget consents, zones, and the reasons of decisions. Return whether it is done; False
-        where another process is at it."""
+        """Empty the events of the interactions that were removed, and delete consents, zones, and the reasons of decisions. Return whether
+        all is done; False also if another process works on this erasure."""
         while True:
             async with self._pool.connection() as connection, connection.transaction():
                 if not await _taken(connection, id, "destroyed"):
@@ -177,7 +177,7 @@ class ErasingStore(Appending, Suppressing):
         }
         event = Event(type, OURS, f"{type} {erasure['id']}", payload=payload | more)
         rows: list[Row] = [(event, erasure["client_id"], datetime.now(UTC), None)]
-        # They have no handle and say nothing, so that nothing is looked up within the transaction.
+        # These events have no handle and nothing personal, so nothing is looked up within the transaction.
         await self.write(connection, rows, await self._sealed(rows))
 
 
@@ -189,7 +189,7 @@ def _asked(erasure: Erasure) -> dict[str, Any]:
 
 
 async def _taken(connection: Connection, id: UUID, state: str) -> bool:
-    """Return whether this transaction has the erasure, which is in this state."""
+    """Lock the erasure in this transaction; return whether it is in this state."""
     return await (await connection.execute(statement("erase_row"), {"id": id, "state": state})).fetchone() is not None
 
 

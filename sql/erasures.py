@@ -33,8 +33,8 @@ class ErasuresStore(Appending):
     """The statements about erasures as a whole, and about legal holds."""
 
     async def request_erasure(self, client_id: str, customer_id: UUID, reason: str) -> UUID | None:
-        """Request the erasure of a customer; return its id, that of the one under way if there is one, or None if the client has no
-        such customer (any more). Raises Held."""
+        """Request the erasure of a customer. Return its id; the id of an erasure that is under way already, if there is one; or None if the
+        client has no such customer (any more). Raises Held."""
         await self._unheld(client_id, customer_id)
         given = {"id": uuid4(), "client_id": client_id, "customer_id": customer_id, "reason": reason}
         given |= ALL_HANDLES | noted()
@@ -59,7 +59,7 @@ class ErasuresStore(Appending):
         return await self._rows("erasure_counts")
 
     async def erasures_unknown(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Return those of these erasures that this database does not have, or without their fence."""
+        """Return those of these erasures that this database does not have, or has without their fence."""
         return set(ids) - {row["id"] for row in await self._rows("erasures_known", {"ids": list(ids)})}
 
     async def hold_of(self, client_id: str, customer_id: UUID) -> dict[str, Any] | None:
@@ -82,7 +82,7 @@ class ErasuresStore(Appending):
         return bool(await self._run("end_hold", {"client_id": client_id, "customer_id": customer_id} | noted()))
 
     async def digest_now(self, client_id: str, handle: Handle) -> bytes:
-        """Return the digest by which a handle would be found now; empty for a client that has none."""
+        """Return the digest by which a handle would be found now; empty if the client has no pepper."""
         return await self._digest(client_id, handle)
 
     async def _unheld(self, client_id: str, customer_id: UUID) -> None:

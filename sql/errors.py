@@ -41,7 +41,7 @@ _TRANSIENT_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 _TRANSIENT_STATES = frozenset({"55P03", "55006", "25006", "25P03", "25P04"})
 #: Errors after which the transaction is retried at once: another transaction caused them, and that one is over.
 REPEAT = (errors.SerializationFailure, errors.DeadlockDetected)
-#: The state by which a transaction fails that wrote under a handle which was erased meanwhile (`queries/erased.sql`).
+#: The SQLSTATE with which a transaction fails if it wrote under a handle that was erased meanwhile (`queries/erased.sql`).
 ERASED = "40E01"
 
 

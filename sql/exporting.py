@@ -1,5 +1,5 @@
-"""Reads what an export of a customer has beside the timeline: which handles were the customer's, messages that were asked to be sent, and
-the customer's part in interactions that others share."""
+"""Reads the parts of a customer's export beside the timeline: which handles were the customer's, messages that were requested, and the
+customer's part in interactions that others share."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -28,14 +28,14 @@ class ExportingStore(Opening):
     """The statements about exports."""
 
     async def exported_assignments(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
-        """Return all that is known of which handles are a customer's."""
+        """Return all assignments of handles to a customer, past and present."""
         rows = await self._rows("export_assignments", {"client_id": client_id, "customer_id": customer_id})
         return [row["assignment"] for row in rows]
 
     async def exported_messages(
         self, client_id: str, ids: Sequence[str], handles: Collection[UUID] | None = None
     ) -> list[dict[str, Any]]:
-        """Return those of some messages that are still kept, with their requests. `handles`: only of those that go to one of these."""
+        """Return those of some messages that are still kept, with their requests. `handles`: only messages to one of these."""
         given = {"client_id": client_id, "ids": list(ids), "handles": None if handles is None else list(handles)}
         return await self._opened(await self._rows("export_messages", given))
 
@@ -56,9 +56,9 @@ class ExportingStore(Opening):
         holdings: Collection[Holding],
         archived: Sequence[Mapping[str, Any]],
     ) -> dict[UUID, list[dict[str, Any]]]:
-        """Return of some interactions the events that are a customer's own, in the order of time, with the columns of `events`; without
-        interactions of which there are none. `holdings`: when the customer had which handle; `archived`: what the archive has of these
-        interactions. Events that name nobody, and may be another's, are in none."""
+        """Return for each of some interactions the events that are a customer's own, in the order of time, with the columns of `events`;
+        interactions without such events are left out. `holdings`: when the customer had which handle; `archived`: the events of these
+        interactions in the archive. Events that name nobody are left out, since they may be another customer's."""
 
         def has(handle: UUID, at: datetime) -> bool:
             return any(each.handle == handle and each.has(at) for each in holdings)

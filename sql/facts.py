@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 class Fact(NamedTuple):
     """One fact. `event` is the type of the events that state it, and its key in the API's `facts`; `call_event` is the
-    type that states it of a call, where that is another."""
+    type that states it for a call, if that is another type."""
 
     name: str
     event: str
@@ -27,7 +27,7 @@ class Fact(NamedTuple):
         return ", ".join(f"'{type}'" for type in (self.event, self.call_event) if type)
 
 
-#: What the writer of a message did to it later. No columns: they count only if the writer did them (see `own_changes`).
+#: Later changes of a message by its writer. They have no columns, as they count only if the writer made them (see `own_changes`).
 CHANGES = (Fact("edited", "MessageEdited"), Fact("deleted", "MessageDeleted"))
 
 FACTS = (

@@ -16,7 +16,7 @@ from sql.writing import LINKING, LOWERING
 CHUNK = 5_000
 #: A place in the log: a transaction, and a position within it.
 Place = tuple[int, int]
-#: Called after each chunk with what was done ("tied", "linked" or "folded"), of how many events by now, and how many there are.
+#: Called after each chunk with the kind of work ("tied", "linked" or "folded"), the number of events done, and the number of all.
 Progress = Callable[[str, int, int], None]
 _LAST = (1 << 63) - 1
 END: Place = (_LAST, _LAST)
@@ -58,7 +58,7 @@ class Parts(NamedTuple):
 
 
 def made_with() -> str:
-    """Return a digest of the schema and of the statements that make the tables: a rebuild goes on only with the same."""
+    """Return a digest of the schema and of the statements that make the tables: a rebuild is continued only with the same ones."""
     texts = [name.encode() for name in migrations()] + [statement(name) for name in _STATEMENTS]
     return sha256(b"\0".join(texts)).hexdigest()
 
@@ -82,8 +82,8 @@ async def split(connection: AsyncConnection[DictRow], after: Place, parts: int) 
 
 
 async def tie(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
-    """Link the messages of a section that have both ids, from its place on, chunk by chunk, but for those that would merge what is
-    linked already. `note` gets the number of events of each chunk."""
+    """Link the messages of a section that have both ids, from its place on, chunk by chunk, except messages that would merge groups which
+    are linked already. `note` gets the number of events of each chunk."""
     place = part.place
     while (span := await _span(connection, place, part.upto)) is not None:
         async with connection.transaction():
@@ -94,7 +94,7 @@ async def tie(connection: AsyncConnection[DictRow], part: Part, note: Callable[[
 
 
 async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, int], None]) -> None:
-    """Link what the parts have left, range by range. `note` gets the number of events of each, and of all that were left before."""
+    """Link the events that the parts have left out, range by range. `note` gets the number of events of each range, and of all that were left out."""
     while (span := await (await connection.execute(statement("rebuild_left"))).fetchone()) is not None:
         async with connection.transaction():
             await link(
@@ -105,7 +105,7 @@ async def link_left(connection: AsyncConnection[DictRow], note: Callable[[int, i
 
 
 async def fold_section(connection: AsyncConnection[DictRow], part: Part, note: Callable[[int], None]) -> None:
-    """Fold a linked section from its place on, chunk by chunk. `note` gets the number of events of each."""
+    """Fold a linked section from its place on, chunk by chunk. `note` gets the number of events of each chunk."""
     place = part.place
     while (span := await _span(connection, place, part.upto)) is not None:
         async with connection.transaction():

@@ -2,7 +2,7 @@
 
 The digest is HMAC-SHA-256 (RFC 2104) of `kind, U+001F, value`. A pepper is 32 random bytes of one client, kept encrypted in the
 table `peppers` (`sql.sealing`): with the database alone, nobody can try which address a digest is of. The id of a handle is
-random; deleting its digest unties all that names it from the address. Its value is kept sealed under its own key (`sql.personal`).
+random; deleting its digest unties all rows that name the id from the address. Its value is kept sealed under its own key (`sql.personal`).
 """
 
 import hmac
@@ -21,13 +21,13 @@ from sql.personal.keys import ROOT_BYTES
 PEPPER_BYTES = 32
 #: The context in which a client's pepper is encrypted.
 CONTEXT = "pepper of {}"
-#: The context in which its root key is.
+#: The context in which a client's root key is encrypted.
 ROOT = "root key of {}"
-#: What an event is that links two handles.
+#: The type of the event that links two handles.
 LINK = "HandleLinked"
-#: The kind of the handles that are nobody's, and the value of the one for events without a time.
+#: The kind of the handles that belong to nobody, and the value of the handle for events without a time.
 NOBODY, UNDATED = "nobody", "undated"
-#: What the platform of nobody's handles is that are the key of one decision's reason each.
+#: The platform of those of nobody's handles whose keys seal the reason of one decision each.
 DECISION = "decision"
 #: The place of a handle's own value.
 PLACE = b"handles.value"
@@ -58,8 +58,8 @@ class Known(NamedTuple):
 
 
 def nobody(client: str, event: Event) -> Owned:
-    """Return the handle under which is sealed what an event without a handle says: one a client and month. The month is that of the
-    provider's clock, so that a repeated event has the same; events without a time share one for ever."""
+    """Return the handle under whose key an event without a handle is sealed: one for each client and month. The month is that of the
+    provider's clock, so that a repeated event has the same handle; events without a time share one handle for ever."""
     at = event.occurred_at
     return Owned(client, NOBODY, f"{at:%Y-%m}" if at is not None else UNDATED)
 
