@@ -1,11 +1,11 @@
 """`threadline erasure approve|refuse`: erasures that wait for a second person."""
 
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from app.cli.erasure.receipt_file import ReceiptFile, unusable
 from app.cli.erasure.requesting import erased
 from app.cli.erasure.whose import MOST, Reason, sound
 from app.cli.support.json_output import AsJson
@@ -23,7 +23,7 @@ Id = Annotated[str, typer.Argument(metavar="ERASURE", help="The erasure's id.")]
 
 def approve(
     id: Id,
-    receipt: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
+    receipt: ReceiptFile = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
@@ -36,6 +36,8 @@ def approve(
         asked = await store.erasure_request(wanted)
         if asked is None:
             return print_error("There is no such erasure that waits.")
+        if (why := unusable(receipt)) is not None:
+            return print_error(f"Nothing was approved: {why}.", MISUSED)
         question = f"Customer {asked['customer_id']} of client {asked['client_id']} will be erased for ever ({asked['reason']}). Go on?"
         if asked["state"] == "waiting" and not confirmed(question, yes):
             return print_error("Nothing was approved; --yes approves without asking.")

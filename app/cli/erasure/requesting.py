@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 import typer
 
 from app.api.erasures import LONGEST, erasure_json
+from app.cli.erasure.receipt_file import ReceiptFile, keep, unusable
 from app.cli.erasure.whose import MOST, Client, Customer, NoCustomer, Reason, sound, whose
 from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.progress import Yes, confirmed
@@ -38,7 +38,7 @@ def erase(
     customer: Customer,
     reason: Reason = "",
     client: Client = None,
-    receipt: Annotated[Path | None, typer.Option(help="File to write the receipt to.")] = None,
+    receipt: ReceiptFile = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
@@ -55,6 +55,8 @@ def erase(
             owner, id = await whose(store, customer, client)
             if (held := await store.hold_of(owner, id)) is not None:
                 raise Held(held["reason"], held["until"])
+            if (why := unusable(receipt)) is not None:
+                return print_error(f"Nothing was erased: {why}.", MISUSED)
             known = await store.handles(owner, id)
             question = f"Customer {id} of client {owner}, with {numbered(len(known), 'address', 'addresses')}, will be erased for ever. Go on?"
             if not confirmed(question, yes):
@@ -83,13 +85,14 @@ async def erased(store: EventStore, settings: Settings, id: UUID, receipt: Path 
     except Waits as why:
         return print_error(f"Erasure {id} is not complete yet, and a worker goes on with it: {why}")
     asked = await store.erasure_request(id)
-    _keep(done, receipt)
-    return print_json(erasure_json(done, asked)) if as_json else _print(done, receipt)
-
-
-def _keep(done: Erasure, file: Path | None) -> None:
-    if file is not None:
-        file.write_bytes(orjson.dumps(done["receipt"], option=orjson.OPT_INDENT_2) + b"\n")
+    lost = None if receipt is None else keep(done["receipt"], receipt)
+    if as_json:
+        print_json(erasure_json(done, asked))
+    else:
+        _print(done, None if lost else receipt)
+    if lost:
+        return print_error(f"The customer is erased, but {lost}. The receipt: threadline erasure show {id} --receipt")
+    return 0
 
 
 async def _waits(store: EventStore, id: UUID, as_json: bool) -> int:
@@ -177,5 +180,5 @@ def _print(done: Erasure, file: Path | None) -> int:
         print(entry(f"Ask {each['source']}", each["ask"], each["page"] or "", asked["answer"] if asked else ""))
     if receipt["signature"] is None:
         print_note("The receipt is not signed: set audit.key (threadline audit key) before the next erasure.")
-    where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']}"
+    where = f"The receipt is in {file}." if file else f"The receipt: threadline erasure show {done['id']} --receipt"
     return print_note(where)
