@@ -7,6 +7,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.auditing.anchors import private_key, public_key
+from app.cli.support.terminal import MISUSED, print_error
 from app.settings.loading import load
 
 PublicKeys = Annotated[
@@ -18,8 +19,17 @@ PublicKeys = Annotated[
 
 
 def keys_of(given: Sequence[str] | None) -> list[Ed25519PublicKey]:
-    """Return the keys of the option, else that of the settings; empty without any. Raises ValueError."""
+    """Return the keys of the option, else that of the settings; empty without any. Ends the command (SystemExit 2) for a text that
+    is no public key."""
     if given:
-        return [public_key(text) for text in given]
+        return [_public(text) for text in given]
     own = load().audit.key
     return [] if own is None else [private_key(own.get_secret_value()).public_key()]
+
+
+def _public(text: str) -> Ed25519PublicKey:
+    try:
+        return public_key(text)
+    except ValueError:
+        wrong = f"--public-key {text} is no public key: give one as threadline audit key prints it, base64 of 32 bytes."
+        raise SystemExit(print_error(wrong, MISUSED)) from None

@@ -59,8 +59,8 @@ def verify(
 ) -> int:
     """Check a receipt's signature, and search the database, or a dump of it, for the addresses that were erased.
 
-    Exit code 1 where the receipt is not as it was signed, or an address is found; 3 where nothing is found and the receipt has no
-    signature.
+    Exit code 1 where the receipt is not as it was signed, or an address is found; 2 where it cannot be checked, or what is to be
+    searched cannot be read; 3 where nothing is found and the receipt has no signature.
     """
     try:
         receipt, keys = receipt_in(file.read_bytes()), keys_of(public_keys)
@@ -77,10 +77,12 @@ def verify(
     values = [line.strip() for line in given if line.strip()]
     try:
         return asyncio.run(_run(receipt, signed, values, dump, as_json))
-    except (NotReadable, OSError) as error:
-        return print_error(f"{dump}: {error}")
+    except OSError as error:
+        return print_error(f"{dump}: {error.strerror}.", MISUSED)
+    except NotReadable as error:
+        return print_error(f"{dump}: {error}", MISUSED)
     except psycopg.Error as error:
-        return print_error(f"The database cannot be searched: {type(error).__name__}: {error}")
+        return print_error(f"The database cannot be searched: {type(error).__name__}: {error}", MISUSED)
 
 
 async def _run(receipt: Mapping[str, Any], signed: bool, values: list[str], dump: Path | None, as_json: bool) -> int:
