@@ -6,7 +6,7 @@ customers that result. Reading and appending are one transaction under the clien
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -23,6 +23,8 @@ from sql.statements import statement
 
 #: What makes decisions.
 SOURCE = "threadline"
+#: By how much a caller's clock may be fast: a time that is further ahead is still to come.
+_CLOCKS = timedelta(minutes=1)
 
 
 class Refused(Exception):
@@ -118,7 +120,12 @@ class DecisionsStore(Appending):
         *,
         only_look: bool = False,
     ) -> Decision:
-        """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner."""
+        """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner. The time has passed: the new
+        customer is whom the handle names from this call on, also to who erases or exports by it."""
+        if valid_from > datetime.now(UTC) + _CLOCKS:
+            raise Refused(
+                "conflict", f"{valid_from.isoformat()} is still to come: give the time when the owner changed."
+            )
         by = await self._discreet(client_id, by)
 
         async def decide(connection: Connection) -> Decision:

@@ -196,6 +196,11 @@ async def test_refusals(postgres_dsn: Dsns) -> None:
             await store.split_customer("default", one, await ids(store, phone(1)), ANA)
         with pytest.raises(Refused, match="not this customer's"):
             await store.split_customer("default", one, await ids(store, phone(2)), ANA)
+        handle, late = (await ids(store, phone(1)))[0], datetime.now(UTC) + timedelta(days=1)
+        for only_look in (True, False):  # by the handle one would erase or export the new owner, who is not there yet
+            with pytest.raises(Refused, match="still to come"):
+                await store.unlink_handle("default", one, handle, late, ANA, only_look=only_look)
+        assert await customer(store, phone(1)) == one
         made = await store.merge_customers("default", one, two, ANA)
         assert (await store.merge_customers("default", one, two, ANA)).event_id is None  # a repetition
         with pytest.raises(Refused, match="no merge"):

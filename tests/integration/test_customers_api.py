@@ -114,6 +114,11 @@ async def test_unlinking_and_what_is_refused(served: Served) -> None:
     for path, body, status in (
         (f"/v1/customers/{one}/unlink", {"handle": ANA.value, "validFrom": "2026-02-03T13:00:00Z"}, 409),
         (f"/v1/customers/{one}/unlink", {"handle": ANA.value, "validFrom": "tomorrow"}, 400),
+        (
+            f"/v1/customers/{passed.json()['customerId']}/unlink",
+            {"handle": ANA.value, "validFrom": "2999-01-01T00:00:00Z"},
+            409,
+        ),
         (f"/v1/customers/{one}/split", {"handles": [ANA.value]}, 409),
         (f"/v1/customers/{one}/split", {"handles": ["bob@example.com"]}, 409),
         (f"/v1/customers/{one}/split", {"handles": []}, 400),

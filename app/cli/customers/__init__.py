@@ -17,6 +17,7 @@ from app.cli.support.key_names import key_names
 from app.cli.support.progress import Yes
 from app.cli.support.store import in_store, note
 from app.cli.support.terminal import entry, minute, print_error, print_note
+from app.cli.support.times import SINCE, time_of
 from app.customers.shown import conflicts_json, customer_json
 from sql import Decision, EventStore, Refused
 
@@ -121,15 +122,7 @@ def split(
 def unlink(
     customer: Customer,
     handle: Annotated[str, typer.Argument(metavar="HANDLE", help="The handle that has a new owner.")],
-    since: Annotated[
-        datetime,
-        typer.Option(
-            "--from",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
-            metavar="TIME",
-            help="When, in UTC: a day such as 2026-11-29, or a time such as 2026-11-29T12:00.",
-        ),
-    ],
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help=f"Since when, in UTC: {SINCE}.")],
     client: Client = None,
     reason: Reason = None,
     preview: Preview = False,
@@ -141,9 +134,10 @@ def unlink(
     What was said before that time stays with this customer.
     """
 
+    at = time_of("--from", since, datetime.now(UTC), SINCE)
+
     async def decide(store: EventStore, client: str, id: UUID, only_look: bool) -> Decision:
         (found,) = await handle_ids_of(store, client, id, [handle])
-        at = since.replace(tzinfo=UTC)
         return await store.unlink_handle(client, id, found, at, by(reason), only_look=only_look)
 
     return decided(customer, client, decide, "customer.unlink", preview, yes, as_json)

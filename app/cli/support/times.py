@@ -9,6 +9,7 @@ _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 #: What an option that takes a time says of it: one that has passed, and one that is to come.
 FORMS = "90s, 30m, 2h, 7d, or a time such as 2026-11-29T12:00:00Z"
+SINCE = "a day such as 2026-11-29, a time such as 2026-11-29T12:00, or 7d for seven days ago"
 AHEAD = "2h, 90d, 4w, a day such as 2027-01-31, or a time (RFC 3339)"
 
 
@@ -19,15 +20,18 @@ def age(text: str) -> timedelta | None:
 
 
 def time_given(option: str, text: str | None, now: datetime) -> datetime | None:
-    """Return the time that an option names: so long before `now`, or a time (RFC 3339; UTC if it has no offset). None without the
-    option. Ends the command (SystemExit 2) for anything else."""
-    if text is None:
-        return None
+    """Return the time that an option names, as `time_of` does; None without the option."""
+    return None if text is None else time_of(option, text, now)
+
+
+def time_of(option: str, text: str, now: datetime, forms: str = FORMS) -> datetime:
+    """Return the time that an option names: so long before `now`, or a time (RFC 3339; UTC if it has no offset). Ends the command
+    (SystemExit 2) for anything else, with the forms that it may have."""
     try:
         before = age(text)
         return moment(text) if before is None else now - before
     except (ValueError, OverflowError):
-        raise SystemExit(print_error(f"{option} {text} is no time: write {FORMS}.", MISUSED)) from None
+        raise SystemExit(print_error(f"{option} {text} is no time: write {forms}.", MISUSED)) from None
 
 
 def time_ahead(text: str, now: datetime) -> datetime | None:

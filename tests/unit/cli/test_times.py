@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.cli import main
 from app.cli.support.terminal import MISUSED
-from app.cli.support.times import time_ahead, time_given
+from app.cli.support.times import SINCE, time_ahead, time_given
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
@@ -47,3 +48,11 @@ def test_a_time_to_come() -> None:
     assert time_ahead("2026-11-30T13:30:00+01:00", NOW) == NOW + timedelta(minutes=30)
     for passed in ("0s", "2026-11-30", "2026-11-30T12:59:59+01:00"):
         assert time_ahead(passed, NOW) is None
+
+
+def test_an_option_says_which_forms_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """In plain words, and not as patterns of strftime."""
+    with pytest.raises(SystemExit) as ended:
+        main(["customers", "unlink", "+15551234567", "+15551234567", "--from", "yesterday"])
+    said = " ".join(capsys.readouterr().err.split())
+    assert ended.value.code == MISUSED and f"--from yesterday is no time: write {SINCE}." in said and "%" not in said
