@@ -65,12 +65,12 @@ def nobody(client: str, event: Event) -> Owned:
 
 
 def decision(client: str, id: str) -> Owned:
-    """Return the handle under which the reason of one decision on customers is sealed: its key can be destroyed without any other's."""
+    """Return the handle under whose key the reason of one decision on customers is sealed: that key can be destroyed alone."""
     return Owned(client, NOBODY, f"{DECISION}:{id}")
 
 
 def linked(client: str, event: Event) -> tuple[Owned, Owned] | None:
-    """Return the two handles of an event that links handles (`LINK`); None where its payload does not name them."""
+    """Return the two handles of an event that links handles (`LINK`); None if its payload does not name them."""
     match event.payload:
         case {"handles": [{"kind": str(kind), "value": str(value)}, {"kind": str(other), "value": str(other_value)}]}:
             return owned_by(client, Handle(kind, value)), owned_by(client, Handle(other, other_value))
@@ -93,8 +93,9 @@ def as_stored(text: str) -> bytes:
 
 
 def platform_of(kind: str, value: str) -> str | None:
-    """Return the platform of a chat id, which stands before its colon; of a direct conversation in Slack (`slack:T1/D1`), in
-    which one user follows another, `slack direct`; of the key of a decision's reason `decision`; None for others."""
+    """Return the platform of a handle. For a chat id it is the text before the colon; for a direct conversation in Slack
+    (`slack:T1/D1`), in which one user may follow another, `slack direct`; for the handle of a decision's reason `decision`; for others
+    None."""
     if kind == NOBODY and value.startswith(f"{DECISION}:"):
         return DECISION
     if kind != "chat_id" or (match := _PLATFORM.match(value)) is None:

@@ -1,5 +1,5 @@
 """Reads when erased customers had addresses whose keys stay, since another customer has or had them: recycled numbers, and handles
-that several people share. What is kept of such an interval is removed and emptied, as the key that seals it cannot be destroyed.
+that several people share. The data of such an interval is removed and emptied, as its key cannot be destroyed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from sql.suppressing import address_of, ledgered
 
 
 class Holding(NamedTuple):
-    """From when (None: always) to when (exclusive) an erased customer had a handle. `owned` is its address, and `digest` what the
-    ledger names it by; None where it was destroyed since."""
+    """From when (None: always) to when (exclusive) an erased customer had a handle. `owned` is the handle's address, and `digest` the
+    digest by which the ledger names it; None if it has been destroyed."""
 
     handle: UUID
     since: datetime | None
@@ -46,8 +46,8 @@ class HoldingsStore(Naming):
         return made
 
     async def holdings_to_end(self, id: UUID) -> list[dict[str, Any]]:
-        """Return the addresses that are still the erased customer's: `client_id`, `customer_id`, `handle_id`, and `valid_to`, from
-        when on they are another one's."""
+        """Return the addresses that are still the erased customer's: `client_id`, `customer_id`, `handle_id`, and `valid_to`, the time
+        from which they belong to another customer."""
         return await self._rows("erase_ended", {"id": id})
 
     async def holdings_left(self, client_id: str, holdings: Sequence[Holding]) -> list[Holding]:
@@ -57,7 +57,7 @@ class HoldingsStore(Naming):
 
 
 def columns(holdings: Iterable[Holding]) -> dict[str, Any]:
-    """Return the parameters that say some intervals."""
+    """Return some intervals as parameters of statements."""
     every = list(holdings)
     return {
         "emptied": [each.handle for each in every],

@@ -1,9 +1,9 @@
-"""Keeps the keys of raw records in memory: random keys, one an hour and purpose.
+"""Keeps the keys of raw records in memory: random keys, one for each hour and purpose.
 
-They are in the table `hour_keys`, each encrypted by a key of the settings (`sql.sealing`), and are made ahead of their hour, so that a
-process goes on without the database. When the time of a purpose's records has ended, their key is destroyed, which makes every copy
-of them unreadable. A process without a key of the hour makes one of its own, which travels, encrypted, with each record (`OWN`): it
-cannot be destroyed, and is better than losing the record or leaving it readable.
+The keys are in the table `hour_keys`, each encrypted by a key of the settings (`sql.sealing`). They are made ahead of their hour, so that
+a process goes on without the database. When the retention of a purpose's records has ended, their key is destroyed, which makes every
+copy of them unreadable. A process without a key of the hour makes one of its own, which travels, encrypted, with each record (`OWN`).
+Such a key cannot be destroyed, but that is better than losing the record or leaving it readable.
 """
 
 import os
@@ -17,12 +17,12 @@ from uuid import UUID
 from sql.sealed_records import Destroyed, Key, UnknownKey, is_sealed, key_of, table_key_of
 from sql.sealing import KEY_BYTES, NoKey, Seal, Tampered
 
-#: What the keys are for, and for how many hours they are made ahead. Where records may be sealed while the database is away that is more
-#: than Kafka keeps them: then a database that was restored from a backup has the keys of all that is still in Kafka.
+#: The purposes of keys, and for how many hours they are made ahead. For records that may be sealed while the database is away, that is
+#: longer than Kafka keeps them: so a database that was restored from a backup has the keys of all records that are still in Kafka.
 AHEAD: Mapping[str, int] = {"records": 192, "blobs": 192, "dlq": 2, "events": 2, "raw": 2, "dead": 2}
 #: Purposes that are not sealed unless the settings ask for it: others' programs read these records.
 LEFT = frozenset({"events"})
-#: Opened keys kept in memory, and as many of those before them; seconds of an hour.
+#: Most opened keys in memory (as many earlier ones are kept too); seconds of an hour.
 MOST, HOUR = 8192, 3600.0
 
 
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 class HourKeys:
     """The keys that this process has. `without`: the purposes whose records are left as they are. `clock`: monotonic, in seconds.
-    Its methods may be called in any thread, but for `take` and `take_ahead`."""
+    Its methods, except `take` and `take_ahead`, may be called in any thread."""
 
     def __init__(
         self, seal: Seal, *, without: Collection[str] = LEFT, clock: Callable[[], float] = time.monotonic
@@ -45,17 +45,17 @@ class HourKeys:
         self._wrapping, self._without, self._clock = seal, frozenset(without), clock
         #: The rows of this hour and those ahead, by purpose and number of the hour.
         self._rows: dict[tuple[str, int], Row] = {}
-        #: The opened keys by id, and those that were opened before them: what was taken for a batch is there until that is read.
+        #: The opened keys by id, and the keys that were opened before these: so the keys of a batch are there until it is read.
         self._keys: dict[bytes, Key] = {}
         self._before: dict[bytes, Key] = {}
         self._since = clock()
-        #: When others were destroyed.
+        #: The times at which other keys were destroyed.
         self._gone: dict[bytes, datetime] = {}
         #: The key that seals now, by purpose, and until when (by the clock).
         self._current: dict[str, tuple[float, Key]] = {}
-        #: The database's time less the clock's: this machine's time, until the database says its own.
+        #: The database's time minus the clock's; until the database has told its time, this machine's time minus the clock's.
         self._offset = time.time() - clock()
-        #: Records sealed by a key of their own, for want of the hour's.
+        #: Records that were sealed by a key of their own, since there was no key of the hour.
         self.own = 0
 
     def seals(self, purpose: str) -> bool:
@@ -63,7 +63,7 @@ class HourKeys:
         return purpose not in self._without
 
     def has(self, purpose: str) -> bool:
-        """Return whether the key of this hour is there, or none is needed."""
+        """Return whether the key of this hour is there, or no key is needed."""
         return purpose in self._without or (purpose, self._hour()) in self._rows
 
     def hours_ahead(self, purpose: str) -> int:
@@ -74,7 +74,7 @@ class HourKeys:
         return hours
 
     def seal(self, purpose: str, place: bytes, plain: bytes, *, large: bool = False) -> bytes:
-        """Return a record sealed, or as it is where its purpose is not. Raises NoKey where the settings have no key."""
+        """Return a record sealed, or as it is if its purpose is not sealed. Raises NoKey if the settings have no key."""
         if purpose in self._without:
             return plain
         key = self.key(purpose)
@@ -83,7 +83,7 @@ class HourKeys:
         return key.seal(place, plain, large=large)
 
     def key(self, purpose: str) -> Key:
-        """Return the key that seals now: the hour's, else one of this process. Raises NoKey where the settings have no key."""
+        """Return the key that seals now: the hour's, or else one of this process. Raises NoKey if the settings have no key."""
         current = self._current.get(purpose)
         if current is not None and self._clock() < current[0]:
             return current[1]
@@ -93,12 +93,12 @@ class HourKeys:
         return key
 
     def open(self, data: bytes, place: bytes) -> bytes:
-        """Return the record that was sealed; one that was not, as it is. Raises Tampered; NoKey where the settings lack the key that
-        encrypted one that is with the record; Destroyed; and UnknownKey where a key of `unknown` was not taken."""
+        """Return the plain record; a record that is not sealed is returned as it is. Raises Tampered; Destroyed; NoKey if the record
+        carries its key and the settings lack the key that encrypted it; and UnknownKey if a key of `unknown` was not taken."""
         return self.opening(data).open(data, place) if is_sealed(data) else data
 
     def opening(self, data: bytes) -> Key:
-        """Return the key that opens a sealed record. Raises as `open`."""
+        """Return the key that opens a sealed record. Raises the errors of `open`."""
         id, own = key_of(data)
         key = self._keys.get(id) or self._before.get(id)
         if key is not None and key.own == own:
@@ -112,14 +112,14 @@ class HourKeys:
         )
 
     def unknown(self, records: Iterable[bytes | None]) -> list[UUID]:
-        """Return the ids of the keys that these records need, and that were not taken yet."""
+        """Return the ids of the keys that these records need and that were not taken yet."""
         ids = {id for data in records if data and (id := table_key_of(data)) is not None}
-        # One that is only in `_before` is taken again, and stays.
+        # A key that is only in `_before` is taken again, so that it stays.
         return [id for id in ids if id.bytes not in self._keys and id.bytes not in self._gone]
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take rows of the table; one that was changed there is left out. Raises NoKey where the settings lack the key that encrypted
-        one."""
+        """Take rows of the table; a row that was changed there is left out. Raises NoKey if the settings lack the key that encrypted one of
+        them."""
         if len(self._gone) >= MOST:
             self._gone.clear()
         for row in rows:
@@ -130,9 +130,10 @@ class HourKeys:
                     self._opened(_row(row))
 
     def take_ahead(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> list[Row]:
-        """Take the rows that the table has from this hour on, by its time. Return rows for the hours that have no key yet: they are to be
-        written, and read again. Among them are those in memory that the table lost, as a restored database does. Keys that were not
-        needed for an hour are forgotten, so that a destroyed one is soon gone from memory. Raises NoKey where the settings have no key."""
+        """Take the rows that the table has from this hour on (`now`: the database's time). Return rows for the hours that have no key yet;
+        the caller writes them, and reads the table again. They include rows in memory that the table has lost, as after a restore of the
+        database. Keys that were not needed for an hour are forgotten, so that a destroyed key is soon gone from memory. Raises NoKey if the
+        settings have no key."""
         had, self._rows = self._rows, {}
         self._offset = now.timestamp() - self._clock()
         if self._clock() - self._since >= HOUR:

@@ -17,7 +17,7 @@ _FIRST = UUID(int=0)
 
 
 class HoursStore(Pooled):
-    """The keys of raw records. Its methods raise sql.sealing.NoKey where no key of the settings decrypts one, and Tampered where one
+    """The keys of raw records. Its methods raise sql.sealing.NoKey if no key of the settings decrypts one of them, and Tampered if one
     was changed."""
 
     async def keys_ahead(self) -> None:
@@ -37,8 +37,8 @@ class HoursStore(Pooled):
             await self.keys_ahead()
 
     async def keys_for(self, records: Iterable[bytes | None], connection: Connection | None = None) -> None:
-        """Take the keys that these records need, by one query for those that are not in memory. `connection`: one that the caller
-        has, as the pool may have no other."""
+        """Take the keys that these records need, by one query for those that are not in memory. `connection`: a connection that the caller
+        already holds, as the pool may have no other."""
         if not (ids := self.hours.unknown(records)):
             return
         if connection is None:
@@ -48,7 +48,7 @@ class HoursStore(Pooled):
         self.hours.take(await cursor.fetchall())
 
     async def need_hour_keys(self, since: datetime) -> None:
-        """Note that webhooks since then are not on Kafka yet, so that their keys are kept as if they had come now."""
+        """Note that webhooks since a time are not on Kafka yet, so that their keys are kept as if the webhooks had come now."""
         await self._run_only("need_hour_keys", {"since": since})
 
     async def hour_keys_by_key(self) -> list[dict[str, Any]]:
@@ -56,8 +56,8 @@ class HoursStore(Pooled):
         return await self._rows("hour_keys_by_key")
 
     async def reseal_hour_keys(self, progress: Callable[[int], object] | None = None) -> int:
-        """Encrypt the keys with the first key of the settings, in steps: what was done stays so if it is ended; return how many were
-        encrypted with another. `progress` gets how many were looked at so far."""
+        """Encrypt the keys with the first key of the settings, in steps, so that an interrupted call keeps its progress. Return how many
+        were encrypted with another key before. `progress` gets how many were looked at so far."""
         done, seen, after = 0, 0, _FIRST
         while rows := await self._rows("hour_keys_sealed", {"after": after, "limit": STEP}):
             again = [(row, self._seal.renewed(row["sealed"], _context(row))) for row in rows]
@@ -71,7 +71,7 @@ class HoursStore(Pooled):
         return done
 
     async def destroy_hour_keys(self, ages: Mapping[str, timedelta | None], limit: int = STEP) -> list[str]:
-        """Destroy the keys whose records' time has ended, at most `limit`; return the purpose of each. `ages`: how long after its hour a
+        """Destroy at most `limit` keys whose records' retention has ended; return the purpose of each. `ages`: how long after its hour a
         purpose's key is needed; None: for ever."""
         ends = {purpose: age for purpose, age in ages.items() if age is not None}
         given = {"purposes": list(ends), "ages": list(ends.values()), "limit": limit}

@@ -16,8 +16,8 @@ _NAMES = [fact.name for fact in FACTS]
 
 
 def interaction_row(cursor: AsyncCursor[Any]) -> RowMaker[Interaction]:
-    """Return what makes an interaction of a row's values: psycopg's row factory of these queries. A page has two dozen facts in
-    each of its rows, most of them null, so they never become keys."""
+    """Return the function that makes an interaction from a row's values: psycopg's row factory for these queries. Each row of a page has
+    two dozen facts, most of them null; null facts never become keys of a dict."""
     if (result := cursor.pgresult) is None or not result.nfields:
         return no_result
     names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
@@ -32,7 +32,7 @@ def interaction_row(cursor: AsyncCursor[Any]) -> RowMaker[Interaction]:
         row["facts"] = facts
         if changes := row.pop("changes"):
             facts |= {fact.name: datetime.fromisoformat(changes[fact.name]) for fact in CHANGES if fact.name in changes}
-            if "text" in changes:  # the keys that the last edit has replace those of the message
+            if "text" in changes:  # the keys of the last edit replace those of the message
                 row["content"] = (row["content"] or {}) | orjson.loads(changes["text"].partition("\x1f")[2])
         return row
 

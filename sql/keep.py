@@ -13,7 +13,7 @@ from sql.sealed_records import Destroyed
 
 
 class Keeping(HoursStore):
-    """Housekeeping: all that neither appends events nor reads timelines."""
+    """Housekeeping: statements that neither append events nor read timelines."""
 
     async def ensure_partitions(self, days_ahead: int = 3) -> list[str]:
         """Create the missing partitions of raw webhooks for today and the days ahead; return their names. Webhooks of a
@@ -26,14 +26,14 @@ class Keeping(HoursStore):
         return [row["name"] for row in await self._rows("ensure_event_partitions", {"months_ahead": months_ahead})]
 
     async def unpartitioned(self) -> dict[str, int]:
-        """Return of the tables `events` and `raw_webhooks` how many rows have no partition (up to 1,000): 0 as long as partitions
-        are made in time."""
+        """Return for the tables `events` and `raw_webhooks` how many rows have no partition (counted up to 1,000): 0 as long as
+        partitions are made in time."""
         row = await self._row("unpartitioned")
         assert row is not None
         return row
 
     async def drop_partitions(self, older_than_days: int) -> list[str]:
-        """Drop the raw webhooks older than so many days (at least one); return the names of the partitions."""
+        """Drop the raw webhooks that are older than this many days (at least one); return the names of the partitions."""
         return [row["name"] for row in await self._rows("drop_partitions", {"older_than_days": older_than_days})]
 
     async def use_tokens(self, uses: Sequence[tuple[str, bytes, bytes, datetime]]) -> list[int]:
@@ -49,8 +49,8 @@ class Keeping(HoursStore):
 
     async def read_raw(self, block: int, webhook_id: UUID | str | None = None) -> list[bytes]:
         """Return the records of a block (an event's `webhook_block`), byte for byte; with `webhook_id`, those whose
-        first line contains it. Empty if the block was dropped, or its key destroyed. Raises sql.sealed_records.UnknownKey, and
-        sql.sealing.NoKey and Tampered, where it cannot be opened."""
+        first line contains it. Empty if the block was dropped, or its key destroyed. Raises sql.sealed_records.UnknownKey,
+        sql.sealing.NoKey or Tampered if the block cannot be opened."""
         row = await self._row("raw_block", {"block": block})
         if row is None:
             return []
@@ -75,7 +75,7 @@ class Keeping(HoursStore):
         roles: Sequence[str] = (),
         networks: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Add a key, made by who acts (`sql.origin`), and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
+        """Add a key, made by the person who acts (`sql.origin`), and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
         parameters = {
             "id": id,
             "name": name,

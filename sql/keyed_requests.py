@@ -1,8 +1,8 @@
-"""Replaces what names a request of a service, for the store: its idempotency key, and the fingerprint by which a repeat is compared.
+"""Replaces the names of a service's request, for the store: its idempotency key, and the fingerprint by which a repeat is compared.
 
-Both are compared alone, and never shown. A key may have an address in it, and a fingerprint is made of one and of a text that can
-often be guessed: so both are HMAC-SHA-256 (RFC 2104) under keys that are derived from the client's root key, and who has the
-database alone can try neither.
+Both are only compared, and never shown. A key may have an address in it, and a fingerprint is made from an address and a text that can
+often be guessed. So both are HMAC-SHA-256 (RFC 2104) under keys that are derived from the client's root key: somebody who has only the
+database can test guesses of neither.
 """
 
 import hmac
@@ -17,12 +17,12 @@ _DIGITS: Final = 32
 
 
 def keyed_name(key: str, root: bytes) -> str:
-    """Return what is stored in place of an idempotency key, as hexadecimal digits: the first 128 bits, as of others' ids."""
+    """Return the digest that is stored in place of an idempotency key, as hexadecimal digits: the first 128 bits, as for others' ids."""
     return _digest(_KEYS, as_stored(key), root).hex()[:_DIGITS]
 
 
 def keyed_mark(fingerprint: bytes, root: bytes) -> bytes:
-    """Return what is stored in place of a request's fingerprint."""
+    """Return the digest that is stored in place of a request's fingerprint."""
     return _digest(_REQUESTS, fingerprint, root)
 
 

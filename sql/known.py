@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from sql.handles import Known, Owned
 
-#: Most handles that are kept, and the seconds for which one is: an erased handle's salt is then gone from memory too.
+#: Most handles that are kept, and the seconds for which each is kept, after which an erased handle's salt is gone from memory too.
 MOST, LIFETIME = 100_000, 30.0
 
 
 class KnownHandles:
-    """The handles that were found lately, in the order in which they were. `now`: a monotonic clock in seconds."""
+    """The handles that were found lately, in the order in which they were found. `now`: a monotonic clock in seconds."""
 
     def __init__(self, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
         self._most, self._now = most, now

@@ -1,4 +1,4 @@
-"""Writes dead letters, and what came of replayed ones, within the transactions that append events."""
+"""Writes dead letters, and the outcomes of replayed ones, within the transactions that append events."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from sql.sealed_records import Unopenable
 from sql.sealing import NoKey, Tampered
 from sql.statements import statement
 
-#: Parts of a dead letter, which are sealed apart.
+#: The parts of a dead letter; each is sealed by itself.
 VALUE, REASON, DETAIL = b"dead letter's value ", b"dead letter's reason ", b"dead letter's detail "
 
 #: Quoted texts, addresses, ids and numbers, and what stands for them; as in the migration 0026.
@@ -40,8 +40,8 @@ async def repeated_places(cursor: AsyncCursor[DictRow]) -> set[int]:
 async def note_replays(
     connection: Connection, replays: Sequence[Replayed], repeated: set[int], *, differing: bool = False
 ) -> None:
-    """Record what came of replayed records. `repeated`: the places of the rows that made no new event; with `differing` only
-    replays that made one are recorded."""
+    """Record the outcomes of replayed records. `repeated`: the places of the rows that made no new event; with `differing` only
+    replays that made a new event are recorded."""
     found = [(each, sum(at not in repeated for at in range(each.first, each.first + each.rows))) for each in replays]
     counted = [replace(each, events=each.events + made) for each, made in found if made or not differing]
     if counted:
@@ -49,7 +49,7 @@ async def note_replays(
 
 
 async def note_outcomes(connection: Connection, replays: Sequence[Replayed], *, differing: bool = False) -> None:
-    """Record what came of replayed records whose `events` are counted."""
+    """Record the outcomes of replayed records, whose `events` are counted."""
     parameters = {"outcomes": json(orjson.dumps([_outcome(each) for each in replays])), "differing": differing}
     await connection.execute(statement("replay_outcomes"), parameters, prepare=True)
 
@@ -62,8 +62,9 @@ def _outcome(replay: Replayed) -> tuple[Any, ...]:
 
 
 def letters_of(letters: Sequence[DeadLetter], hours: HourKeys) -> dict[str, Any]:
-    """Return the parameters of `bury`: the letters as JSON, and beside it what is bytes: their values, and where they are sealed the
-    reasons and the details with the items, which may quote the record; their reasons are then in the general form. Raises NoKey."""
+    """Return the parameters of `bury`: the letters as JSON, and beside it, as bytes, their values. If dead letters are sealed, the whole
+    reasons, and the details with the items, are there as sealed bytes too, since they may quote the record; the JSON then has the reasons
+    in their general form. Raises NoKey."""
     sealed = hours.seals("dead")
     records = [
         (
@@ -122,8 +123,8 @@ def place_of(topic: str, partition: int, offset: int) -> bytes:
 
 
 def open_letter(row: dict[str, Any], hours: HourKeys) -> None:
-    """Open what is sealed of a row, in place, and set `unopenable`: why it cannot be opened, None if it was. Then `reason` stays in its
-    general form, and `value` and `detail` are None."""
+    """Open the sealed columns of a row, in place, and set `unopenable`: None, or why they cannot be opened. If they cannot, `reason` stays
+    in its general form, and `value` and `detail` are None."""
     reason, detail = row.pop("sealed_reason"), row.pop("sealed_detail", None)
     row["unopenable"] = None
     if reason is None:

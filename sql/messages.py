@@ -34,9 +34,9 @@ def references_of(event: Event, client: str) -> list[Reference]:
 
 
 class LaneReport(NamedTuple):
-    """How an account did in calls that were under way together: whether one `passed`, whether any `failed`, by a `fault` of
-    its own (credentials, settings); for how many seconds it asks to `pause`; the error in words (`trouble`); how many
-    seconds ago the latest call began (`age`); and whether one was the `probe` of an account that had failed."""
+    """How an account did in calls that were under way together: whether a call `passed`; whether one `failed`, and whether by a `fault`
+    of the account itself (credentials, settings); for how many seconds it asks to `pause`; the error in words (`trouble`); how many
+    seconds ago the latest call began (`age`); and whether a call was the `probe` of an account that had failed."""
 
     lane: str
     passed: bool = False
@@ -49,12 +49,11 @@ class LaneReport(NamedTuple):
 
 
 class NewMessage(NamedTuple):
-    r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
-    `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
-    `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it, as it is
-    dialled, or `user` and the service's own id; `key`: of its request; a second
-    request with the same key gets the answer to the first; `trace`: the `traceparent` of the request,
-    if that is traced."""
+    r"""A message to be accepted, with its first route. `event`: the event of its acceptance; `received_at`: when the request came;
+    `lane`: the lane of its account, as configured now (None: it has no account); `fingerprint`: in hexadecimal digits; `state`: `queued`,
+    or `failed` (with its `error`) if it can never be sent; `handles`: pairs of a channel and the address on it, as it is dialled, or of
+    `user` and the service's own id; `key`: the idempotency key of its request (a second request with the same key gets the answer to the
+    first); `trace`: the `traceparent` of the request, if that is traced."""
 
     event: Event
     received_at: datetime
@@ -77,8 +76,8 @@ class NewMessage(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """Whether a request was accepted now (`fresh`) or before, and then whether with the `same` body. `message_id`: that
-    of the message first accepted under its key, if the request names another."""
+    """Whether a request was accepted now (`fresh`) or before; if before, whether it had the `same` body. `message_id`: the id of the
+    message that was first accepted under the request's key, if the request names another id."""
 
     fresh: bool
     same: bool
@@ -86,8 +85,8 @@ class Accepted(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The answer to keep for a request's Idempotency-Key. `several`: it asked for several messages; `places`: where its messages
-    stand among those that are accepted with it."""
+    """The answer to keep for a request's Idempotency-Key. `several`: the request asked for several messages; `places`: the places of its
+    messages among those that are accepted together."""
 
     client_id: str
     key: str
@@ -99,8 +98,8 @@ class KeptAnswer(NamedTuple):
 
 
 class Recalled(NamedTuple):
-    """The answer that was kept for an Idempotency-Key. `same`: to a request like this one; `answer` is None, and nothing can be
-    said of the request, once a customer was erased to whom one of its messages went."""
+    """The answer that was kept for an Idempotency-Key. `same`: whether it answered an equal request. Once a customer was erased to whom
+    one of the request's messages went, `answer` is None and the requests cannot be compared."""
 
     same: bool
     status: int
@@ -121,10 +120,10 @@ class InFlight(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Settled:
-    """The outcome of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None if none was
-    made; `status`: the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the provider
-    has been asked about an unanswered call; `recipient`: its client and the address of the message that comes first, if that is
-    the one of an event that is written with it (None: both are looked up)."""
+    """The outcome of a claim. `due_in`: seconds until the message is due again; `outcome`: the outcome of its attempt, None if no attempt
+    was made; `status`: the status of the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the
+    provider has been asked about an unanswered call; `recipient`: the message's client and first address, if an event that is written
+    with the outcome has that address (None: both are looked up)."""
 
     id: str
     claim: int

@@ -15,7 +15,7 @@ class MigrationError(Exception):
     """The database cannot be migrated; the message says why, and what to do."""
 
 
-#: The oldest release of PostgreSQL that has what the migrations use (`ALTER COLUMN … SET EXPRESSION`, of 0016).
+#: The oldest release of PostgreSQL that has all features which the migrations use (`ALTER COLUMN … SET EXPRESSION`, in 0016).
 OLDEST = 17
 
 

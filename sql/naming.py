@@ -36,7 +36,7 @@ MOST = 10_000
 
 
 class Secrets(NamedTuple):
-    """What a client's handles are found with (`pepper`), what their keys are derived from (`root`), and the key of others' `ids`."""
+    """A client's secrets: its `pepper`, by which handles are found; its `root` key, from which their keys are derived; and the key of others' `ids`."""
 
     pepper: bytes
     root: bytes
@@ -44,8 +44,8 @@ class Secrets(NamedTuple):
 
 
 class Naming(Pooled):
-    """The part of the store that finds handles and their keys. Its methods raise sql.sealing.NoKey where no key is configured, or
-    not the one that encrypted a client's pepper, and Tampered where that was changed."""
+    """The part of the store that finds handles and their keys. Its methods raise sql.sealing.NoKey if the key that encrypted a client's
+    pepper is not configured, and Tampered if the pepper was changed."""
 
     def __init__(
         self,
@@ -60,18 +60,18 @@ class Naming(Pooled):
         self._forgetting: asyncio.TimerHandle | None = None
 
     async def _handles(self, owned: Collection[Owned]) -> dict[Owned, Known]:
-        """Return the handles, made where they are new; makes the peppers and root keys of new clients too. In its own transactions: a
-        handle that no event names is harmless."""
+        """Return the handles; make those that are new, and the peppers and root keys of new clients. This runs in transactions of its own:
+        a handle that no event names is harmless."""
         found = {one: known for one in owned if (known := self._known.get(one)) is not None}
         missing = [one for one in owned if one not in found]
         if missing:
-            # By the digest: two spellings may be written as one.
+            # Keyed by what the digest covers: two spellings may be written as one.
             named: dict[tuple[str, str], list[Owned]] = {}
             secrets = await self._secrets_of({one.client for one in missing})
             for one in missing:
                 named.setdefault((one.client, digest_of(one, secrets[one.client].pepper).hex()), []).append(one)
-            names, until = list(named), self._known.until()  # from before the question: an answer may be late
-            # A look first: to propose a handle costs a derived key.
+            names, until = list(named), self._known.until()  # the time before the query: the answer may be late
+            # Look the handles up first: to propose a new handle, a key must be derived.
             listed = {"handles": json(always_written(names))}
             rows = {names[row["place"]]: row for row in await self._rows("find_handles", listed)}
             if new := [name for name in names if name not in rows]:
@@ -103,7 +103,7 @@ class Naming(Pooled):
         return digest_of(owned_by(client_id, handle), secrets.pepper) if secrets is not None else b""
 
     async def _known_secrets(self, client_id: str) -> Secrets | None:
-        """Return a client's pepper and root key; None where it has none yet, and so nothing that is stored by them. Writes nothing."""
+        """Return a client's pepper and root key; None if it has none yet, so that nothing is stored under them. Writes nothing."""
         if client_id not in self._secrets:
             self._open_secrets(await self._rows("peppers", {"clients": [client_id]}))
         return self._secrets.get(client_id)
@@ -113,8 +113,7 @@ class Naming(Pooled):
         return {"client_id": client_id, "digest": await self._digest(client_id, handle)}
 
     async def _references(self, references: Sequence[Reference]) -> Jsonb:
-        """Return the parameter `references` that queries read: each with the digests of the provider's id and of its recipient in
-        place of these."""
+        """Return the parameter `references` that queries read: in each reference, digests replace the provider's id and its recipient."""
         secrets = await self._secrets_of({each.client for each in references})
         return json(
             always_written(
@@ -144,8 +143,8 @@ class Naming(Pooled):
         return await self._rows("all_peppers")
 
     async def reseal_peppers(self) -> int:
-        """Encrypt the peppers and root keys of all clients with the first key; return of how many clients they were encrypted with
-        another."""
+        """Encrypt the peppers and root keys of all clients with the first key; return for how many clients they were encrypted with
+        another key before."""
         done = 0
         for row in await self.sealed_peppers():
             again = self._seal.renewed(row["sealed"], CONTEXT.format(row["client_id"]))
@@ -179,7 +178,7 @@ class Naming(Pooled):
             self._keys.drop(handle)
 
     def _forget_later(self) -> None:
-        """Have the salts and keys whose time is over forgotten, also where nothing is asked for any more."""
+        """Schedule the forgetting of salts and keys whose time is over, which happens even if nothing is looked up any more."""
         if self._forgetting is None:
             self._forgetting = asyncio.get_running_loop().call_later(LIFETIME, self._forget)
 
@@ -201,5 +200,5 @@ class _Proposed:
         self.key = HandleKey(uuid4(), self.salt, root)
         platform = platform_of(owned.kind, owned.value)
         sealed = self.key.seal(value_of(owned), PLACE).hex()
-        #: As `queries/make_handles.sql` reads it.
+        #: The handle as `queries/make_handles.sql` reads it.
         self.row = (owned.client, digest, owned.kind, platform, self.key.handle, self.salt.hex(), sealed)

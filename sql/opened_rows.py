@@ -1,7 +1,7 @@
-"""Opens what is sealed in a row that the store's readers get, column by column.
+"""Opens the sealed values in a row that the store's readers get, column by column.
 
-A value whose handle was erased reads as None, or is left out of a payload's contents; its row then has `erased`: True. What is opened
-for who may not see personal data (`sql.showing`) is masked.
+A value whose handle was erased becomes None, or is left out of a payload's contents; its row then has `erased`: True. For readers who may
+not see personal data (`sql.showing`), opened values are masked.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,11 @@ Row = dict[str, Any]
 
 
 class Opener:
-    """Gives the keys that are kept (`kept`, by the first bytes of what they open); those of other handles are `missing` until they were
-    looked for (`found`). `lacks`, `erased`: whether it was asked for one that is missing, or of an erased handle, since that was last
-    set to False. `columns` and `pairs`: those that the rows have, which are all like `row`; `masks`: whether what is opened is masked;
-    `names`: whether payloads hold names that other columns have digests of. `recent`: what this process sealed lately."""
+    """Gives the keys that are kept (`kept`, by the first bytes of the values that they open). The keys of other handles are `missing` until
+    they were looked for (`found`). `lacks`, `erased`: whether a missing key, or the key of an erased handle, was asked for since this was
+    last set to False. `columns` and `pairs`: the sealed columns of the rows, which all have the columns of `row`; `masks`: whether opened
+    values are masked; `names`: whether payloads hold ids of which other columns have digests. `recent`: the values that this process
+    sealed lately."""
 
     def __init__(self, kept: Callable[[bytes], HandleKey | None], row: Row, recent: Recent | None = None) -> None:
         self._kept = kept
@@ -33,7 +34,7 @@ class Opener:
         self.pairs = [(kind, value) for kind, value in PAIRS if kind in row]
         self.masks, self.names = not shows(), "payload" in row
         self.memo = Memo(recent)
-        #: The keys that it gave, by the first bytes of what they open.
+        #: The keys that were given, by the first bytes of the values that they open.
         self._given: dict[bytes, HandleKey] = {}
         self.found: dict[UUID, HandleKey | None] | None = None
         self.missing: set[UUID] = set()
@@ -59,14 +60,14 @@ class Opener:
 
 
 def open_row(row: Row, opener: Opener) -> Row:
-    """Return a row with what is sealed in it opened. Raises NoKey, or Tampered."""
+    """Return a row with its sealed values opened. Raises NoKey, or Tampered."""
     opener.erased = False
     made = row.copy()
     for name, opens in opener.columns:
         if (sealed := row[name]) is not None:
             made[name] = opens(row, sealed, opener)
     made.pop("address_salt", None)
-    # A handle whose kind is left and whose value is not was erased.
+    # A handle that has a kind and no value was erased.
     for kind, value in opener.pairs:
         if row[value] is None and row[kind] is not None:
             opener.erased = True
@@ -79,19 +80,19 @@ def open_row(row: Row, opener: Opener) -> Row:
     return made
 
 
-#: Columns of which some values are not sealed: ids that stand sealed in the payload, and what a query or the service itself wrote.
+#: Columns of which some values are not sealed: ids that are sealed in the payload, and texts that a query or the service itself wrote.
 _PARTLY = frozenset(("cause", "trouble", "provider_message_id", "providerMessageId"))
 
 
 def _held(column: str, stored: Any) -> bool:
-    """Return whether what is stored in a column is sealed."""
+    """Return whether the stored value of a column is sealed."""
     if column == "error":
         return stored is not None and is_sealed(stored.get("text"))
     return is_sealed(stored) if column in _PARTLY else stored is not None
 
 
 def open_or_close(row: Row, opener: Opener) -> Row:
-    """Open a row, or return it without what is sealed in it."""
+    """Open a row, or return it without its sealed values."""
     try:
         return open_row(row, opener)
     except (NoKey, Tampered):
@@ -136,7 +137,7 @@ def _request(_: Row, request: dict[str, Any], opener: Opener) -> dict[str, Any]:
 
 
 def _dialled(_: Row, handles: list[list[Any]], opener: Opener) -> list[list[Any]]:
-    """Open the addresses of a message; that of an erased handle is left out."""
+    """Open the addresses of a message; the address of an erased handle is left out."""
     opened = []
     for channel, address, *id in handles:
         kind, _, sealed = address.partition("\x1f")
@@ -147,7 +148,7 @@ def _dialled(_: Row, handles: list[list[Any]], opener: Opener) -> list[list[Any]
 
 
 def _cause(_: Row, cause: str, opener: Opener) -> str | None:
-    """Open the cause of a message's state. One that a query wrote is not sealed; one that anybody else wrote always is."""
+    """Open the cause of a message's state. A cause that a query wrote is not sealed; any other cause is."""
     return open_value(cause, CAUSE, opener) if is_sealed(cause) else cause
 
 
@@ -165,7 +166,7 @@ def _theirs(_: Row, id: str, opener: Opener) -> str | None:
 
 
 def _name(row: Row) -> None:
-    """Put the ids that an opened payload keeps in place of their digests."""
+    """Replace the digests of ids in a row by the ids that its opened payload has."""
     if (payload := row.get("payload")) is None:
         return
     if row.get("provider_message_id") is not None:
@@ -176,7 +177,7 @@ def _name(row: Row) -> None:
 
 #: The columns of a handle's kind and value.
 PAIRS = (("handle_kind", "handle_value"), ("related_kind", "related_value"), ("address_kind", "address_value"))
-#: What opens the values of each column that is sealed.
+#: The functions that open the values of each sealed column.
 COLUMNS: dict[str, Callable[[Row, Any, Opener], Any]] = {
     "payload": _payload,
     "handle_value": _address,

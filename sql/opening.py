@@ -1,4 +1,4 @@
-"""Opens what the store keeps sealed, in the rows that its readers get: a batch of rows at once, each key derived once."""
+"""Opens sealed values in the rows that the store's readers get: a batch of rows at once, each key derived once."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -12,8 +12,8 @@ class Opening(Naming):
     """The part of the store that opens."""
 
     async def _opened(self, rows: Sequence[Row], *, closed: bool = False) -> list[Row]:
-        """Return rows with what is sealed in them opened: in the columns of `sql.opened_rows.COLUMNS`. With `closed`, a row that cannot be opened has
-        `closed`: True and none of these columns, so that it stops no other; else NoKey or Tampered is raised."""
+        """Return rows with their sealed values opened, in the columns of `sql.opened_rows.COLUMNS`. With `closed`, a row that cannot be opened
+        has `closed`: True and none of these columns, so that the other rows are returned; without it NoKey or Tampered is raised."""
         self._derive(rows)
         if not rows:
             return []
@@ -51,8 +51,8 @@ class Opening(Naming):
         return None if row is None else (await self._opened([row]))[0]
 
     async def _keys_by_id(self, handles: Collection[UUID], *, closed: bool = False) -> dict[UUID, HandleKey | None]:
-        """Return the keys of handles; None for those that were erased. With `closed`, a handle is left out whose client's root key
-        cannot be decrypted; else that raises NoKey or Tampered."""
+        """Return the keys of handles; None for handles that were erased. If a client's root key cannot be decrypted, its handles are left
+        out with `closed`; without it NoKey or Tampered is raised."""
         found: dict[UUID, HandleKey | None] = {id: self._keys.kept(id) for id in handles}
         unknown = [id for id, key in found.items() if key is None]
         rows = await self._rows("salts", {"ids": unknown}) if unknown else []

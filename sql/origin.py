@@ -9,13 +9,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asks: `key:NAME` with the API key's id, `cli:USER`, or a part of Threadline; from which address, by which request."""
+    """Who acts: `key:NAME` with the API key's id, `cli:USER`, or a part of Threadline; from which address, by which request."""
 
     actor: str = "threadline"
     key_id: UUID | None = None
     address: str | None = None
     request_id: str | None = None
-    #: The API key or the session that is used; who has seen that key (`sql.parties`).
+    #: The API key or the session that is used; and who has seen that key (`sql.parties`).
     credential: UUID | None = None
     makers: tuple[str, ...] = ()
 
@@ -39,5 +39,5 @@ def origin() -> Origin:
 
 
 def noted() -> dict[str, Any]:
-    """Return the parameters by which a statement writes to the audit who asked for the change."""
+    """Return the parameters by which a statement that changes something notes in the audit who acts."""
     return origin().parameters

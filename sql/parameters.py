@@ -3,7 +3,7 @@
 NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
 infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
 
-Events are given as they are stored: with the places of their handles in a list of ids, and sealed (`sql.sealed`).
+Events are written as they are stored: with the places of their handles in a list of ids, and sealed (`sql.sealed`).
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def events_of(records: Sequence[Record], variants: Sequence[tuple[str, bool]] = 
     for repeated events that differ, the `variant` and `joined` of `queries/differing.sql`. Raises Unstorable for the
     first that cannot be written."""
     if variants:
-        # A trace stands behind the variant (see `record_of`).
+        # A trace comes after the variant (see `record_of`).
         records = [(*record[:_ALWAYS], *v, *record[_ALWAYS + 2 :]) for record, v in zip(records, variants, strict=True)]
     try:
         data = orjson.dumps(records, option=_OPTIONS)
@@ -55,7 +55,7 @@ def events_of(records: Sequence[Record], variants: Sequence[tuple[str, bool]] = 
 
 
 def written(row: Row) -> bytes:
-    """Return one row as JSON, which has about the size of what is stored of it. Raises Unstorable if it cannot be written."""
+    """Return one row as JSON, which has about the size of the stored row. Raises Unstorable if it cannot be written."""
     return _one(0, plain(row))
 
 
@@ -84,9 +84,8 @@ def record_of(
     payload: Any,
     error: Any,
 ) -> Record:
-    """Return an event as an item of that array. `handle`, `related`: the places of its handles in a list
-    of ids, from 1; `ids`: `source_event_id` and
-    `provider_message_id`; they, `payload` and `error`: as they are stored."""
+    """Return an event as an item of the array of `events_of`. `handle`, `related`: the places of its handles in a list of ids, from 1;
+    `ids`: `source_event_id` and `provider_message_id`. `ids`, `payload` and `error` are given as they are stored."""
     record = (
         event.type,
         event.channel,
@@ -108,7 +107,7 @@ def record_of(
         event.per_recipient,
         related,
     )
-    # Most events are not traced, and cost nothing for it. Two places are those of a variant.
+    # Most events are not traced, and need no further items. The two None are the places of a variant.
     return record if event.trace is None else (*record, None, None, event.trace)
 
 

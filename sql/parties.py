@@ -1,23 +1,23 @@
-"""Tells whether two credentials may be in one hand. Pure."""
+"""Tells whether one person may hold two credentials. Pure."""
 
 from collections.abc import Iterable, Sequence
 
 from sql.origin import Origin
 
-#: What stands for who is not known, and so may be anybody.
+#: Stands for a person who is not known, and so may be anybody.
 UNKNOWN = "unknown"
 
 
 def party_of(actor: str) -> str:
-    """Return who an actor of the audit is, whichever credential was used: a person by a session and by a token of the same issuer, and an
-    API key before and after its rotation, which keeps its name, so that keys of one name are one."""
+    """Return who an actor of the audit is, whichever credential was used. A session and a token of the same issuer are one person. An API
+    key is one party before and after its rotation, which keeps its name: so all keys of one name are one party."""
     kind, _, name = actor.partition(":")
     return f"person:{name}" if kind == "token" else actor
 
 
 def parties_of(origin: Origin) -> list[str]:
-    """Return all in whose hands the credential may be with which somebody acts: who that is, and of an API key those who have seen it.
-    A part of Threadline, and a key of which nobody knows who made it, may be anybody's."""
+    """Return everybody who may hold the credential with which somebody acts: that person, and for an API key those who have seen it.
+    A part of Threadline, and a key whose maker is not known, may be anybody's."""
     kind = origin.actor.partition(":")[0]
     if kind == "key":
         return [origin.actor, *(origin.makers or (UNKNOWN,))]
@@ -25,7 +25,7 @@ def parties_of(origin: Origin) -> list[str]:
 
 
 def sameness(one: Sequence[str], other: Iterable[str]) -> str | None:
-    """Return why who approves cannot count as another than who asked, in words for people; None for two whom nothing ties together."""
+    """Return, in words for people, why the person who approves may be the person who asked; None if nothing ties the two together."""
     others = list(other)
     if one[:1] == others[:1] and one[0] != UNKNOWN:
         return "You asked for this erasure, or a key of the same name did: somebody else has to approve it."

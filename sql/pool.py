@@ -21,18 +21,18 @@ from sql.tenants import WHOLE, acting_for, array_literal
 
 #: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
-#: Most sessions of their own at once: the relay's, and that of a removal of what has expired.
+#: Most separate sessions at once: the relay's, the one that removes expired rows, and others.
 SESSIONS = 4
-#: By these a connection ends within 25 seconds if its server is gone without a word, as after a power failure or behind a cut
-#: network. By the system's defaults a process would wait for 15 minutes to 2 hours, though a standby had long been promoted.
-#: (https://www.postgresql.org/docs/current/libpq-connect.html) The connection string may set them otherwise.
+#: With these options a connection ends within 25 seconds if its server is gone without closing it, as after a power failure or behind a
+#: cut network. With the system's defaults a process would wait for 15 minutes to 2 hours, though a standby had long been promoted.
+#: (https://www.postgresql.org/docs/current/libpq-connect.html) The connection string may set other values.
 VIGILANT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 Connection = AsyncConnection[DictRow]
 
 
 class StatementCursor(AsyncRawCursor[DictRow]):
-    """Executes statements whose parameters are numbered once. psycopg does it at each call where a statement has more than 4,096
+    """Executes statements whose parameters are numbered once. psycopg numbers them at each call if a statement has more than 4,096
     bytes, which takes up to 0.1 ms."""
 
     async def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
@@ -56,7 +56,7 @@ class Pooled:
         self._pool, self._seal = pool, seal
         #: The keys of raw records that this process has.
         self.hours = hours or HourKeys(seal)
-        #: For what must be a session of its own: locks that outlive a transaction, and notifications.
+        #: The pool for work that needs a session of its own: locks that outlive a transaction, and notifications.
         self._sessions = sessions or pool
 
     @classmethod
@@ -64,9 +64,9 @@ class Pooled:
         cls, dsn: str, seal: Seal, pool: int = 8, *, hours: HourKeys | None = None, direct: str | None = None
     ) -> Self:
         """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections; `seal`
-        encrypts what is kept encrypted, `hours` has the keys of raw records (by default new ones by `seal`). `direct`: where `dsn`
-        leads to a pooler that gives a session to others after each transaction, how to reach the server itself, for what must be
-        a session of its own.
+        encrypts secrets, `hours` has the keys of raw records (by default they are made with `seal`). `direct`: the connection string of
+        the server itself, if `dsn` leads to a pooler that gives a session to others after each transaction; it is used for work that
+        needs a session of its own.
 
         It returns before the first connection is made, so that a process can start while the database is away; calls
         then raise psycopg_pool.PoolTimeout (a psycopg.OperationalError) after five seconds.
@@ -150,9 +150,9 @@ class Pooled:
 
 
 async def become(connection: Connection) -> None:
-    """Make the current transaction act for the clients of the current task, if it acts for some."""
+    """Make the current transaction act for the clients of the current task, if the task acts for clients."""
     if (clients := acting_for()) is not None:
-        # Nobody reads its row: to make a dict of it would be a tenth of what this costs.
+        # Nobody reads the row of this statement: making a dict of it would be a tenth of the cost.
         cursor = connection.cursor(row_factory=tuple_row)
         await cursor.execute(statement("tenant"), {"clients": array_literal(clients)}, prepare=True)
 
@@ -164,7 +164,7 @@ async def _execute(
     if name in WHOLE or acting_for() is None:
         await cursor.execute(statement(name), parameters, prepare=True)
         return
-    # The statements of a pipeline are one transaction, ended by its end, and one round trip:
+    # The statements of a pipeline are one transaction, which ends with the pipeline, and one round trip:
     # https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
     async with connection.pipeline():
         await become(connection)
@@ -200,6 +200,6 @@ def vigilant(dsn: str) -> dict[str, Any]:
 async def _configure(connection: Connection) -> None:
     # orjson is faster, and reads 1e308 as a float, not as an integer that orjson cannot write.
     set_json_loads(orjson.loads, connection)
-    # A tenth of the time that texts of arrays take.
+    # Binary arrays take a tenth of the time that arrays as text take.
     connection.adapters.register_dumper(list, ListBinaryDumper)
     await connection.execute(statement("session"))

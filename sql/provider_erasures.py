@@ -1,4 +1,4 @@
-"""Keeps what providers are asked to erase, and what they answered, so that nothing that is to be asked is lost."""
+"""Keeps the requests to providers to erase data, and their answers, so that no request is lost."""
 
 from binascii import a2b_base64
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ STEP = 20
 
 
 class Asked(NamedTuple):
-    """What is to be asked of an `account`: to erase a message, or all addresses if `target` is empty. `source`: by which the messages
-    are known; `target`: the provider's id of it as it is stored, sealed; `id`: the same as the provider knows it, for who asks."""
+    """A request to an `account`'s provider: to erase a message, or all addresses if `target` is empty. `source`: the source of the
+    messages; `target`: the provider's id of the message as it is stored, sealed; `id`: the same id in clear, for the call."""
 
     account: str
     source: str
@@ -43,7 +43,7 @@ class ProviderErasuresStore(Opening):
         return await self._rows("erase_reached", {"id": id})
 
     async def ask(self, id: UUID, requests: Sequence[Asked]) -> None:
-        """Note what is to be asked; what is noted stays as it is."""
+        """Note requests; a request that is noted already stays as it is."""
         given = {
             "accounts": [each.account for each in requests],
             "sources": [each.source for each in requests],
@@ -52,7 +52,7 @@ class ProviderErasuresStore(Opening):
         await self._run_only("erase_ask", given | {"id": id})
 
     async def asking(self, id: UUID) -> list[dict[str, Any]]:
-        """Return what is to be asked next, in the order of its time: the columns of `Asked`, `tries`, `due_at`, and whether it is `due`."""
+        """Return the next requests, in the order of their times: the columns of `Asked`, `tries`, `due_at`, and whether the request is `due`."""
         rows = await self._rows("erase_asking", {"id": id, "limit": STEP})
         if not rows:
             return []
@@ -64,8 +64,8 @@ class ProviderErasuresStore(Opening):
         ]
 
     async def _keys_of(self, id: UUID, client: str, targets: Sequence[str]) -> dict[UUID, HandleKey | None]:
-        """Return the keys of the handles under which ids are sealed: of the erasure's own, which nobody else gets any more, and of
-        those that another customer has too."""
+        """Return the keys of the handles under which ids are sealed: of the erasure's own handles, whose keys no other call gives any more,
+        and of handles that another customer has too."""
         root = (await self._secrets_of({client}))[client].root
         rows = await self._rows("erase_values", {"id": id})
         own: dict[UUID, HandleKey | None] = {row["id"]: HandleKey(row["id"], row["salt"], root) for row in rows}

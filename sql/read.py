@@ -77,7 +77,7 @@ class Reading(Opening):
         return by_value(await self._opened(await self._rows("applied_links", parameters)))
 
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
-        """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
+        """Return one interaction, or None. For the id of an interaction that was merged into another, return that other interaction."""
         found = await self._interactions("interaction", {"client_id": client_id, "id": id})
         return found[0] if found else None
 
@@ -87,13 +87,13 @@ class Reading(Opening):
         return await self._opened(await self._rows("history", {"client_id": client_id, "id": id}))
 
     async def archived_months(self, since: datetime) -> list[str]:
-        """Return the months from a time on that are only in the archive, as `YYYY-MM`. The events of an interaction that was seen
-        first at that time may be in them, and in no other archived month."""
+        """Return the months from a time on that are only in the archive, as `YYYY-MM`. The events of an interaction that was first seen
+        at that time may be in these months, and in no other archived month."""
         return [row["month"] for row in await self._rows("archived_months", {"since": since})]
 
     async def horizon(self) -> int:
-        """Return the oldest transaction that may still append. All that older transactions appended is visible to later
-        queries, and complete."""
+        """Return the oldest transaction that may still append. The events of all older transactions are complete, and visible to later
+        queries."""
         row = await self._row("horizon")
         assert row is not None
         return int(row["horizon"])
@@ -123,9 +123,8 @@ class Reading(Opening):
     async def customer_changes(
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
     ) -> list[Interaction]:
-        """Return what `changes_since` does, for one customer and up to the current horizon. It reads the customer's
-        interactions, not the log, so the place may be far back. Interactions that a transaction past the horizon
-        changed come later."""
+        """Return the same as `changes_since`, for one customer and up to the current horizon. This reads the customer's interactions, not
+        the log, so the place may be far back. Interactions that a transaction past the horizon changed come in a later call."""
         parameters = {
             "client_id": client_id,
             "customer_id": customer_id,

@@ -1,9 +1,9 @@
 """Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them.
 
-The log is cut into as many sections as there are processes. First each process ties the two ids of the messages in its section;
-then one links what is left, which merges. From then on an interaction of an event does not change, and the processes fold their
-sections side by side; that an interaction has events in two of them does not matter, since the fold is a join. Each place is kept in
-the transaction that moves it, so that a killed rebuild goes on from there. Nothing is linked while something is folded.
+The log is cut into as many sections as there are processes. First each process ties the two ids of the messages in its section; then
+one process links the remaining events, which merge interactions. From then on the interaction of an event does not change, and the
+processes fold their sections side by side. An interaction may have events in two sections, since the fold is a join. Each process's place
+is stored in the transaction that moves it, so that a killed rebuild goes on from there. Nothing is linked while events are folded.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ from sql.statements import statement
 
 __all__ = ["MonthsMissing", "Progress", "RebuildError", "rebuild"]
 
-#: Tries to get the lock for the swap, each within a lock timeout, and seconds between them, in which transactions that waited
-#: behind us can run.
+#: Tries to get the lock for the swap; the lock timeout of each try; and the seconds between two tries, in which transactions that
+#: waited behind this one can run.
 TRIES, PATIENCE, PAUSE = 20, "2s", 2.0
 
 
@@ -50,14 +50,14 @@ class MonthsMissing(RebuildError):
 
 
 async def rebuild(owner_dsn: str, progress: Progress = lambda what, done, total: None, processes: int = 1) -> int:
-    """Rebuild the projections by so many processes of the database; return how many events were folded. `progress` is called
+    """Rebuild the projections with this many processes of the database; return how many events were folded. `progress` is called
     after each chunk.
 
     Events may be appended meanwhile; writers wait only at the end, while the last events are folded and the tables
-    swapped. A killed rebuild leaves the live tables unchanged; the next one goes on where it was, with as many parts as it had,
-    or begins anew where the schema or the statements are others by now. Raises MonthsMissing if
-    some of the log is only in the archive, RebuildError if another rebuild or archive runs, if an erasure is in the middle of what others
-    share, or if the lock for the swap is not available.
+    swapped. A killed rebuild leaves the live tables unchanged; the next rebuild goes on from there, with the same number of parts, or
+    begins anew if the schema or the statements have changed. Raises MonthsMissing if some months of the log are only in the archive, and
+    RebuildError if another rebuild or archive runs, if an erasure is dividing shared interactions, or if the lock for the swap is not
+    available.
     """
     async with await _connect(owner_dsn, PATIENCE) as connection:
         if not (await one(connection, "rebuild_lock"))["mine"]:
@@ -109,8 +109,7 @@ async def _begin(connection: AsyncConnection[DictRow], processes: int) -> None:
 async def _settle(
     connection: AsyncConnection[DictRow], owner_dsn: str, processes: int, total: int, progress: Progress
 ) -> int:
-    """Link and fold all that is settled in the log, round by round until a round is short; return how many events are folded by
-    now."""
+    """Link and fold all settled events of the log, round by round until a round is short; return how many events are folded by now."""
     while True:
         parts = await _parts(connection)
         end = max(part.upto for part in parts.folding)
@@ -135,7 +134,7 @@ async def _beside(
     processes: int,
     note: Callable[[int], None],
 ) -> None:
-    """Bring all parts to the ends of their sections, so many at a time, each by a process of the database. The first error ends all."""
+    """Bring all parts to the ends of their sections, a given number at a time, each by a process of the database. The first error ends all."""
     turns = asyncio.Semaphore(processes)
 
     async def work(part: Part) -> None:
@@ -151,7 +150,7 @@ async def _beside(
 
 
 async def _close(connection: AsyncConnection[DictRow]) -> int:
-    """Lock out writers, fold the last events, and swap the tables; return how many these were."""
+    """Lock out writers, fold the last events, and swap the tables; return how many events were folded here."""
     last = span_of(max(part.upto for part in (await _parts(connection)).folding), END)
     async with connection.transaction():
         await connection.execute(statement("rebuild_close"))

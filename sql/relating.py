@@ -21,7 +21,7 @@ RELATING, CONSENTS = (
 
 
 async def relate(connection: AsyncConnection[DictRow], span: dict[str, Any]) -> int:
-    """Relate the handles of a range of the log; return how many the largest customer of them has (0: none changed)."""
+    """Relate the handles of a range of the log; return how many handles the largest of the changed customers has (0: none changed)."""
     row = await one(connection, "relate_handles", span)
     changed = set(row["changed"] or ())
     if row["deciding"]:

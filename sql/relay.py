@@ -23,17 +23,17 @@ class PlaceLost(Exception):
 
 
 class RelaySession:
-    """The one active relay, for as long as its connection lasts; it does everything over that connection."""
+    """The one active relay, for as long as its connection lasts; all its statements use that connection."""
 
     def __init__(self, connection: Connection, opened: Opened) -> None:
-        """Take the connection, and what opens the rows of a page."""
+        """Take the connection, and the function that opens the rows of a page."""
         self._connection, self._opened = connection, opened
         #: Whether the last page was empty.
         self._idle = False
 
     async def begin(self, *, from_now: bool) -> Place:
         """Return the place up to which the log was relayed, at first the log's beginning or, `from_now`, its end. Raises
-        PlaceLost where the place is beyond the log's end, as after a restore."""
+        PlaceLost if the place is beyond the log's end, as after a restore."""
         (row,) = await self._run("relay_begin", {"from_now": from_now, "horizon": await self._horizon()})
         if row["xid"] > row["log_end"]:
             raise PlaceLost(
@@ -43,7 +43,7 @@ class RelaySession:
 
     async def page(self, after: Place, limit: int) -> list[dict[str, Any]]:
         """Return the events after a place, in order, up to the oldest transaction that may still add to them: the columns of
-        `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none. One that cannot
+        `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` if the event has none. An event that cannot
         be opened has no payload, handle and error."""
         place = {"xid": after[0], "position": after[1]}
         if self._idle and not (await self._run("relay_behind", place))[0]["behind"]:
@@ -92,7 +92,7 @@ class RelayStore(Opening):
             if not row["mine"]:
                 yield None
                 return
-            self._keys.recent.on = True  # what this process appends, it now reads back
+            self._keys.recent.on = True  # from now on this process reads back the events that it appends
             try:
                 yield RelaySession(connection, partial(self._opened, closed=True))
             finally:

@@ -14,9 +14,9 @@ class Repeating(SealingMessages):
     """The part of the store that compares."""
 
     async def _differing(self, rows: Sequence[Row], sealed: Sealed) -> list[dict[str, Any]]:
-        """Return which of these repeated events differ from the log, as `queries/differing.sql` does. One that says what the log has
-        does not, though its client has changed since what it wants stored: so each is compared in the form that it would have had
-        under every mode that its client ever had."""
+        """Return which of these repeated events differ from the log, as `queries/differing.sql` does. An event with the same content does
+        not differ, even if its client has changed the mode of storing contents since. So each event is compared in every form that it
+        would have under the modes that its client ever had."""
         differing = await self._rows(
             "differing", {"events": json(events_of(sealed.records)), "handles": sealed.handles}
         )
@@ -37,6 +37,6 @@ class Repeating(SealingMessages):
 
 
 def _had(row: Row, mode: Mode, contents: Mapping[str, Contents]) -> bool:
-    """Return whether the client of an event ever had a mode, and has another now, in which the event was compared already."""
+    """Return whether the client of an event once had this mode and has another now; in the present mode the event was compared already."""
     wanted = contents.get(row[1])
     return wanted is not None and mode in wanted.ever and mode != wanted.mode(row[0].channel)

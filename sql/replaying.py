@@ -1,4 +1,4 @@
-"""Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside of it."""
+"""Repeats erasures after the database was restored to a time before them, from the ledger that is kept outside the database."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from sql.suppressing import address_of, ledgered
 #: Handles of one page.
 PAGE = 1000
 _FIRST = UUID(int=0)
-#: Later than all that was said.
+#: A time later than every event.
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -20,8 +20,8 @@ class ReplayingStore(HoldingsStore):
     """The statements that repeat erasures."""
 
     async def handles_of_ledger(self, client_id: str, ids: Collection[UUID], digests: Collection[bytes]) -> list[UUID]:
-        """Return those of a client's handles that an erasure of the ledger was about, by their ids or by what the ledger has of their
-        addresses, as far as they are not erased. Reads all handles of the client."""
+        """Return those of a client's handles that an erasure of the ledger covers and that are not erased, by their ids or by the ledger's
+        digests of their addresses. Reads all handles of the client."""
         found, after = [], _FIRST
         rows = await self._page(client_id, after)
         secrets = (await self._secrets_of({client_id}))[client_id] if rows else None
@@ -39,8 +39,8 @@ class ReplayingStore(HoldingsStore):
     async def until_fence(
         self, client_id: str, handles: Sequence[UUID], fenced: datetime
     ) -> tuple[list[UUID], list[Holding]]:
-        """Return those of some handles of an erasure at which nothing was said since its fence, and the intervals until then of those
-        at which something was said before and after, by another person. What was only said since is left alone."""
+        """Return those of an erasure's handles that have no events since its fence; and for handles with events both before and after the
+        fence (the later ones are another person's), the intervals until the fence. Handles with later events only are left alone."""
         earlier = await self.holdings_left(client_id, [Holding(handle, None, fenced) for handle in handles])
         later = await self.holdings_left(client_id, [Holding(handle, fenced, _EVER) for handle in handles])
         others = {each.handle for each in later}
@@ -49,8 +49,8 @@ class ReplayingStore(HoldingsStore):
         ]
 
     async def holdings_of_ledger(self, client_id: str, emptied: Iterable[Holding]) -> list[Holding]:
-        """Return the intervals of an erasure of the ledger in which there is something, by the handles as they are now. Reads all
-        handles of the client for each address."""
+        """Return the intervals of an erasure of the ledger in which there are events, with the present handles. Reads all handles of the
+        client for each address."""
         made = []
         for handle, digest in {(each.handle, each.digest) for each in emptied if each.digest is not None}:
             for found in await self.handles_of_ledger(client_id, {handle}, {digest}):
@@ -60,8 +60,8 @@ class ReplayingStore(HoldingsStore):
     async def replay_erasure(
         self, id: UUID, client_id: str, customer_id: UUID, handles: list[UUID], emptied: Iterable[Holding] = ()
     ) -> UUID:
-        """Request an erasure of the ledger once more, of these handles and intervals; without any it is only noted as known. Return
-        the id under which it is: its own, or another if it is known and something came back since."""
+        """Request an erasure of the ledger once more, of these handles and intervals; without any, only note that it is known. Return the
+        id of the requested erasure: the ledger's, or a new id if that erasure is known and data came back since."""
         given = columns(emptied) | {
             "client_id": client_id,
             "customer_id": customer_id,

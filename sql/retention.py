@@ -23,7 +23,7 @@ class Store(NamedTuple):
 
 
 #: The stores whose rows `remove_expired` removes. A store is named as its setting in the section `retention`, and as the first
-#: of its tables; `queries/expiring.sql` says what of each is due.
+#: of its tables; `queries/expiring.sql` says which of its rows are due.
 STORES = {
     "messages": Store("remove_messages", ("messages", "attempts", "message_keys")),
     "idempotency_keys": Store("remove_idempotency_keys", ("idempotency_keys", "message_keys")),
@@ -31,7 +31,7 @@ STORES = {
     "audit": Store("remove_audit", ("audit",)),
     "gaps": Store("remove_gaps", ("gaps",)),
 }
-#: Tables whose rows something else ends, and what.
+#: Tables whose rows are removed by something else, with its name.
 ENDED_ELSEWHERE = {
     "events": "the log: whole months are archived with `threadline archive`",
     "raw_webhooks": "whole days are dropped: worker.retain_raw_days",
@@ -88,14 +88,14 @@ class RetentionStore(Pooled):
     """Removal of rows whose time has passed."""
 
     async def expiring(self, ages: Ages) -> list[dict[str, Any]]:
-        """Return of each store: its name (`store`), from when the age of its oldest row counts (`oldest`, None without one), and
-        how many rows are `due` (counted up to COUNTED). Rows that must stay whatever their age are left out."""
+        """Return for each store its name (`store`), the time from which the age of its oldest row counts (`oldest`, None without a row),
+        and how many rows are `due` (counted up to COUNTED). Rows that must stay at any age are left out."""
         return await self._rows("expiring", {**ages, "most": COUNTED})
 
     async def expiring_channels(self, most: int = COUNTED) -> list[dict[str, Any]]:
-        """Return of each channel of a client that has a retention: `client_id`, `channel` ('' for what has none that is known), `days`,
-        the time of its `oldest` interaction that may go (None without one), and how much is `due`, interactions and events beside
-        them (each counted up to `most`)."""
+        """Return for each channel of a client that has a retention: `client_id`, `channel` ('' for interactions of unknown channel), `days`,
+        the time of the `oldest` interaction that may be removed (None without one), and how many interactions, and events that belong to
+        none, are `due` (each counted up to `most`)."""
         return await self._rows("expiring_channels", {"most": most})
 
     async def retention_finished(self) -> tuple[datetime, datetime]:
@@ -107,11 +107,10 @@ class RetentionStore(Pooled):
     async def remove_expired(
         self, ages: Ages, removed: Callable[[str, int], None], *, step: int = STEP, pause: float = PAUSE
     ) -> bool:
-        """Remove all rows that are due, and what clients' retention by channel ends (`sql.channel_retention`): `step` of a store in
-        each statement, with `pause` seconds between two. Each statement is a
-        transaction of its own, so that the removal can be ended at any time and the next one goes on. `removed` gets a table and
-        how many of its rows were removed by one statement. Returns False, without removing anything, while another process is
-        at it."""
+        """Remove all rows that are due, and interactions that clients' retention by channel ends (`sql.channel_retention`): `step` rows of
+        a store in each statement, with `pause` seconds between two. Each statement is a transaction of its own, so that the removal can be
+        ended at any time and the next one goes on. `removed` gets a table and how many of its rows one statement removed. Returns False,
+        without removing anything, while another process is removing."""
         async with self._sessions.connection() as connection:
             found = await (await connection.execute(statement("retention_lock"))).fetchone()
             if found is None or not found["mine"]:
@@ -125,7 +124,7 @@ class RetentionStore(Pooled):
             finally:
                 try:
                     await connection.execute(statement("retention_unlock"))
-                except psycopg.Error:  # the server is away; what ended the removal is raised, not this
+                except psycopg.Error:  # the server is away; the error that ended the removal is raised, not this one
                     await connection.close()  # which releases the lock too
                 except BaseException:
                     await connection.close()

@@ -52,8 +52,8 @@ class DeadLetter:
 @dataclass(slots=True)
 class Replayed:
     """A record that is the replay of a dead letter: the dead letter's `id`, which of its replays it is (`number`), and the
-    digest of the record. `dead`: it became a dead letter again, which this names; `events`: the number of events that it
-    made in earlier transactions; `rows`: how many rows of the call it has, which follow `first`."""
+    digest of the record. `dead`: the new dead letter that the record became, if it failed again; `events`: the number of events that it
+    made in earlier transactions; `rows`: how many rows of the call are its own, which follow `first`."""
 
     id: str
     number: int
@@ -66,8 +66,8 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The numbers of new and of repeated events in a batch, and how many handles the largest customer has that they changed (0:
-    they changed none)."""
+    """The numbers of new and of repeated events in a batch, and how many handles the largest of the changed customers has (0: no customer
+    changed)."""
 
     appended: int
     duplicates: int

@@ -1,9 +1,9 @@
-"""Seals events for the log: what is personal in their payloads and errors, under the key of the handle that they are of. What
-their client does not want stored is left out before (`sql.personal.withheld`).
+"""Seals events for the log: the personal values of their payloads and errors are encrypted under the key of the event's handle. Values
+that the client does not want stored are left out before (`sql.personal.withheld`).
 
-An event without a handle is sealed under one of its client that is nobody's (`sql.handles.nobody`). A link of two handles is
-named by their ids, in the log and in its own id. Ids that others gave are stored as digests (`sql.keyed_ids`); the provider's id
-of the message, and of an event that a service reported its own id, stand sealed in the payload, for who may read them.
+An event without a handle is sealed under a handle of its client that belongs to nobody (`sql.handles.nobody`). A link of two handles has
+their ids, in the log and in its own id. Ids that others gave are stored as digests (`sql.keyed_ids`). The provider's id of the message,
+and a service's id of an event that it reported, are sealed in the payload, for readers who may see them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from sql.rows import Row
 ERROR_TEXT = b"payload.error.text"
 #: The place of an address that is dialled, in messages.
 DIALLED = b"messages.handles"
-#: The place of why somebody decided on customers, in events and in what is projected of them.
+#: The place of the reason of a decision on customers, in events and in the rows that are projected from them.
 DECIDED = b"payload.cause"
 #: The places of the cause of a message's state, and of an account's last error, which may quote a provider.
 CAUSE, TROUBLE = b"messages.cause", b"lanes.trouble"
@@ -44,12 +44,12 @@ class Sealed(NamedTuple):
     handles: Sequence[UUID]
 
     def only(self, places: Sequence[int]) -> "Sealed":
-        """Return those of some places."""
+        """Return the events at some places."""
         return self._replace(records=[self.records[place] for place in places])
 
 
-#: An event with the handle that seals it, whether that is nobody's, and the handle that it is linked with. A bare tuple, as a class
-#: costs a third of what sealing an event does.
+#: An event with the handle that seals it, whether that handle is nobody's, and the handle that it is linked with. A bare tuple: making
+#: an object of a class costs a third as much as sealing an event.
 _Whose = tuple[Event, Owned | None, bool, Owned | None]
 
 
@@ -57,9 +57,9 @@ class Sealing(ContentsStore):
     """The part of the store that seals."""
 
     async def _sealed(self, rows: Sequence[Row], contents: Mapping[str, Contents] | None = None) -> Sealed:
-        """Return events as they are stored: without what their clients do not want stored (`contents`: as they are configured now,
-        if not given), and sealed. Nothing is looked up for events that have no handle and say nothing. Raises Unstorable, with
-        the place of the first that cannot be."""
+        """Return events as they are stored: without the values that their clients do not want stored, and sealed. `contents`: the clients'
+        modes, by default those of the present configuration. For events that have no handle and nothing to seal, nothing is looked up.
+        Raises Unstorable, with the place of the first event that cannot be stored."""
         whose = [_whose(row) for row in rows]
         seals = {each[1] for each in whose if each[1] is not None}
         clients = {row[1] for row in rows}
@@ -129,7 +129,7 @@ def _whose(row: Row) -> _Whose:
 
 
 def _reported(row: Row) -> bool:
-    """Return whether a service reported an event, which then knows it by its id: no webhook brought it, and it is not ours."""
+    """Return whether a service reported an event, and so knows it by its id: no webhook brought it, and it is not our own event."""
     return row[3] is None and row[0].source != OURS
 
 

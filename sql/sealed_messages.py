@@ -1,4 +1,4 @@
-"""Seals messages to be sent: request and error under the handle of the recipient, each address under its own."""
+"""Seals messages to be sent: request and error under the handle of the recipient, each address under its own handle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,7 +19,7 @@ from sql.sealed import ANSWER, CAUSE, DIALLED, THEIR_ID, TROUBLE, Sealing, seale
 
 
 class SealedMessages(NamedTuple):
-    """Messages as `accept` reads them, the handles that they name or are sealed under, and those that each names."""
+    """Messages as `accept` reads them; the handles that they name or are sealed under; and for each message the handles that it names."""
 
     messages: Sequence[tuple[Any, ...]]
     handles: Sequence[UUID]
@@ -34,9 +34,9 @@ class SealingMessages(Sealing, Opening):
     """The part of the store that seals messages."""
 
     async def _sealed_messages(self, messages: Sequence[NewMessage]) -> SealedMessages:
-        """Return messages as they are stored. Raises Unstorable for a request that cannot be."""
+        """Return messages as they are stored. Raises Unstorable for a request that cannot be stored."""
         whose = [[owned_by(each.client_id, handle) for _, handle in each.handles] for each in messages]
-        # A message without an address ends at once, and is nobody's.
+        # A message without an address ends at once, and belongs to nobody.
         recipients = [
             owned[0] if owned else Owned(each.client_id, NOBODY, UNDATED)
             for each, owned in zip(messages, whose, strict=True)
@@ -53,7 +53,7 @@ class SealingMessages(Sealing, Opening):
             ]
             key = keys[recipient]
             request, mode = seal_payload(REQUEST, each.request, key), _mode(each, contents.get(each.client_id))
-            # Until it has ended the message needs its request as it came.
+            # The message needs its whole request until it has ended.
             left = None if mode == "keep" else seal_payload(REQUEST, withhold_payload(REQUEST, each.request, mode), key)
             root = secrets[each.client_id].root
             row = each._replace(
@@ -68,15 +68,15 @@ class SealingMessages(Sealing, Opening):
         return SealedMessages(sealed, [each.id for each in known.values()], named)
 
     async def _answering(self, clients: set[str]) -> Answering:
-        """Return what answers to requests of these clients are kept with."""
+        """Return the keys with which answers to requests of these clients are kept."""
         owned = [Owned(client, NOBODY, UNDATED) for client in clients]
         known, secrets = await self._handles(owned), await self._secrets_of(clients)
         return {one.client: (await self._key(one, known[one]), secrets[one.client].root) for one in owned}
 
     async def _sealed_outcomes(self, settled: Sequence[Settled], rows: Sequence[Row] = ()) -> list[list[Any]]:
-        """Return outcomes as `settle` reads them: with their causes, the texts of their errors and the providers' ids sealed under
-        the recipients of their messages; those of an erased one are left out, and of errors what the client does not want
-        stored. `rows`: the events that are written with them, sealed before: the transaction fails if one names an erased handle."""
+        """Return outcomes as `settle` reads them: their causes, the texts of their errors and the providers' ids are sealed under the
+        recipients of their messages. If a recipient was erased, these are left out; of errors, so is the text that the client does not
+        want stored. `rows`: the events that are written with them, sealed before: the transaction fails if one names an erased handle."""
         named = {owned_by(client, event.handle) for event, client, _, _ in rows if event.handle is not None}
         whose: dict[str, tuple[str, HandleKey | None]] = {}
         left = []
@@ -94,7 +94,7 @@ class SealingMessages(Sealing, Opening):
         return [_outcome(each, whose.get(each.id), contents) for each in settled]
 
     async def _recipients(self, messages: Sequence[str]) -> dict[str, tuple[str, HandleKey | None]]:
-        """Return for messages the client, and the key of the recipient; None for one that was erased."""
+        """Return for each message the client, and the key of the recipient; None as key if the recipient was erased."""
         rows = await self._rows("recipients", {"ids": messages})
         nobodies = {Owned(row["client_id"], NOBODY, UNDATED) for row in rows if row["handle_id"] is None}
         known = await self._handles(nobodies)
@@ -109,14 +109,14 @@ class SealingMessages(Sealing, Opening):
         return {message: (client, keys.get(handle)) for message, (client, handle) in whose.items()}
 
     async def _sealed_reports(self, reports: Sequence[LaneReport]) -> list[LaneReport]:
-        """Return how accounts did, with the words of their errors sealed: they may name a recipient, and are nobody's."""
+        """Return how accounts did, with the words of their errors sealed, since these may name a recipient. They are sealed under nobody's handle."""
         if not any(each.trouble for each in reports):
             return list(reports)
         rows = await self._rows("lane_clients", {"ids": [each.lane for each in reports if each.trouble]})
         owned = {str(row["id"]): Owned(row["client_id"], NOBODY, UNDATED) for row in rows}
         known = await self._handles(set(owned.values()))
         keys = {lane: await self._key(one, known[one]) for lane, one in owned.items()}
-        # Of an account that fails something must be left to show.
+        # Something of a failing account's error must be left, to be shown.
         contents = await self.contents({one.client for one in owned.values()})
         masked = {
             lane for lane, one in owned.items() if one.client in contents and contents[one.client].mode(None) != "keep"
@@ -136,8 +136,8 @@ class SealingMessages(Sealing, Opening):
 def sealed_answers(
     answers: Sequence[KeptAnswer], answering: Answering, named: Sequence[Sequence[UUID]]
 ) -> list[tuple[Any, ...]]:
-    """Return answers as `remember` reads them: sealed as nobody's, since one may be of several people's messages. `named`: the handles
-    that each accepted message names."""
+    """Return answers as `remember` reads them: sealed under nobody's handle, since an answer may be about messages of several people.
+    `named`: the handles that each accepted message names."""
     rows = []
     for each in answers:
         key, root = answering[each.client_id]
@@ -156,7 +156,7 @@ def _mode(message: NewMessage, contents: Contents | None) -> Mode:
 
 
 def _left(error: dict[str, Any] | None, mode: Mode) -> dict[str, Any] | None:
-    """Return an error with its text as the mode has it."""
+    """Return an error with as much of its text as the mode leaves."""
     return error and error | {"text": withhold_text(error.get("text"), mode)}
 
 
@@ -176,11 +176,11 @@ def _outcome(
     return row
 
 
-#: In place of a channel, beside the service's own id of a recipient.
+#: Stands in place of a channel, beside the service's own id of a recipient.
 USER = "user"
 #: The fields of a NewMessage before those that `accept` reads, and the place of `handles`.
 _FIRST, _HANDLES = NewMessage._fields.index("client_id"), NewMessage._fields.index("handles")
-#: The columns of a claim's outcome, in the order in which `settle` reads them, and the places of those that are sealed.
+#: The columns of a claim's outcome, in the order in which `settle` reads them, and the places of the sealed columns.
 _COLUMNS = [each.name for each in fields(Settled) if each.name != "recipient"]
 _SETTLED = attrgetter(*_COLUMNS)
 _CAUSE, _ERROR, _THEIRS = map(_COLUMNS.index, ("cause", "error", "provider_message_id"))

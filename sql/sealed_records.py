@@ -1,8 +1,8 @@
 """The form of a sealed record, and of its key: AES-256-GCM (NIST SP 800-38D).
 
-A sealed record is `magic and version (5 bytes) · flags (1) · id of the key (16) · nonce (12) · ciphertext and tag`, with `OWN` after
-the id `the key, encrypted (68)`. Its beginning up to the id, and its place (a topic, a table, …), are the associated data. Nonces are
-random, 96 bits: a key is good for 2^32 records (section 8.3), which is 1.19 million a second for an hour.
+A sealed record is `magic and version (5 bytes) · flags (1) · id of the key (16) · nonce (12) · ciphertext and tag`. With the flag `OWN`,
+`the key, encrypted (68)` follows the id. The beginning up to the id, and the record's place (a topic, a table, …), are the associated
+data. Nonces are random, 96 bits: a key may seal 2^32 records (section 8.3), which is 1.19 million a second for an hour.
 """
 
 import os
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sql.sealing import Tampered
 
-#: How a sealed record begins: no JSON, form, text in UTF-8 or zstd does.
+#: The beginning of a sealed record: no JSON, form, text in UTF-8 or zstd begins so.
 MAGIC = b"\x93tlr\x01"
 #: Flags: the body of the record's webhook is a blob; the key travels with the record.
 LARGE, OWN = 1, 2
@@ -23,11 +23,11 @@ _FLAGS, _ID, HEAD, _NONCE, _TAG, _WRAPPED = 5, 6, 22, 12, 16, 68
 
 
 class Unopenable(Exception):
-    """A record cannot be opened, now and later. The message says why."""
+    """A record cannot be opened, neither now nor later. The message says why."""
 
 
 class Destroyed(Unopenable):
-    """Its key was destroyed, as its time had ended."""
+    """The record's key was destroyed, as its retention had ended."""
 
 
 class UnknownKey(Unopenable):
@@ -69,7 +69,7 @@ def is_sealed_large(data: bytes) -> bool:
 
 
 def key_of(data: bytes) -> tuple[bytes, bytes]:
-    """Return the id of a sealed record's key, and the key that is with it, encrypted; empty if that is in the table. Raises
+    """Return the id of a sealed record's key, and the encrypted key that the record carries; empty if the key is in the table. Raises
     Tampered."""
     own = len(data) > _FLAGS and data[_FLAGS] & OWN
     if len(data) < HEAD + (_WRAPPED if own else 0) + _NONCE + _TAG:
@@ -78,7 +78,7 @@ def key_of(data: bytes) -> tuple[bytes, bytes]:
 
 
 def table_key_of(data: bytes) -> UUID | None:
-    """Return the id of the key that the table has of a record; None for one that is not sealed, or has its key with it."""
+    """Return the id of the key in the table that opens a record; None for a record that is not sealed, or carries its key."""
     if not data.startswith(MAGIC) or len(data) < HEAD or data[_FLAGS] & OWN:
         return None
     return UUID(bytes=data[_ID:HEAD])

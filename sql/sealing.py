@@ -1,7 +1,7 @@
 """Encrypts secrets at rest that must be read again: AES-256-GCM (NIST SP 800-38D), keys from the settings.
 
 A sealed value is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (the secret's owner and name) is the
-associated data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key is good for 2^32
+associated data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key may encrypt 2^32
 values (section 8.3).
 """
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 #: Bytes of a key.
 KEY_BYTES = 32
-#: What to do where there is no key.
+#: What to do if there is no key.
 MAKE_ONE = (
     "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32 (or threadline secrets "
     'create), and give it to both programs and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
@@ -25,11 +25,11 @@ _ID, _NONCE, _TAG = 8, 12, 16
 
 
 class NoKey(Exception):
-    """No key is configured, or not the one that encrypted this value. The message says what to do."""
+    """No key is configured, or the key that encrypted this value is not. The message says what to do."""
 
 
 class Tampered(Exception):
-    """The value was changed, or is not of this context."""
+    """The value was changed, or belongs to another context."""
 
 
 class Seal:
@@ -62,7 +62,7 @@ class Seal:
             raise Tampered("it was changed since it was sealed, or was sealed for another place") from error
 
     def renewed(self, sealed: bytes, context: str) -> bytes | None:
-        """Return the value encrypted with the first key; None if it is so already. Raises NoKey, or Tampered."""
+        """Return the value encrypted with the first key; None if it is encrypted with that key already. Raises NoKey, or Tampered."""
         return None if sealed[:_ID] == self._sealing() else self.seal(self.unseal(sealed, context), context)
 
     def _sealing(self) -> bytes:

@@ -56,12 +56,12 @@ class SendingStore(Appending, Suppressing):
         answer: Answer | None = None,
         replays: Sequence[Replayed | None] = (),
     ) -> list[Accepted]:
-        """Accept messages, each with its event; one accepted before changes nothing. Durable on return. The answers that
-        `answer` makes are kept with them, or nothing is. `replays`: for each message, the replay of a dead letter that its request
-        was; its outcome is recorded, unless another request was accepted under its id.
+        """Accept messages, each with its event; a message that was accepted before changes nothing. Durable on return. The answers that
+        `answer` makes are kept in the same transaction. `replays`: for each message whose request is the replay of a dead letter, that
+        replay; its outcome is recorded, unless another request was accepted under the message's id.
 
-        Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
-        one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
+        Raises InFlight if another transaction is answering a request with the same key, psycopg's UniqueViolation if such a request was
+        answered meanwhile, and KeyTaken if the key of a request for several messages was used for another request."""
         lanes = {each.lane[:2]: each.lane for each in messages if each.lane is not None}
         rows: list[Row] = [(each.event, each.client_id, each.received_at, None) for each in messages]
 
@@ -88,7 +88,9 @@ class SendingStore(Appending, Suppressing):
         ) -> list[Accepted]:
             found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             fresh = [row["fresh"] for row in found]
-            if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
+            if any(
+                row["same"] is None for row in found
+            ):  # another call took the key while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
             new_ones = [place for place, new in enumerate(fresh) if new]
@@ -107,7 +109,7 @@ class SendingStore(Appending, Suppressing):
         return await self.afresh(once)
 
     async def claim(self, most: int, lease: float, busy: dict[str, int]) -> list[dict[str, Any]]:
-        """Claim at most `most` due messages for `lease` seconds. `busy`: this worker's calls in flight, by lane. One that cannot be
+        """Claim at most `most` due messages for `lease` seconds. `busy`: this worker's calls in flight, by lane. A message that cannot be
         opened has `closed`: True, and no request."""
         parameters = {
             "most": most,
@@ -120,7 +122,7 @@ class SendingStore(Appending, Suppressing):
         return await self._stopped(await self._opened(await self._run("claim", parameters), closed=True))
 
     async def claimable(self) -> bool:
-        """Return whether a claim might find something. One that finds nothing costs far more."""
+        """Return whether a claim might find something. A claim that finds nothing costs far more than this."""
         row = await self._row("claimable", {"rest": REST})
         return row is not None and bool(row["due"])
 
@@ -145,7 +147,7 @@ class SendingStore(Appending, Suppressing):
         await self.afresh(once)
 
     async def set_lanes(self, lanes: Sequence[Lane]) -> None:
-        """Set lanes as their accounts are configured now."""
+        """Set lanes to the present configuration of their accounts."""
         await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
 
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
@@ -153,14 +155,14 @@ class SendingStore(Appending, Suppressing):
         told = time.monotonic()
         sealed = await self._sealed_reports(lanes)
         async with self._transaction() as connection:
-            # The calls have aged while the reports were sealed and a connection was waited for.
+            # The calls have aged while the reports were sealed and this waited for a connection.
             since = time.monotonic() - told
             aged = [tuple(each._replace(age=each.age + since)) for each in sealed]
             parameters = {"lanes": json(orjson.dumps(aged)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
             await connection.execute(statement("lane_health"), parameters, prepare=True)
 
     async def recheck_watched(self, references: Sequence[Reference]) -> None:
-        """Make the watched ones of these messages due, because providers reported that they failed."""
+        """Make those of these messages that are watched due, because providers reported that they failed."""
         await self._run_only("recheck_watched", {"references": await self._references(references)})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
@@ -177,18 +179,18 @@ class SendingStore(Appending, Suppressing):
                 call()
 
     async def sweep(self) -> int:
-        """Settle the unanswered messages on which the provider has reported since; return how many."""
+        """Settle the unanswered messages on which the provider has reported meanwhile; return how many."""
         return len(await self._run("sweep"))
 
     async def after_setback(self) -> int:
-        """Correct the due times of waiting messages after the database's clock was set back; return how many. Reads each that
-        waits."""
+        """Correct the due times of waiting messages after the database's clock was set back; return how many. Reads all waiting
+        messages."""
         (row,) = await self._run("after_setback")
         return int(row["messages"])
 
     async def resting_accounts(self) -> list[dict[str, Any]]:
-        """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one
-        message at a time is tried), `rests_until` (None: one is being tried)."""
+        """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (messages are tried
+        one at a time), `rests_until` (None: a message is being tried)."""
         rows = await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
         return await self._opened(rows, closed=True)
 
@@ -197,8 +199,8 @@ class SendingStore(Appending, Suppressing):
         return await self._rows("unanswered_counts")
 
     async def sending_counts(self) -> list[dict[str, Any]]:
-        """Return the number of `messages` that wait in each `state`, the age of the `oldest` in seconds, and for how many the one
-        longest due has been due (`overdue`)."""
+        """Return the number of `messages` that wait in each `state`, the age of the `oldest` in seconds, and for how many seconds the
+        longest due message has been due (`overdue`)."""
         return await self._rows("sending_counts")
 
     async def recall(self, client_id: str, key: str, fingerprint: bytes) -> Recalled | None:
@@ -231,8 +233,8 @@ class SendingStore(Appending, Suppressing):
     async def taken_before(
         self, client_id: str, message_id: str, key: str | None, fingerprint: bytes
     ) -> dict[str, Any] | None:
-        """Return the message that was accepted for a request with this id, or else this key, and this fingerprint: as `message`
-        does."""
+        """Return the message that was accepted for a request with this id (or else this key) and this fingerprint, in the form of
+        `message`."""
         row = await self.message(client_id, message_id)
         if row is None and key is not None:
             row = await self.message(client_id, key)
@@ -243,9 +245,9 @@ class SendingStore(Appending, Suppressing):
         return row if compare_digest(bytes(row["fingerprint"]) or mark, mark) else None
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
-        """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
+        """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many messages are due
         `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
-        with showing(True):  # the addresses, for their digests
+        with showing(True):  # shows the addresses, whose digests are needed
             rows = await self._opened(await self._rows("waits", {"client_id": client_id, "message_id": message_id}))
             row = next(iter(await self._stopped(rows)), None)
         return row if row is None or shows() else mask_row(row, ("trouble", "handles"))
@@ -268,7 +270,7 @@ class SendingStore(Appending, Suppressing):
         return await self.afresh(once)
 
     async def release(self, client_id: str, message_id: str, resend: bool, actor: str) -> str | None:
-        """Release a message that is held, or with `resend` one that is unanswered. Return the state it was in, or None. The audit
+        """Release a message that is held, or with `resend` a message that is unanswered. Return the state it was in, or None. The audit
         names `actor`."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
         return next((str(row["was"]) for row in await self._run("release", parameters | noted())), None)
@@ -280,7 +282,7 @@ class SendingStore(Appending, Suppressing):
 
 
 async def _keep(connection: Connection, answers: Sequence[tuple[KeptAnswer, tuple[Any, ...]]]) -> None:
-    """Keep the answers, each with its form in the table, under their keys. Raises InFlight, KeyTaken."""
+    """Keep the answers under their keys; each comes with its form in the table. Raises InFlight, KeyTaken."""
     rows = {"answers": json(orjson.dumps([row for _, row in answers]))}
     cursor = await connection.execute(statement("remember"), rows, prepare=True)
     if len(await cursor.fetchall()) < len(answers):

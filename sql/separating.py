@@ -1,4 +1,4 @@
-"""Takes an erased customer's part out of interactions in which others have a part, and folds what stays anew."""
+"""Takes an erased customer's events out of interactions in which others have a part, and folds the remaining events anew."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,18 +18,18 @@ from sql.statements import statement
 
 #: Most interactions that are taken apart at once, and most of their events that one transaction takes out.
 STEP, EVENTS = 50, 1000
-#: A transaction after all.
+#: A transaction number after all others.
 END = (1 << 63) - 1
 #: A row of `events`, by its columns.
 Event = Mapping[str, Any]
 
 
 class SeparatingStore(Naming):
-    """The statements about such interactions. To be called while no rebuild or archive runs (`archive_alone`): a rebuild may have folded
-    what leaves."""
+    """The statements about such interactions. Call them while no rebuild or archive runs (`archive_alone`): a rebuild may have folded the
+    events that leave."""
 
     async def shared_archived(self, erasure: Erasure) -> set[UUID]:
-        """Return by which references those interactions are known that others may share and the archive may have events of."""
+        """Return the references of those interactions that others may share and of which the archive may have events."""
         references: set[UUID] = set()
         after = UUID(int=0)
         while found := await self._rows("erase_shared", {"id": erasure["id"], "after": after, "limit": 20 * STEP}):
@@ -41,11 +41,11 @@ class SeparatingStore(Naming):
     async def separate_erasure(
         self, erasure: Erasure, holdings: Collection[Holding], archived: Sequence[Event] = (), step: int = STEP
     ) -> int:
-        """Take the customer's part out of all interactions of an erasure that others share; return how many turned out to be the
-        customer's alone, which are noted as such. `holdings`: when he had addresses that others had too; `archived`: what the archive
-        has of these interactions. Raises Waits where others append for too long."""
+        """Take the customer's events out of all interactions of an erasure that others share; return how many interactions turned out to be
+        the customer's alone, which are noted as such. `holdings`: when he had addresses that others had too; `archived`: the events of these
+        interactions in the archive. Raises Waits if others append for too long."""
         erased = erased_by(erasure, holdings)
-        # Of a month that was restored since.
+        # This takes out the events of a month that was restored since.
         await self._run_only("separate_events", {"id": erasure["id"], "only": None})
         after, alone = UUID(int=0), 0
         while rows := await self._rows("erase_shared", {"id": erasure["id"], "after": after, "limit": step}):
@@ -57,9 +57,9 @@ class SeparatingStore(Naming):
     async def _take_apart(
         self, id: UUID, ids: Sequence[UUID], erased: Callable[[UUID, datetime], bool], archived: Sequence[Event]
     ) -> int:
-        """Take some interactions apart; return how many are the customer's alone. What takes long is done while others append: his events
-        leave, some at a time, and what stays is folded; killed, it goes on as it began. Then, while nobody appends, what came meanwhile
-        is joined to it, and it takes the place of what was there."""
+        """Take some interactions apart; return how many are the customer's alone. The long part is done while others append: his events
+        leave, some at a time, and the remaining events are folded. If the process is killed, the next one goes on by the same plan. Then,
+        while nobody appends, events that came meanwhile are joined, and the new interactions take the place of the old ones."""
         before = (await self._rows("horizon"))[0]["horizon"]
         given = {"id": id, "ids": list(ids), "archived": Jsonb(list(archived)), "since": 0}
         rows = await self._rows("erase_told", given)
@@ -83,7 +83,7 @@ class SeparatingStore(Naming):
                     now = await asyncio.to_thread(plan_of, told, erased)
                 if now.leaves_as(plan):
                     folded += await _read(connection, "erase_folded", _folding(id, now, before, END, ()))
-                else:  # what came is his, or ties what was not tied
+                else:  # a later event is his, or ties references that were not tied
                     await connection.execute(statement("erase_note_parts"), _noted(id, told, now))
                     await connection.execute(statement("separate_events"), {"id": id, "only": None})
                     folded = await _read(connection, "erase_folded", _folding(id, now, 0, END, archived))
@@ -97,8 +97,8 @@ class SeparatingStore(Naming):
         return len(now.alone)
 
     async def spare_archived(self, erasure: Erasure, shared: Sequence[Parts]) -> None:
-        """Note what leaves messages of the archive in which others have a part, or which are others' alone. Where such a message was
-        removed with what came late of it, only that goes."""
+        """Note the events that leave messages of the archive in which others have a part, or which are others' alone. If a late event of
+        such a message is to be removed, only that event is."""
         changes = {
             "id": erasure["id"],
             "his": [event for each in shared for event in each.his],
@@ -116,7 +116,7 @@ class SeparatingStore(Naming):
 
 
 def erased_by(erasure: Erasure, holdings: Collection[Holding]) -> Callable[[UUID, datetime], bool]:
-    """Return whether a handle was the erased customer's at a time."""
+    """Return a function that says whether a handle was the erased customer's at a time."""
     handles = frozenset(erasure["handles"])
     return lambda handle, at: handle in handles or any(each.handle == handle and each.has(at) for each in holdings)
 
@@ -131,7 +131,7 @@ def _planned(rows: Iterable[dict[str, Any]], erased: Callable[[UUID, datetime], 
 
 
 def _noted(id: UUID, told: Iterable[Told], plan: Plan) -> dict[str, Any]:
-    """Return the parameters that note what leaves, or stays without its words."""
+    """Return the parameters that note the events that leave, and those that stay without their words."""
     his = set(plan.his)
     leaving = his.union(plan.nobodys)
     noted = {each.event: each for each in told if each.event in leaving}
@@ -145,7 +145,7 @@ def _noted(id: UUID, told: Iterable[Told], plan: Plan) -> dict[str, Any]:
 
 
 def _folding(id: UUID, plan: Plan, since: int, before: int, archived: Iterable[Event]) -> dict[str, Any]:
-    """Return the parameters that fold what stays, of some transactions."""
+    """Return the parameters that fold the events of some transactions that stay."""
     left = plan.left
     return {
         "id": id,
@@ -159,7 +159,7 @@ def _folding(id: UUID, plan: Plan, since: int, before: int, archived: Iterable[E
 
 
 def _staying(archived: Iterable[Event], left: set[UUID], his: set[UUID], nobodys: set[UUID]) -> list[Event]:
-    """Return archived events as they are once they are emptied, of some references, without those that leave."""
+    """Return archived events of some references as they are once they are emptied, without the events that leave."""
     staying = []
     for each in archived:
         if UUID(each["reference"]) in left and (id := UUID(each["id"])) not in his:

@@ -1,4 +1,4 @@
-"""Stores the sessions of people who logged in. Of a session's secret only a hash is stored."""
+"""Stores the sessions of people who logged in. Only a hash of a session's secret is stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from sql.pool import Pooled
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long sessions last without a request (`idle`) and at all (`absolute`), how long a secret is good (`rotate`), and how long the
-    one before still is (`overlap`)."""
+    """How long sessions last without a request (`idle`) and in all (`absolute`); how long a secret is valid (`rotate`), and how long the
+    previous secret stays valid (`overlap`)."""
 
     idle: timedelta
     absolute: timedelta
@@ -27,12 +27,12 @@ class Lifetimes:
 
 
 class SessionsStore(Pooled):
-    """The statements of sessions. What starts or ends one writes its entry of the audit itself."""
+    """The statements of sessions. A statement that starts or ends a session writes the entry of the audit itself."""
 
     async def start_session(
         self, session: dict[str, Any], hash: bytes, before: bytes | None, lifetimes: Lifetimes
     ) -> None:
-        """Add a session (`id`, `issuer`, `subject`, `sid`, `holder`, `clients`, `scopes`); end the one of the secret `before`."""
+        """Add a session (`id`, `issuer`, `subject`, `sid`, `holder`, `clients`, `scopes`); end the session of the secret `before`."""
         parameters = session | {"hash": hash, "before": before} | lifetimes.parameters | noted()
         await self._run_only("start_session", parameters)
 
@@ -60,8 +60,8 @@ class SessionsStore(Pooled):
     async def sessions_of_client(
         self, client_id: str, holder: str | None, after: tuple[datetime, UUID] | None, limit: int, lifetimes: Lifetimes
     ) -> list[dict[str, Any]]:
-        """Return the sessions that have not ended of people who may act for a client, or of one `holder`, the latest first, after the
-        `created_at` and `id` of one: `id`, `issuer`, `holder`, `scopes`, `created_at`, `used_at`."""
+        """Return the sessions that have not ended, of people who may act for a client, or of one `holder`, the latest first, after the
+        `created_at` and `id` of a session: `id`, `issuer`, `holder`, `scopes`, `created_at`, `used_at`."""
         after_at, after_id = after or (None, None)
         given = {"client_id": client_id, "holder": holder, "after_at": after_at, "after_id": after_id, "limit": limit}
         return await self._rows("sessions_of_client", given | lifetimes.parameters)
@@ -73,8 +73,8 @@ class SessionsStore(Pooled):
     async def end_sessions_of(
         self, issuer: str, said: datetime, actor: str, *, subject: str | None, sid: str | None
     ) -> int:
-        """End the sessions of a subject, or of an issuer's own session (`sid`), or of both, that began until the issuer said so; return how
-        many. One of the two must be given."""
+        """End the sessions of a subject, of an issuer's own session (`sid`), or of both, that began before the issuer's request; return how
+        many. A subject or a `sid` must be given."""
         assert subject is not None or sid is not None
         parameters = noted() | {"issuer": issuer, "said": said, "actor": actor, "subject": subject, "sid": sid}
         return len(await self._run("end_sessions_of", parameters))

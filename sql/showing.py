@@ -1,7 +1,7 @@
-"""Says whether the current task may see personal data; if not, what the store opens for it is masked (`sql.personal.masking`).
+"""Says whether the current task may see personal data; if not, the store masks the values that it opens (`sql.personal.masking`).
 
-Set around what a request of a caller does who lacks the right. Without it everything is shown: to workers, which send and deliver, and to
-the command line where it reads the database itself.
+It is set to False while a request of a caller without the right is served. By default everything is shown: to workers, which send and
+deliver, and to the commands that read the database themselves.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def shows() -> bool:
 
 @contextmanager
 def showing(personal: bool) -> Iterator[None]:
-    """Show personal data within the block, or mask it. True also around what has to compute with it, and gives none of it out."""
+    """Show personal data within the block, or mask it. True is also for code that has to compute with personal data and gives none of it out."""
     before = _SHOWN.set(personal)
     try:
         yield

@@ -1,9 +1,9 @@
 r"""The SQL files: each of `queries/*.sql` is one statement, or a part that others include; `migrations/*.sql` make the
 schema.
 
-Row-level security is a barrier to the planner: where it counts (`sql.tenants`), a condition that calls what might reveal a value
-(coalesce, most functions) is tried only after the policy, and finds no row by an index. What rows are looked up by is therefore
-written `(SELECT coalesce(…))` where it names no column, and as CASE where it does.
+Row-level security is a barrier to the planner. Where it applies (`sql.tenants`), a condition with a function that might reveal a value
+(coalesce, most functions) is tried only after the policy, and no index is used for it. A condition by which rows are looked up is
+therefore written `(SELECT coalesce(…))` if it names no column, and as CASE if it does.
 
 Two kinds of lines in a query are replaced when it is loaded:
 
@@ -25,12 +25,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _INCLUDE = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
 _EACH = re.compile(r"^\\each (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
-#: A parameter as psycopg has it, and its way to write a percent sign beside parameters.
+#: A parameter in psycopg's form, and psycopg's way to write a percent sign.
 _PARAMETER = re.compile(rb"%(?:%|\((\w+)\)[sb])")
 
 
 class Numbered(NamedTuple):
-    """A statement as PostgreSQL has it, with `$1` for its first parameter, and the names of the parameters in order."""
+    """A statement in PostgreSQL's form, with `$1` for its first parameter, and the names of the parameters in order."""
 
     text: bytes
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ def statement(name: str) -> bytes:
 
 @cache
 def numbered(text: bytes) -> Numbered:
-    """Return a statement of psycopg's form as PostgreSQL has it."""
+    """Return a statement of psycopg's form in PostgreSQL's form."""
     names: dict[bytes, int] = {}
 
     def number(found: re.Match[bytes]) -> bytes:

@@ -1,7 +1,8 @@
 """Keeps opt-outs of addresses that were erased, and finds them again when such an address comes back.
 
-An entry is the digest of an address under a pepper of its own, a channel, and since when: nothing leads from it to the log. That
-pepper is derived from the client's, so that it needs no secret of its own; who has neither cannot try which address a digest is of.
+An entry is the digest of an address under a separate pepper, a channel, and the time since which it counts: nothing leads from it to the
+log. The separate pepper is derived from the client's, so that no further secret is needed. Somebody who has neither pepper cannot test
+which address a digest is of.
 """
 
 import hmac
@@ -60,8 +61,8 @@ class Suppressing(Naming):
         return [Suppressed(*row.values()) for row in await self._rows("suppressed", parameters)]
 
     async def _stopped(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return messages (`client_id`, `handles`, `opted_out`, `suppressing`) with the channels that suppressions stop among those
-        that their recipients opted out of."""
+        """Return messages (`client_id`, `handles`, `opted_out`, `suppressing`), whose `opted_out` then also has the channels that suppressions
+        stop."""
         addresses: dict[Owned, int] = {}
         dialled: dict[int, list[tuple[int, str]]] = {}
         for at, row in enumerate(rows):

@@ -1,7 +1,7 @@
-"""Says for which clients the current task works, and makes transactions of the store act for them alone.
+"""Says for which clients the current task works, and makes transactions of the store act for these clients alone.
 
-Set around what a request of one client does; read by every transaction. Without it a transaction acts as the login that the
-store connects with: workers and the command line, which work for all clients.
+It is set while a request of one client is served, and every transaction reads it. If it is not set, a transaction acts as the login that
+the store connects with: so do workers and the command line, which work for all clients.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
-#: Statements that run as the login whatever task calls them: they serve all callers at once, read no row of a client, or find out
-#: who the caller is. What they return is filtered or checked by who calls them; each is listed with its reason in
-#: tests/integration/test_tenants.py.
+#: Statements that run as the login, whatever task calls them: they serve all callers at once, read no row of a client, or find out
+#: who the caller is. The code that calls them filters or checks the rows; tests/integration/test_tenants.py lists each with its reason.
 WHOLE = frozenset(
     {
         "account_changes",
@@ -58,7 +57,7 @@ def array_literal(clients: tuple[str, ...]) -> str:
 
 @contextmanager
 def acting(clients: Iterable[str] | None) -> Iterator[None]:
-    """Act for these clients within the block; None: for all, as what serves several callers at once must."""
+    """Act for these clients within the block; None: for all clients, which code that serves several callers at once needs."""
     before = _CLIENTS.set(None if clients is None else tuple(clients))
     try:
         yield

@@ -30,8 +30,8 @@ class WaitingStore(Appending):
     async def messages_waiting(
         self, which: Waiting, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[dict[str, Any]]:
-        """Return messages: queued ones the longest due first, after the `due_at` and `id` of one; of the other states of
-        `sql/queries/messages_in_state.sql` the last changed first, after the `changed_at` and `id` of one."""
+        """Return messages. Queued messages come in the order of `due_at`, the longest due first, after the `due_at` and `id` of a message;
+        those of the other states of `sql/queries/messages_in_state.sql` begin with the last changed, after a `changed_at` and `id`."""
         name, order = ("messages_queued", "due_at") if which.state == "queued" else ("messages_in_state", "changed_at")
         at, id = after or (None, None)
         return await self._opened(await self._rows(name, which._asdict() | {order: at, "id": id, "limit": limit}))
@@ -47,7 +47,7 @@ class WaitingStore(Appending):
             cursor = await connection.execute(statement("cancel_messages"), parameters, prepare=True)
             cancelled = sorted(row["message_id"] for row in await cursor.fetchall())
             rows = event(cancelled)
-            # They have no handle and say nothing, so that nothing is looked up within the transaction.
+            # These events have no handle and nothing to seal, so nothing is looked up within the transaction.
             await self.write(connection, rows, await self._sealed(rows))
             return len(cancelled)
 

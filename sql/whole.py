@@ -1,4 +1,4 @@
-"""Reads a whole database as text, to be searched: every table, in blocks."""
+"""Reads a whole database as text, for a search: every table, in blocks."""
 
 from collections.abc import AsyncIterator
 

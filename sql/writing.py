@@ -1,4 +1,4 @@
-"""Writes sealed events within a transaction: appends them, and projects what was new onto the interactions."""
+"""Writes sealed events within a transaction: appends them, and projects the new ones onto the interactions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,16 +20,15 @@ LOWERING = ("consents_lock", "consents_lowered")
 
 
 class Written(NamedTuple):
-    """The cursor whose row will have the number of events `appended`, and how many handles the largest customer has that they
-    changed."""
+    """The cursor whose row will have the number of events `appended`; and how many handles the largest of the changed customers has."""
 
     cursor: AsyncCursor[DictRow]
     largest: int
 
 
 class Way(NamedTuple):
-    """How a batch is written: whether an event of it is `linking`, as it has both the provider's id and our id of a message, or relates
-    handles, and whether it has `consents`, opt-outs or opt-ins. Those that have neither do not pay for what sees to them."""
+    """How a batch is written: whether an event of it is `linking` (it has both the provider's id and our id of a message, or relates
+    handles), and whether it has `consents` (opt-outs or opt-ins). A batch without these does not run the statements for them."""
 
     linking: bool
     consents: bool
@@ -57,8 +56,8 @@ async def write(
     block: int | None = None,
     variants: Sequence[tuple[str, bool]] = (),
 ) -> Written:
-    """Append and project. `kept`: this transaction stored their raw records; else `block` is the block that holds them. `variants`: they
-    are repeated events that differ, by these."""
+    """Append and project events. `kept`: this transaction stored their raw records; else `block` is the block that holds them. `variants`:
+    given if these are repeated events that differ; it tells them apart from the first versions."""
     cursor = connection.cursor(binary=True)
     events = json(events_of(sealed.records, variants))
     parameters: dict[str, Any] = {"events": events, "handles": sealed.handles, "kept": kept, "block": block}
@@ -74,8 +73,8 @@ async def write(
 
 
 async def _project(connection: Connection, recorded: dict[str, Any], varied: bool, consents: bool) -> int:
-    """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
-    they link. Return how many handles the largest customer has that this changed."""
+    """Link the references that the events of this transaction connect, then fold the events, then join the handles that they link. Return
+    how many handles the largest of the changed customers has."""
     if not recorded["appended"]:
         return 0
     xid = recorded["xid"]

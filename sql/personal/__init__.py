@@ -1,7 +1,7 @@
 """Encrypts personal data at rest, under a key of each handle.
 
-`keys` derives the keys and encrypts values, `payloads` the marked properties of events, `opened` decrypts these, `masking` shows a value to a reader
-who may not see it. The store is what calls them; they read and write nothing themselves.
+`keys` derives the keys and encrypts values; `payloads` encrypts the marked properties of events; `opened` decrypts these; `masking` masks a
+value for a reader who may not see it. The store calls these modules; they read and write nothing themselves.
 """
 
 from sql.personal.keys import HandleKey, HandleKeys

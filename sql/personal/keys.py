@@ -1,9 +1,9 @@
 """Derives a key for each handle, and encrypts with it: AES-256-SIV (RFC 5297), which is deterministic and authenticated.
 
 The key of a handle is HKDF-SHA-256 (RFC 5869) of its client's root key with the handle's random salt, and its id in the info.
-Without the salt it can never be derived again: deleting the salt makes the handle's data unreadable, also to those who have the
-root key. Root keys are kept encrypted with the keys of the settings (`sql.naming`), so a key of the settings can be retired by
-encrypting a row a client again.
+Without the salt the key can never be derived again: deleting the salt makes the handle's data unreadable, also to those who have the
+root key. Root keys are kept encrypted with the keys of the settings (`sql.naming`). So to retire a key of the settings, only one row
+for each client must be encrypted again.
 
 The same value in the same place of the same handle is always the same ciphertext, so that contents can be joined, repeated
 events compared, and a rebuild has the same bytes. That discloses which values of one handle and place are equal, and how long
@@ -31,7 +31,7 @@ from sql.sealing import Tampered
 
 #: Bytes of a client's root key, and of a handle's salt.
 ROOT_BYTES = SALT_BYTES = 32
-#: Most seconds that a derived key is kept, so that those of an erased handle are gone by then in every process.
+#: Most seconds that a derived key is kept: after these the keys of an erased handle are gone from every process.
 LIFETIME = 60.0
 #: Separates this use of the root key from others.
 _LABEL = b"threadline personal data of handle "
@@ -52,9 +52,9 @@ class HandleKey:
         if len(salt) != SALT_BYTES or len(root) != ROOT_BYTES:
             raise ValueError(f"a salt has {SALT_BYTES} bytes, a root key {ROOT_BYTES}")
         self.handle, self._head = handle, head_of(handle)
-        #: What was sealed lately, by place and value (`sql.personal.payloads`).
+        #: The values that were sealed lately, by place and value (`sql.personal.payloads`).
         self.sealed: dict[tuple[bytes, str], str] = {}
-        #: Where its process keeps what it seals.
+        #: The memory in which the process keeps the values that it seals.
         self.recent: Recent | None = None
         self._siv = AESSIV(HKDF(SHA256(), _BYTES, salt, _LABEL + handle.bytes).derive(root))
 
@@ -73,12 +73,12 @@ class HandleKey:
 
 
 def head_of(handle: UUID) -> bytes:
-    """Return the bytes with which all begins that is sealed under the key of a handle."""
+    """Return the bytes with which every value begins that is sealed under the key of a handle."""
     return _VERSION + handle.bytes
 
 
 def handle_of(sealed: bytes) -> UUID:
-    """Return the handle whose key opens a sealed value. Raises Tampered where it cannot be one."""
+    """Return the handle whose key opens a sealed value. Raises Tampered if this cannot be a sealed value."""
     if len(sealed) < HEAD + _IV or not sealed.startswith(_VERSION):
         raise Tampered("it was not sealed by this version, or was cut short")
     return UUID(bytes=sealed[1:HEAD])
@@ -92,14 +92,14 @@ def new_salt() -> bytes:
 class HandleKeys:
     """The derived keys of handles, each kept for a short time.
 
-    `most`: the number of keys that are kept, `lifetime`: the seconds for which one is; `now`: a monotonic clock in seconds.
+    `most`: the number of keys that are kept; `lifetime`: the seconds for which each is kept; `now`: a monotonic clock in seconds.
     """
 
     def __init__(
         self, *, most: int = 16_384, lifetime: float = LIFETIME, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._most, self._lifetime, self._now = most, min(lifetime, LIFETIME), now
-        #: By the first bytes of what they open, since a UUID is dear to make and to look up.
+        #: The keys by the first bytes of the values that they open, since making and looking up a UUID is slow.
         self._kept: OrderedDict[bytes, tuple[float, bytes, HandleKey]] = OrderedDict()
         self._lock = Lock()
         self.recent = Recent(self._lifetime, now=now)
@@ -113,7 +113,7 @@ class HandleKeys:
         return self.opening(head_of(handle))
 
     def opening(self, head: bytes) -> HandleKey | None:
-        """Return the key of what begins with these bytes (`HEAD` of them) if it is kept."""
+        """Return the key of a sealed value that begins with these bytes (`HEAD` of them), if it is kept."""
         kept = self._kept.get(head)
         return kept[2] if kept is not None and kept[0] > self._now() else None
 
@@ -138,13 +138,13 @@ class HandleKeys:
                 self._kept.popitem(last=False)
 
     def drop(self, handle: UUID) -> None:
-        """Forget the key of a handle that was erased. What is derived from its salt after this is kept again."""
+        """Forget the key of a handle that was erased. A key that is derived from its salt after this is kept again."""
         with self._lock:
             self._kept.pop(head_of(handle), None)
         self.recent.clear()
 
     def expire(self) -> None:
-        """Forget the keys whose time is over, also of handles that are not asked for again."""
+        """Forget the keys whose time is over, including those of handles that are not asked for again."""
         now = self._now()
         self.recent.expire()
         with self._lock:

@@ -1,8 +1,8 @@
-"""Masks personal data: what a reader sees who may not see it (`+1 555 ••• ••67`, `a•••@e•••.com`, a text's length). A list stays a list
-and an object an object, so that the API's answers still fit their description.
+"""Masks personal data for readers who may not see it (`+1 555 ••• ••67`, `a•••@e•••.com`, a text's length). A list stays a list
+and an object stays an object, so that the API's answers still fit their description.
 
-A mask tells people apart who are already known, and is not anonymous: it keeps the two last digits of a number, or the first
-letter of an address. Pure; it takes plain values, so what is sealed is opened first.
+Masks are not anonymous: somebody who knows the possible people can tell them apart, by the two last digits of a number or the first
+letter of an address. Pure; it takes plain values, so sealed values are opened first.
 """
 
 import re
@@ -36,7 +36,7 @@ _THEIR_ID = b"payload.providerMessageId"
 
 
 def mask_handle(kind: str, value: str) -> str:
-    """Return what is shown of a handle."""
+    """Return the mask of a handle."""
     if kind == "email" and (found := _EMAIL.fullmatch(value)):
         local, (host, dot, top) = found[1], found[2].rpartition(".")
         shown = local[0] if len(local) > 2 else ""
@@ -49,7 +49,7 @@ def mask_handle(kind: str, value: str) -> str:
 
 
 def mask_id(id: str) -> str:
-    """Return what is shown of a provider's id of a message, which may hold an address (WhatsApp's does, amid the id)."""
+    """Return the mask of a provider's id of a message, which may hold an address (WhatsApp's does, in the middle of the id)."""
     return f"{id[:4]}{DOTS}{id[-4:]}" if len(id) >= _LONG_MESSAGE_ID else DOTS
 
 
@@ -59,8 +59,8 @@ def kind_of(value: str) -> str:
 
 
 def mask_value(value: Any) -> Any:
-    """Return what is shown of any other value: of a text its length, of a list its items so, of an object how many keys it has, whose
-    names may be personal too, and of null that it is null. What was masked before it was stored (`sql.personal.withheld`) stays."""
+    """Return the mask of any other value: for a text its length, for a list the masks of its items, for an object the number of its keys
+    (their names may be personal too); null stays null. A value that was masked before it was stored (`sql.personal.withheld`) stays."""
     if isinstance(value, str):
         if _SIZE.fullmatch(value):
             return value
@@ -79,8 +79,8 @@ def mask_payload(type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mask_row(row: Mapping[str, Any], columns: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return an opened row of the store with what is in these columns of `COLUMNS` masked, or in all of them. Others stay, and null
-    too."""
+    """Return an opened row of the store in which the values of these columns of `COLUMNS`, or of all of them, are masked. Other values and
+    null stay."""
     columns = COLUMNS if columns is None else columns
     masked = {name: COLUMNS[name](row, row[name]) for name in columns if row.get(name) is not None}
     return {**row, **masked}
@@ -121,7 +121,7 @@ def _whole(_: Mapping[str, Any], value: Any) -> Any:
     return mask_value(value)
 
 
-#: What masks each column that the store keeps sealed, given its opened row.
+#: The functions that mask the columns which the store keeps sealed, given the opened row.
 COLUMNS: dict[str, Callable[[Mapping[str, Any], Any], Any]] = {
     "payload": lambda row, payload: mask_payload(row["type"], payload),
     "handle_value": _handle("handle_kind"),

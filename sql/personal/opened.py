@@ -1,4 +1,4 @@
-"""Decrypts what `sql.personal.payloads` encrypted. A value whose handle was erased is left out."""
+"""Decrypts the values that `sql.personal.payloads` encrypted. A value whose handle was erased is left out."""
 
 from binascii import Error as NotBase64
 from binascii import a2b_base64
@@ -12,17 +12,17 @@ from sql.personal.payloads import JOINED, NAMES, OUT, PREFIX, left, plan_of, wal
 from sql.personal.recent import At, Recent
 from sql.sealing import Tampered
 
-#: Returns the key of the handle that a sealed value names, None for one that was erased. Raises Tampered where it names none.
+#: Returns the key of the handle that a sealed value names, None if the handle was erased. Raises Tampered if the value names no handle.
 KeyOf = Callable[[bytes], HandleKey | None]
 
 
-#: A type of events that have a content.
+#: A type of events that have contents.
 _SPOKEN = "MessageReceived"
 
 
 class Memo:
-    """The texts of a page that were opened, by place and as they were sealed, since those of one page repeat; and what this process
-    sealed lately."""
+    """The opened texts of a page, by place and sealed form, since texts repeat within a page; and the values that this process sealed
+    lately."""
 
     __slots__ = ("_recent", "texts")
 
@@ -31,14 +31,15 @@ class Memo:
         self._recent = recent if recent else None
 
     def get(self, at: At) -> Any:
-        """Return the value that is sealed so in this place; None where it is not known."""
+        """Return the value of this sealed form in this place; None if it is not known."""
         known = self.texts.get(at)
         return self._recent.get(at) if known is None and self._recent is not None else known
 
 
 def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Memo | None = None) -> dict[str, Any]:
-    """Return the payload that was sealed, without the values of erased handles. `key_of`: what returns the key of a sealed value,
-    None for an erased one; `memo`: what was opened before. Raises Tampered, also where a personal value is not sealed; SchemaError for an unknown type; what `key_of` does."""
+    """Return the plain payload, without the values of erased handles. `key_of` returns the key of a sealed value, None if its handle was
+    erased; `memo`: the values that were opened before. Raises Tampered, also if a personal value is not sealed; SchemaError for an unknown
+    type; and what `key_of` raises."""
     plan, made = plan_of(type), {}
     named = plan.named
     gone = False
@@ -47,7 +48,7 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Mem
         if not is_sealed(value):
             where = place.partition(b"*:")[
                 0
-            ].decode()  # without a name that the schema does not list, which may be personal
+            ].decode()  # the place without a name that the schema does not list, which may be personal
             raise Tampered(f"{where} holds personal data that is not sealed")
         opened = open_value(value, place, key_of, memo)
         if opened is not None:  # no value is null
@@ -76,7 +77,7 @@ def open_payload(type: str, payload: Mapping[str, Any], key_of: KeyOf, memo: Mem
 
 
 def open_content(content: Mapping[str, Any], key_of: KeyOf, memo: Memo) -> dict[str, Any]:
-    """Return the `content` of a payload as `open_payload` does. All types of events that have one have the same contents."""
+    """Return the plain `content` of a payload, as `open_payload` does. All types of events that have contents have the same."""
     named, made = plan_of(_SPOKEN).named[JOINED].named, {}
     for key, value in content.items():
         inner = named.get(key)
@@ -88,12 +89,12 @@ def open_content(content: Mapping[str, Any], key_of: KeyOf, memo: Memo) -> dict[
 
 
 def is_sealed(value: Any) -> TypeGuard[str]:
-    """Return whether a value of a place where all are sealed is so."""
+    """Return whether a value is sealed, in a place where all values are to be sealed."""
     return value.__class__ is str and value.startswith(PREFIX)
 
 
 def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = None) -> Any:
-    """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` does."""
+    """Return the value of a sealed text; None if its handle was erased. Raises Tampered, and what `key_of` raises."""
     if memo is not None and (known := memo.get((place, sealed))) is not None:
         return known
     try:
@@ -102,6 +103,6 @@ def open_value(sealed: str, place: bytes, key_of: KeyOf, memo: Memo | None = Non
         raise Tampered("it is not base64") from error
     key = key_of(data)
     value = None if key is None else orjson.loads(key.open(data, place))
-    if memo is not None and value.__class__ is str:  # lists and objects could be changed by who gets them
+    if memo is not None and value.__class__ is str:  # the receiver could change a list or an object
         memo.texts[place, sealed] = value
     return value

@@ -1,15 +1,15 @@
 """Encrypts the personal properties of events' payloads, by the marks `x-personal` of the schemas.
 
-Each marked value becomes a text `sealed:` and base64, whatever it was before: a list or an object as a whole. A text and not an
-object, since it costs half the bytes in the row, and since the texts that schemas and queries expect stay texts. A value at a
+Each marked value becomes a text, `sealed:` and base64, whatever it was before: a list or an object becomes one text. The sealed form is a
+text and not an object, since it costs half the bytes in the row, and since the texts that schemas and queries expect stay texts. A value at a
 marked place is always sealed, so a customer's text that begins with `sealed:` is not confused with one. `null` holds nothing,
 and stays.
 
 `content` is sealed key by key, since the fold joins contents key by key and takes the least text where both have a key (the
-function `content_join` of the database). Encryption is deterministic, so equal values of one handle are equal sealed, and the
-join stays commutative, associative and idempotent: it is the least of a set of texts, and does not ask what they mean. Which of
-two different values is least is another choice than for the plain texts, and the same at every append and rebuild. Names of
-keys that the schema of `content` does not list are sealed too.
+function `content_join` of the database). Encryption is deterministic, so equal values of one handle have equal sealed forms, and the
+join stays commutative, associative and idempotent: it takes the least of a set of texts, whatever they mean. Of two different values it
+may choose another one than it would of the plain texts, but the choice is the same at every append and rebuild. Names of keys that the
+schema of `content` does not list are sealed too.
 """
 
 from binascii import b2a_base64
@@ -26,7 +26,7 @@ from sql.personal.keys import HandleKey
 
 #: What a sealed text begins with.
 PREFIX = "sealed:"
-#: Texts of at most `SHORT` characters are sealed once a key, the last `FEW` of them.
+#: Each key remembers the sealed form of the last `FEW` texts of at most `SHORT` characters, which are then sealed only once.
 SHORT, FEW = 64, 8
 #: The property whose value is sealed key by key.
 JOINED = "content"
@@ -34,7 +34,7 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NAIVE_UTC
 _NUL = b"\\u0000"
 _UNNAMED = "*"
 
-#: In place of what is to be left out of a changed payload (see `left`).
+#: Stands in place of a value that is to be left out of a changed payload (see `left`).
 OUT = object()
 #: Changes the value of a place.
 Each = Callable[[bytes, Any], Any]
@@ -45,7 +45,7 @@ NAMES = f"payload.{JOINED}.{_UNNAMED}".encode()
 
 
 class Plan:
-    """What to do with the value of one place: change it as a whole (`whole`), or what is in it."""
+    """What to do with the value of one place: change it as a whole (`whole`), or change parts of it."""
 
     __slots__ = ("address", "items", "named", "path", "place", "rest", "touched", "whole")
 
@@ -119,19 +119,21 @@ def _sealed_in(plan: Plan, payload: Mapping[str, Any], key: HandleKey) -> dict[s
 
 
 def seal_value(value: Any, place: bytes, key: HandleKey) -> str:
-    """Return any value as a sealed text. Short texts of few places are sealed once a key: most events of a handle repeat its address
-    and ours. Raises Unstorable."""
+    """Return any value as a sealed text. A key remembers a few short texts, since most events of a handle repeat its address and ours.
+    Raises Unstorable."""
     short = value.__class__ is str
     if short and (known := key.sealed.get((place, value))) is not None:
         return known
     data = _json(value)
     sealed = PREFIX + b2a_base64(key.seal(data, place), newline=False).decode()
     if key.recent is not None:
-        # A text of which nothing was replaced as it is, since most values are.
+        # Most values are texts in which nothing was replaced: keep such a text as it is.
         key.recent.keep(place, sealed, value if short and value.isascii() and "\0" not in value else data)
     if short and len(value) <= SHORT:
         if len(key.sealed) >= FEW:
-            del key.sealed[next(iter(key.sealed))]  # the oldest: a message's events come together, and then no more
+            del key.sealed[
+                next(iter(key.sealed))
+            ]  # the oldest: a message's events come together, and later no more of them
         key.sealed[place, value] = sealed
     return sealed
 
@@ -159,7 +161,7 @@ def walk(plan: Plan, payload: Mapping[str, Any], each: Each, name: Name) -> dict
 
 
 def left(value: Any) -> Any:
-    """Return a value that `walk` changed without what is `OUT` in it, keys or values."""
+    """Return a value that `walk` changed, without the keys and values that are `OUT`."""
     if isinstance(value, dict):
         return {key: left(inner) for key, inner in value.items() if key is not OUT and inner is not OUT}
     if isinstance(value, list):
@@ -180,8 +182,8 @@ def _joined(plan: Plan, content: Mapping[str, Any], each: Each, name: Name) -> d
 
 
 def _within(plan: Plan, value: Any, each: Each) -> Any:
-    """Return a value of which a part is personal, or all of it, with that changed. One of another shape than the schema has is
-    personal as a whole."""
+    """Return a value with its personal part, or the whole value, changed. A value of another shape than the schema's is personal as a
+    whole."""
     if value is None or not plan.touched:
         return value
     if not plan.whole:
@@ -205,7 +207,7 @@ def _json(value: Any) -> bytes:
         data = orjson.dumps(value, option=_OPTIONS)
         if _NUL not in data:
             return data
-    except TypeError:  # a lone surrogate, or what JSON does not have
+    except TypeError:  # a lone surrogate, or a value that JSON does not have
         pass
     try:
         return orjson.dumps(clean(value), option=_OPTIONS)

@@ -1,7 +1,7 @@
-"""Keeps for a short time what this process sealed, since its relay reads the same values back at once: to find one here takes a tenth
-of the time that decrypting it does.
+"""Keeps for a short time the values that this process sealed, since its relay reads the same values back at once: finding a value here takes
+a tenth of the time of decrypting it.
 
-Nothing is kept for longer than a derived key is, and all is forgotten when this process erases a handle. So what is erased is gone from
+No value is kept for longer than a derived key, and all are forgotten when this process erases a handle. So an erased value is gone from
 here as soon as its key is gone from memory.
 """
 
@@ -24,7 +24,7 @@ class Recent:
     def __init__(self, lifetime: float, *, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
         self.on = False
         self._half, self._most, self._now = lifetime / 2, most, now
-        #: Texts as they are, all else as JSON, since who gets a list or an object could change it.
+        #: Texts as they are, other values as JSON, since the receiver could change a list or an object.
         self._young: dict[At, str | bytes] = {}
         self._old: dict[At, str | bytes] = {}
         self._size = 0
@@ -45,7 +45,7 @@ class Recent:
             self._turn()
 
     def get(self, at: At) -> Any:
-        """Return the value; None where it is not kept."""
+        """Return the value; None if it is not kept."""
         value = self._young.get(at) or self._old.get(at)
         return orjson.loads(value) if value.__class__ is bytes else value
 
@@ -55,14 +55,14 @@ class Recent:
         self._before = self._since = self._now()
 
     def expire(self) -> None:
-        """Forget what is too old. To be called before values are looked for."""
+        """Forget values that are too old. Call this before values are looked for."""
         now = self._now()
         if now - self._since >= 2 * self._half:
             self.clear()
             return
         if now - self._since >= self._half:
             self._turn()
-        # By when it began, not by when the younger took its place: nobody may have asked between, as while Kafka is away.
+        # The time at which a generation began counts, not the time at which it was replaced: while Kafka is away, nothing is looked for.
         if now - self._before >= 2 * self._half:
             self._old = {}
 

@@ -1,9 +1,9 @@
-"""Leaves out of events what their client does not want stored, by the marks `x-personal` of the schemas: before anything is sealed.
+"""Leaves out of events the values that their client does not want stored, by the marks `x-personal` of the schemas, before anything is sealed.
 
-`keep` leaves all; `drop` leaves nothing of a marked value, not even its key; `mask` leaves its size in its place, as
-`sql.personal.masking` shows it (`••• (19 characters)`). A key of `content` that its schema does not list is left
-out by both, since its name may say something; a key beside `content` keeps its name when masked. Addresses, which the schemas mark
-`x-address`, stay: they say whose an event is.
+`keep` leaves everything; `drop` leaves nothing of a marked value, not even its key; `mask` replaces it by its size, as
+`sql.personal.masking` shows it (`••• (19 characters)`). `drop` and `mask` both leave out a key of `content` that its schema does not
+list, since the name may be personal; a key beside `content` keeps its name when masked. Addresses, which the schemas mark `x-address`,
+stay: they say to which customer an event belongs.
 
 The result depends on the value and the mode alone, so that events in any order, repeats and rebuilds give the same bytes. Pure.
 """
@@ -24,22 +24,22 @@ DEFAULT = "default"
 
 
 class Contents(NamedTuple):
-    """What a client wants stored: the mode of the channels that are not in `channels`. `ever`: all modes that it ever had, by which
-    a repeat is compared with what was stored of it."""
+    """How much a client wants stored: the mode of each channel in `channels`, and of all others. `ever`: all modes that it ever had; a
+    repeated event is compared with the log in each of them."""
 
     default: Mode = "keep"
     channels: Mapping[str, Mode] = {}
     ever: frozenset[Mode] = frozenset({"keep"})
 
     def mode(self, channel: str | None) -> Mode:
-        """Return the mode of a channel; of one that is not known (None, or empty), which may be any, the strictest."""
+        """Return the mode of a channel; if the channel is not known (None, or empty), return the strictest mode, since it may be any channel."""
         if not channel:
             return strictest(self.default, *self.channels.values())
         return self.channels.get(channel, self.default)
 
 
 def contents_of(document: Mapping[str, Any] | None, former: Any = ()) -> Contents:
-    """Return the contents that a configuration asks for (its member `content`); `former`: those of all its versions."""
+    """Return the modes that a configuration asks for (its member `content`); `former`: the contents of all its versions."""
     modes = dict(document or {})
     ever = {mode for each in former or () for mode in each.values()}
     return Contents(modes.pop(DEFAULT, "keep"), modes, frozenset({"keep", *ever}))
@@ -83,5 +83,5 @@ def _addresses(type: str) -> frozenset[bytes]:
     return frozenset(plan_of(type).addresses())
 
 
-#: What the places of keys of `content` begin with that its schema does not list.
+#: The beginning of the places of those keys of `content` that its schema does not list.
 _UNLISTED = NAMES + b":"
