@@ -16,7 +16,7 @@ class AuditS3(S3):
     bucket: str | None = Field(
         default=None,
         pattern=BUCKET_NAME,
-        description="bucket of an S3-compatible store to which anchors are written, an object each",
+        description="bucket of an S3-compatible store to which anchors are written, one object for each",
     )
     lock_days: int | None = Field(
         default=None,
@@ -27,7 +27,7 @@ class AuditS3(S3):
     )
     lock_mode: Literal["compliance", "governance"] = Field(
         default="compliance",
-        description="`compliance`: nobody can shorten the lock; `governance`: who has s3:BypassGovernanceRetention can",
+        description="`compliance`: nobody can shorten the lock; `governance`: accounts with s3:BypassGovernanceRetention can",
     )
 
     @model_validator(mode="after")
@@ -56,7 +56,7 @@ class Audit(Section):
         description="private key that signs anchors, Ed25519, base64 of 32 bytes; `threadline audit key` makes one",
     )
     anchor_file: Path | None = Field(
-        default=None, description="file to which anchors are appended, a line each; on another disk than the database's"
+        default=None, description="file to which anchors are appended, one line for each; on another disk than the database's"
     )
     anchor_url: str | None = Field(
         default=None,

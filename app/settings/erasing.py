@@ -12,7 +12,7 @@ class Erasure(Section):
 
     ledger: Path | None = Field(
         default=None,
-        description="file to which each erasure is appended, a line each, on another disk than the database's: after a restore "
+        description="file to which each erasure is appended as a line, on another disk than the database's: after a restore "
         "`threadline erasure replay` repeats what the restored database does not know",
     )
     approval: bool = Field(

@@ -95,7 +95,7 @@ class Kms(Section):
 
 class Secrets(Section):
     """The keys that encrypt secrets and personal data at rest. Those of `wrapped`, then those of `keys`: the first encrypts,
-    all decrypt. To rotate, put a new key in front (docs/keys.md)."""
+    all decrypt. To rotate, put a new key last, then first, with a restart after each (docs/keys.md)."""
 
     keys: list[SecretStr] = Field(
         default=[],

@@ -177,7 +177,7 @@ class S3(Section):
         default="",
         pattern=r"^([A-Za-z0-9._-]+/)*$",
         max_length=500,
-        description="what the objects' keys begin with, such as threadline/",
+        description="the beginning of the objects' keys, such as threadline/",
     )
     access_key_id: str | None = Field(
         default=None, description="access key id; if not set, `AWS_ACCESS_KEY_ID` and the other variables of AWS"

@@ -17,9 +17,9 @@ _HEAD = """# Settings
 
 All settings, made from the code by `threadline settings --markdown`; a test keeps it true.
 
-Variables `THREADLINE_…` win over the file, the file over the defaults. The file is the one that `THREADLINE_CONFIG` names, else `threadline.toml` in the data folder (`THREADLINE_DATA`, by default `.threadline` where the command is called). In it, `[door]` `port = 8080` is `THREADLINE_DOOR__PORT=8080`: two underscores between the table and the name.
+Variables `THREADLINE_…` win over the file, and the file wins over the defaults. The file is the one that `THREADLINE_CONFIG` names; without that variable it is `threadline.toml` in the data folder (`THREADLINE_DATA`, by default `.threadline` where the command is called). The table `[door]` with `port = 8080` in the file is the variable `THREADLINE_DOOR__PORT=8080`: two underscores between the table and the name.
 
-A name that is none of these is refused at start, with the one that it looks like; so is a source's setting that its adapter does not know, an empty secret, and a key that cannot be read. The message names the setting, never its value. Variables that Kubernetes sets for a Service named `threadline` (`THREADLINE_PORT=tcp://…`, `THREADLINE_SERVICE_HOST`) are passed over; `enableServiceLinks: false` avoids them.
+A name that is not on this page is refused at start; the message suggests the setting that was probably meant. Also refused are a source's setting that its adapter does not know, an empty secret, and a key that cannot be read. The message names the setting, never its value. Variables that Kubernetes sets for a Service named `threadline` (`THREADLINE_PORT=tcp://…`, `THREADLINE_SERVICE_HOST`) are ignored; `enableServiceLinks: false` avoids them.
 
 The HTTP process (webhooks, API, pages) listens on port 8080, the worker (health and metrics) on 8081; both on 127.0.0.1 unless set otherwise.
 
@@ -43,28 +43,28 @@ _SOURCES = """
 _ISSUERS = """
 ## Issuers
 
-Where tokens of several issuers are accepted, each has a table `[issuers.NAME]` with the settings of `identity`, in the environment `THREADLINE_ISSUERS__NAME__…`, and `identity.issuer` is not set ([who may do what](access.md#tokens)). A change needs a restart.
+To accept tokens of several issuers, give each a table `[issuers.NAME]` with the settings of `identity` (in the environment `THREADLINE_ISSUERS__NAME__…`), and do not set `identity.issuer` ([who may do what](access.md#tokens)). A change needs a restart.
 """
 _CHANGING = """
 ## Changing settings
 
 ```sh
-threadline settings check           # every fault of the file, the environment and the definition files, with its line
-threadline settings check new.toml  # of another file, before it takes the place of this one
-threadline settings show            # what is set, and by which line or variable; secrets only as `set`; --all: the defaults too
+threadline settings check           # finds every fault of the file, the environment and the definition files, with its line
+threadline settings check new.toml  # the same for another file, before it takes the place of the present one
+threadline settings show            # the settings, and the line or variable that sets each; secrets only as `set`; --all: the defaults too
 ```
 
-`threadline serve` and `threadline work` look at the file, and at the definition files, every two seconds. A file that has changed is read once it was the same at two looks, so that one that is being written is not read half. At SIGHUP they read it at once: `kill -HUP`, to `threadline up` (which passes it on) or to each process; `systemctl reload threadline@serve threadline@work`; `podman kill --signal HUP`. Variables of the environment are those of the process's start. `threadline mqtt` reads its settings only at its start.
+`threadline serve` and `threadline work` look at the file, and at the definition files, every two seconds. They read a changed file once it was the same at two looks, so that a file which is still being written is not read by half. At SIGHUP they read it at once: `kill -HUP`, to `threadline up` (which passes it on) or to each process; `systemctl reload threadline@serve threadline@work`; `podman kill --signal HUP`. Variables of the environment are those of the process's start. `threadline mqtt` reads its settings only at its start.
 
-- **All or nothing.** The new file is checked as at a start. If anything is wrong, all of it is refused, and the settings in force stay: the log has each fault with its line (`settings_refused`), and the alert [ThreadlineSettingsRefused](alerts.md#threadlinesettingsrefused) fires. So it is if the file is removed. Otherwise everything that is reloaded changes between two requests: a webhook is verified by the old sources or by the new ones. The log names what has changed (`settings_reloaded`).
-- **What needs a restart** stays as it was, and the log names each such setting (`setting_needs_restart`), as does `threadline doctor`, until the process is restarted or the file has the old value again.
-- **A secret** is rotated by a list of both, `auth_token = ["new", "old"]`; once the provider signs by the new one, remove the old.
-- **A source that is removed** gets 404 from then on. Its webhooks that were kept before are processed as if it were still there: a record names its adapter and client, and a running worker remembers the source's `account` until it is restarted. A record whose provider's definition file is gone at a restart becomes a dead letter, which can be replayed ([dead letters](dead-letters.md)).
-- **Limits of connections** count for new connections. An account of the file is sent by with its new secret from the next message on.
-- **In a container** a file that is mounted alone (as in [compose.yml](../deploy/compose.yml)) must be changed in place: if it is replaced by another file, as `mv` and many editors do, the container keeps the old one until it is started again. Mount its folder to avoid that.
-- **A terminal that is closed** ends `threadline serve`, `work` and `up` that were started in it, although it sends SIGHUP too.
+- **All or nothing.** The new file is checked as at a start. If anything is wrong, all of it is refused, and the settings in force stay: the log has each fault with its line (`settings_refused`), and the alert [ThreadlineSettingsRefused](alerts.md#threadlinesettingsrefused) fires. The same happens if the file is removed. If nothing is wrong, everything that is reloaded changes at once, between two requests: a webhook is verified by the old sources or by the new ones. The log names what has changed (`settings_reloaded`).
+- **A setting that needs a restart** stays as it was. The log (`setting_needs_restart`) and `threadline doctor` name each such setting, until the process is restarted or the file has the old value again.
+- **A provider's secret** is rotated by a list of the new and the old one, `auth_token = ["new", "old"]`; once the provider signs with the new secret, remove the old one.
+- **A source that is removed**: its webhooks get 404 from then on. Webhooks that were kept before are processed as if the source were still there: a record names its adapter and client, and a running worker remembers the source's `account` until it is restarted. A record whose provider's definition file is gone at a restart becomes a dead letter, which can be replayed ([dead letters](dead-letters.md)).
+- **Limits of connections** apply to new connections. **Accounts of the file** send with their new secret from the next message on.
+- **In a container** a file that is mounted alone (as in [compose.yml](../deploy/compose.yml)) must be changed in place: if it is replaced by another file, as `mv` and many editors do, the container keeps the old file until it is started again. Mount the file's folder to avoid that.
+- **If a terminal is closed**, `threadline serve`, `work` and `up` that were started in it end, although that sends SIGHUP too.
 
-`/healthz` of both processes has `settings`: when those in force were read (`readAt`), whether the file was refused since (`refused`), what needs a restart (`needRestart`), and a digest of what is reloaded, by which two processes can be compared. The digest is keyed by the first of the [keys](keys.md), so that nobody can try secrets against it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
+`/healthz` of both processes has `settings`: when the settings in force were read (`readAt`), whether the file was refused since (`refused`), which settings need a restart (`needRestart`), and a digest of the reloaded settings, by which two processes can be compared. The digest is keyed by the first of the [keys](keys.md), so that nobody can test guesses of secrets against it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
 """
 _BESIDE = """
 ## Beside the settings
@@ -72,7 +72,7 @@ _BESIDE = """
 | in the environment | what |
 | --- | --- |
 | `THREADLINE_CONFIG` | the file of settings, read by every process and command |
-| `THREADLINE_API_URL`, `THREADLINE_API_KEY`, `THREADLINE_API_CLIENT` | where the commands that use the API find it, the key that they give, and the client that they name |
+| `THREADLINE_API_URL`, `THREADLINE_API_KEY`, `THREADLINE_API_CLIENT` | for the commands that use the API: its URL, the key that they send, and the client that they name |
 """
 
 
