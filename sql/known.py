@@ -22,27 +22,27 @@ class KnownHandles:
         return len(self._kept)
 
     def get(self, owned: Owned) -> Known | None:
-        """Return what is known of a handle."""
+        """Return the id and salt of a handle, None if they are not known."""
         kept = self._kept.get(owned)
         return kept if kept is not None and kept.until > self._now() else None
 
     def until(self) -> float:
-        """Return until when that counts which is asked for now."""
+        """Return the time until which an answer counts, if it is asked for now."""
         return self._now() + LIFETIME
 
     def keep(self, owned: Owned, known: Known) -> None:
-        """Keep what was found of a handle, until its time is over."""
+        """Keep the id and salt of a handle, until its time is over."""
         self._kept[owned] = known
         self._kept.move_to_end(owned)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget all, since one of them was erased."""
+        """Forget all handles, since one of them was erased."""
         self._kept.clear()
 
     def expire(self) -> None:
-        """Forget those whose time is over."""
+        """Forget the handles whose time is over."""
         now = self._now()
         while self._kept and next(iter(self._kept.values())).until <= now:
             self._kept.popitem(last=False)
