@@ -23,7 +23,7 @@ from sql.statements import statement
 
 #: What makes decisions.
 SOURCE = "threadline"
-#: By how much a caller's clock may be fast: a time that is further ahead is still to come.
+#: By how much a caller's clock may be fast: a time that is further ahead counts as future.
 _CLOCKS = timedelta(minutes=1)
 
 
@@ -120,8 +120,8 @@ class DecisionsStore(Appending):
         *,
         only_look: bool = False,
     ) -> Decision:
-        """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner. The time has passed: the new
-        customer is whom the handle names from this call on, also to who erases or exports by it."""
+        """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner. The time must be past: from
+        this call on the handle names the new customer, also to callers who erase or export by it."""
         if valid_from > datetime.now(UTC) + _CLOCKS:
             raise Refused(
                 "conflict", f"{valid_from.isoformat()} is still to come: give the time when the owner changed."

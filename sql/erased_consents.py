@@ -12,7 +12,7 @@ AT_ONCE = 500
 
 
 class ErasedConsentsStore(Suppressing):
-    """What an erasure does about the opt-outs of others."""
+    """The statements by which an erasure keeps opt-outs for other addresses."""
 
     async def suppress_beside(self, erasure: Erasure) -> int:
         """Keep the opt-outs at the handles of a fenced erasure, which go with them, for each address that stays and that they count for:

@@ -59,7 +59,7 @@ class ErasingStore(Appending, Suppressing):
                 beside = await (await connection.execute(statement("erase_beside"), other)).fetchone()
                 if beside is not None and beside["beside"]:
                     raise Waits("another erasure of the same address is under way")
-                # Another may have been accepted and claimed since `cancel_erased`; from here on none can be.
+                # Another message may have been accepted and claimed since `cancel_erased`; from here on this cannot happen.
                 left = await (await connection.execute(statement("erase_cancel"), _asked(erasure))).fetchone()
                 if not while_leaving and left is not None and left["leaving"]:
                     return False

@@ -67,8 +67,8 @@ class ErasuresStore(Appending):
         return await self._row("erase_held", {"client_id": client_id, "customer_id": customer_id})
 
     async def set_hold(self, client_id: str, customer_id: UUID, reason: str, until: datetime) -> dict[str, Any] | None:
-        """Set or change a customer's legal hold; return it, or None if the client has no such customer, as where an erasure has set its
-        fence. One sets its fence before or after this, so that no hold is set that has no effect."""
+        """Set or change a customer's legal hold; return it, or None if the client has no such customer, as after the fence of an erasure.
+        An erasure sets its fence either before or after this call, so that no hold is set without effect."""
         given = {"client_id": client_id, "customer_id": customer_id, "reason": reason, "until": until}
         given |= ALL_HANDLES | noted()
 

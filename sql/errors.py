@@ -7,7 +7,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-#: Tries of what failed because of another transaction; then the error is raised.
+#: Tries of a transaction that failed because of another one; then the error is raised.
 TRIES = 5
 
 T = TypeVar("T")
@@ -56,8 +56,8 @@ def is_transient(error: BaseException) -> bool:
 
 
 async def repeated(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work`, which is one transaction; repeat it if another transaction made it fail, as the swap at the end of a rebuild does with
-    a query that has one of the tables and waits for the other."""
+    """Run `work`, which is one transaction; repeat it if another transaction made it fail. The swap at the end of a rebuild does so to a
+    query that has locked one of the tables and waits for the other."""
     for attempt in range(1, TRIES + 1):
         try:
             return await work()

@@ -49,8 +49,8 @@ def owned_by(client: str, handle: Handle) -> Owned:
 
 
 class Known(NamedTuple):
-    """A handle as it is stored: its id, and the salt of its key; `until`: when nothing is to be derived from that any more, by a
-    monotonic clock in seconds, since it may have been erased."""
+    """A handle as it is stored: its id, and the salt of its key. `until`: the time after which no key may be derived from the salt, since
+    the handle may have been erased; by a monotonic clock in seconds."""
 
     id: UUID
     salt: bytes

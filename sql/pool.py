@@ -122,7 +122,7 @@ class Pooled:
     async def _run(
         self, name: str, parameters: Mapping[str, Any] | None = None, rows: AsyncRowFactory[DictRow] = dict_row
     ) -> list[dict[str, Any]]:
-        """Run a statement, which is a transaction by itself; repeat it if another one made it fail. Return its rows."""
+        """Run a statement, which is a transaction by itself; repeat it if another transaction made it fail. Return its rows."""
 
         async def once() -> list[dict[str, Any]]:
             async with self._pool.connection() as connection:

@@ -56,7 +56,8 @@ class Audit(Section):
         description="private key that signs anchors, Ed25519, base64 of 32 bytes; `threadline audit key` makes one",
     )
     anchor_file: Path | None = Field(
-        default=None, description="file to which anchors are appended, one line for each; on another disk than the database's"
+        default=None,
+        description="file to which anchors are appended, one line for each; on another disk than the database's",
     )
     anchor_url: str | None = Field(
         default=None,
