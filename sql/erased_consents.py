@@ -15,9 +15,9 @@ class ErasedConsentsStore(Suppressing):
     """The statements by which an erasure keeps opt-outs for other addresses."""
 
     async def suppress_beside(self, erasure: Erasure) -> int:
-        """Keep the opt-outs at the handles of a fenced erasure, which go with them, for each address that stays and that they count for:
-        one that was ever stated to be one with an erased one, or that another customer has or had too. Return how many suppressions these are. To
-        be called while the customer still has what he had."""
+        """Keep the opt-outs at the handles of a fenced erasure, which are removed with the handles, for each address that stays and for
+        which they count: an address that was ever stated to be one person's with an erased one, or that another customer has or had too.
+        Return the number of these suppressions. Call this while the customer still has the handles."""
         rows = await self._rows("erase_opted_out_beside", {"id": erasure["id"]})
         client = erasure["client_id"]
         secrets = (await self._secrets_of({client}))[client] if rows else None
@@ -27,7 +27,7 @@ class ErasedConsentsStore(Suppressing):
             channels = list(group)
             kept += rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, channels)
             if len(kept) % AT_ONCE == 0:
-                await asyncio.sleep(0)  # many may have been linked with one address
+                await asyncio.sleep(0)  # many addresses may have been linked with one
         for start in range(0, len(kept), AT_ONCE):
             digests, names, times = (list(column) for column in zip(*kept[start : start + AT_ONCE], strict=True))
             given = {"client_id": client, "digests": digests, "channels": names, "times": times}
