@@ -121,8 +121,9 @@ class DecisionsStore(Appending):
         only_look: bool = False,
     ) -> Decision:
         """Give a customer's handle to a new customer from a time on (aware): a number that has a new owner. The time must be past: from
-        this call on the handle names the new customer, also to callers who erase or export by it."""
-        if valid_from > datetime.now(UTC) + _CLOCKS:
+        this call on the handle names the new customer, also to callers who erase or export by it, and an erasure before that time would
+        leave what comes until then to the customer who was erased."""
+        if not by.erasing and valid_from > datetime.now(UTC) + _CLOCKS:
             raise Refused(
                 "conflict", f"{valid_from.isoformat()} is still to come: give the time when the owner changed."
             )

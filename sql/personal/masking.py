@@ -104,7 +104,9 @@ def _content(_: Mapping[str, Any], content: Mapping[str, Any]) -> Any:
 
 
 def _error(_: Mapping[str, Any], error: Mapping[str, Any]) -> Any:
-    return {**error, "text": mask_value(error.get("text"))}
+    return (
+        {**error, "text": mask_value(error["text"])} if "text" in error else error
+    )  # emptied: it has the reason alone
 
 
 def _dialled(_: Mapping[str, Any], handles: list[list[Any]]) -> Any:

@@ -128,3 +128,9 @@ def test_a_providers_id_shows_its_ends_where_it_is_long() -> None:
     """Enough to find it at the provider; what is amid it may be an address (WhatsApp's is base64 of one)."""
     id = "wamid.HBgLMTU1NTEyMzQ1NjcVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
     assert mask_id(id) == "wami•••RTcA" and mask_id("15551234567") == "•••"
+
+
+@pytest.mark.parametrize("error", [{"reason": None}, {"reason": "unreachable"}])
+def test_an_emptied_error_is_masked_as_it_is(error: dict[str, Any]) -> None:
+    """It has no text, and gets none: a stream masks all columns, and a page those that were sealed."""
+    assert mask_row({"error": error}) == {"error": error}
