@@ -159,6 +159,7 @@ class DecisionsStore(Appending):
                 raise Refused("conflict", "It was undone before.")
             ids = [id for id in (found[0]["other_id"], found[0]["one_id"]) if id is not None]
             await _not_erasing(connection, client_id, by, ids)
+            await _not_held(connection, client_id, by, ids)
             payload = {"undoes": event_id, "customerIds": ids}
             return await self._append_decision(connection, client_id, "CustomerChangeUndone", payload, by, None)
 
@@ -202,6 +203,8 @@ class DecisionsStore(Appending):
         if only_look:
             return decision
         await _not_erasing(connection, client_id, by, {decision.moves.customer_id, decision.stays.customer_id})
+        if type != "CustomersMerged":  # which takes nothing from anybody
+            await _not_held(connection, client_id, by, {decision.stays.customer_id})
         return decision._replace(event_id=await self._append_decision(connection, client_id, type, payload, by, of))
 
     async def _append_decision(
@@ -240,6 +243,15 @@ async def _not_erasing(connection: Connection, client_id: str, by: Deciding, cus
     given = {"client_id": client_id, "customers": list(customers)}
     if not by.erasing and await _all(connection, "erasing", given):
         raise Refused("conflict", "An erasure of this customer is under way, or waits for a second person.")
+
+
+async def _not_held(connection: Connection, client_id: str, by: Deciding, customers: Collection[UUID]) -> None:
+    """Raise Refused if one of the customers is under a legal hold: what is taken from him could be erased."""
+    given = {"client_id": client_id, "customers": list(customers)}
+    if not by.erasing and (held := await _all(connection, "held", given)):
+        until = max(row["until"] for row in held)
+        words = "nothing is taken from him until it ends"
+        raise Refused("conflict", f"This customer is under a legal hold until {until:%Y-%m-%dT%H:%M:%SZ}: {words}.")
 
 
 async def _sides(connection: Connection, client_id: str, customers: list[UUID]) -> dict[UUID, Side]:

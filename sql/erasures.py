@@ -73,6 +73,8 @@ class ErasuresStore(Appending):
         given |= ALL_HANDLES | noted()
 
         async def work(connection: Connection) -> dict[str, Any] | None:
+            # Nor is anything taken from the customer by a decision that is made just now.
+            await connection.execute(statement("customers_lock_one"), {"client_id": client_id}, prepare=True)
             return await (await connection.execute(statement("set_hold"), given, prepare=True)).fetchone()
 
         return await self.transact(work)

@@ -42,7 +42,7 @@ OWN = frozenset(
     customer_change customer_changes customer_changes_new customer_changes_of customer_conflicts customer_consents
     customer_interactions customer_of customers_graph customers_lock customers_lock_one cut_handles dead_letter decide_erasure
     dead_letter_groups_of_client dead_letters_of_client deliveries deliveries_lock differing disable_callback
-    discard_dead_letters enable_callback end_hold erase_held erasing erasure erasure_request erasure_requests_of_client event_of
+    discard_dead_letters enable_callback end_hold erase_held held erasing erasure erasure_request erasure_requests_of_client event_of
     expire_erasure_requests export_assignments export_messages export_shared export_told
     find_handles forget_secrets handles hasten history interaction link link_lock make_handles make_peppers message
     messages_in_state messages_queued move name_keys peppers profile project project_consents recall record relate_handles release
