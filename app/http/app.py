@@ -38,6 +38,8 @@ from webhooks.callers import LOCAL, party_of
 from webhooks.counters import Counters
 from webhooks.spans import trace_of
 
+#: Seconds for which the start waits for the ledger of erasures.
+PATIENCE = 2.0
 #: What callers are told until the database was compared with the ledger of erasures. Why is in the log.
 NOT_COMPARED = "The service does not read the database yet: it may be a restored one that lacks erasures."
 
@@ -146,13 +148,17 @@ class Http:
         await self.accounts.start(store)
         await first_keys(store)
         await self.door.start()
+        comparing = asyncio.create_task(self.compared.run())
         beside = [
+            comparing,
             asyncio.create_task(keyed.note_used(self.api)),
             asyncio.create_task(keep_ahead(store, lambda: self.door.keep.spool.age)),
             asyncio.create_task(hold_back(self.door.keep, self.settings)),
             asyncio.create_task(self.api.audit.run()),
-            asyncio.create_task(self.compared.run()),
         ]
+        await asyncio.wait(
+            [comparing], timeout=PATIENCE
+        )  # it takes as long as reading the ledger, unless the database is away
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
             async with monitor.serving(self.health.open_routes(), self.settings):
