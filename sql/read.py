@@ -110,7 +110,8 @@ class Reading(Opening):
         """Return the interactions of these customers that were changed by events after the place (xid, position) and by
         transactions before `horizon`, in the order of their last change, with its place (`change_xid`,
         `change_position`) and the ids of `customers` by which its customer was asked for (`asked_for`). Reads the log from
-        that place on, so it is for readers near the log's end."""
+        that place on, so it is for readers near the log's end. One that cannot be opened has `closed`: True and nothing that is
+        sealed: this serves the streams of all clients."""
         parameters = {
             "xid": xid,
             "position": position,
@@ -118,7 +119,7 @@ class Reading(Opening):
             "customers": list(customers),
             "limit": limit,
         }
-        return await self._interactions("changes_since", parameters)
+        return await self._interactions("changes_since", parameters, closed=True)
 
     async def customer_changes(
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
@@ -140,8 +141,10 @@ class Reading(Opening):
         reference."""
         return await self._rows("traces", {"references": await self._references(references)})
 
-    async def _interactions(self, name: str, parameters: Mapping[str, Any]) -> list[Interaction]:
-        return await self._opened(await self._rows(name, parameters, interaction_row))
+    async def _interactions(
+        self, name: str, parameters: Mapping[str, Any], *, closed: bool = False
+    ) -> list[Interaction]:
+        return await self._opened(await self._rows(name, parameters, interaction_row), closed=closed)
 
 
 def by_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ BATCH = 500
 #: Most interactions that wait for one listener.
 BACKLOG = 1000
 CLOSING = "the service is restarting"
+CLOSED = "what has changed cannot be decrypted"
 
 Change = Mapping[str, Any]
 log = structlog.get_logger(__name__)
@@ -184,8 +185,14 @@ class Tailer:
             for asked_for in change["asked_for"]:
                 by_customer[asked_for].append(change)
         for customer, theirs in by_customer.items():
+            closed = [change["id"] for change in theirs if "closed" in change]
+            if closed:
+                log.error("stream.closed", client=theirs[0]["client_id"], interactions=[str(id) for id in closed])
             for listener in listening[customer]:
-                listener.put(theirs)
+                if closed:
+                    listener.end(CLOSED)
+                else:
+                    listener.put(theirs)
         if len(changes) == BATCH:
             return place_of(changes[-1])
         await asyncio.sleep(self._poll)

@@ -36,6 +36,8 @@ class MemoryLog:
     positions: int = 0
     asked: int = 0
     errors: list[Exception] = field(default_factory=list)
+    #: Interactions that cannot be opened.
+    closed: set[UUID] = field(default_factory=set)
 
     def begin(self) -> Transaction:
         """A transaction that has its id."""
@@ -80,6 +82,8 @@ class MemoryLog:
                         "asked_for": [customer],
                         "change_xid": one.xid,
                         "change_position": at,
+                        "client_id": "shop",
+                        **({"closed": True} if interaction in self.closed else {}),
                     }
         return sorted(last.values(), key=place_of)[:limit]
 
@@ -103,6 +107,21 @@ async def taken(listener: Listener, count: int) -> list[Change]:
         while len(changes) < count:
             changes += await listener.take(1)
     return changes
+
+
+async def test_what_cannot_be_opened_ends_its_customers_streams_only() -> None:
+    """Another customer's, who may be another client's, goes on."""
+    log, ana, ben, damaged, sound = MemoryLog(), uuid4(), uuid4(), uuid4(), uuid4()
+    log.closed.add(damaged)
+    tailer = Tailer(log, poll=0.01)
+    async with listening(tailer, ana) as hers, listening(tailer, ben) as his:
+        log.commit(damaged, ana)
+        log.commit(sound, ben)
+        assert [change["id"] for change in await taken(his, 1)] == [sound]
+        with pytest.raises(Ended, match="decrypted"):
+            await hers.take(1)
+        log.commit(sound, ben)
+        assert len(await taken(his, 1)) == 1 and tailer.reading
 
 
 async def test_change_reaches_its_customers_listeners_only() -> None:
