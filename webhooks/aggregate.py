@@ -20,15 +20,20 @@ from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
 from webhooks.blobs.arriving import Arriving, Large
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
-from webhooks.doubts import Doubts
+from webhooks.doubts import Doubts, caller_of
 from webhooks.keep import Keep
 from webhooks.limits import Limits
 from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
 from webhooks.recording import unkept
-from webhooks.replies import UNKNOWN, Refused, Reply, options, reply
+from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.spans import trace_of
 from webhooks.spool import Unkept
+from webhooks.turns import Turns
+
+#: Requests that are verified in one round of the event loop, a few milliseconds; one with a larger body counts as several, one for each
+#: so many bytes.
+MOST, HEAVY = 8, 2 << 10
 
 
 def at_door(path: str) -> bool:
@@ -53,6 +58,7 @@ class Door(Admission):
         bodies that are too large for a record are refused. `hours` has the keys that seal records; without it they are not sealed."""
         super().__init__(sources, keep, limits, hours)
         self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
+        self._turns = Turns(MOST)
         self._large = large
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         #: Whether no request is traced.
@@ -142,6 +148,8 @@ class Door(Admission):
         async with AsyncExitStack() as stack:
             body = await read_body(receive, headers, self.most(scope), self._large, stack)
             if isinstance(body, bytes):
+                if not await self._turns.begin(caller_of(scope), len(body), 1 + len(body) // HEAVY):
+                    raise Refused(429, "too many requests wait", retry_after=SOON)
                 return await self._take(
                     scope, Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), ""), span
                 )

@@ -28,8 +28,8 @@ from webhooks.replies import Refused, Reply, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.spool import Unkept
 
-#: Webhooks that are taken before other tasks run: two or three milliseconds.
-MOST = 32
+#: Webhooks that are taken before other tasks run, two or three milliseconds; and the bytes of their bodies after which no more are.
+MOST, ENOUGH = 32, 64 << 10
 
 log = structlog.get_logger("webhooks")
 
@@ -79,7 +79,11 @@ class AtOnce:
         self._waiting.append(_Taken(offered))
 
     def _take(self) -> None:
-        some = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+        some: list[_Taken] = []
+        size = 0
+        while self._waiting and len(some) < MOST and size < ENOUGH:
+            some.append(self._waiting.popleft())
+            size += len(some[-1].offered.body)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._take)
         for stage in self._stages:

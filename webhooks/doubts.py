@@ -53,10 +53,15 @@ class Doubts:
 
     def _enter(self, request: Request, scope: Message, source: str) -> str:
         """Reserve room for the request and return its party. Raises Refused (429)."""
-        caller = party_of(_address(scope)) if scope.get("client") else LOCAL
+        caller = caller_of(scope)
         if not self.room.take(caller, len(request.body)):
             raise Refused(429, f"{self.room.requests} requests wait to be verified", source=source, retry_after=SOON)
         return caller
+
+
+def caller_of(scope: Message) -> str:
+    """Return the party that calls."""
+    return party_of(_address(scope)) if scope.get("client") else LOCAL
 
 
 def _address(scope: Message) -> str:

@@ -23,7 +23,6 @@ from app.http.health import HttpHealth
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.http.permits import checked
-from app.http.turns import Turns
 from app.kafka.holding import hold_back
 from app.keys import hour_keys_of, seal_of
 from app.keys.ahead import first_keys, keep_ahead
@@ -34,10 +33,13 @@ from app.settings.reloading import Reloading
 from sql import EventStore
 from webhooks.aggregate import at_door
 from webhooks.at_once import AtOnce
-from webhooks.callers import LOCAL, party_of
 from webhooks.counters import Counters
+from webhooks.doubts import caller_of
 from webhooks.spans import trace_of
+from webhooks.turns import Turns
 
+#: Pages that are begun, or pieces of answers that are written, in one round of the event loop.
+PAGES = 2
 #: Seconds for which the start waits for the ledger of erasures.
 PATIENCE = 2.0
 #: What callers are told until the database was compared with the ledger of erasures. Why is in the log.
@@ -69,7 +71,7 @@ class Http:
         self.counters = Counters()
         routes = api.routes()
         self._traced = tracing.Requests(settings.telemetry, routes)
-        self._turns = Turns()
+        self._turns = Turns(PAGES)
         self.metrics = HttpMetrics(self.door, self.counters)
         self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
@@ -111,7 +113,7 @@ class Http:
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
-        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
+        caller = caller_of(scope)
         send = self._turns.written(send, caller)
 
         async def counted(message: Message) -> None:

@@ -1,15 +1,17 @@
 """Which webhooks are taken without a task of their own, and that no other is changed by being looked at."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.contract import Request
+from tests.support.waiting import until
 from tests.unit.webhooks import doors
 from tests.unit.webhooks.doors import URL, a_door, message, sms, status
-from webhooks.at_once import MOST
+from webhooks.at_once import ENOUGH, MOST
 from webhooks.recognise import Verdict
 
 
@@ -124,6 +126,27 @@ async def test_more_than_one_go_takes() -> None:
         assert {each.status for each in answered} == {200}
         assert len({webhook.id for webhook, _ in door.keep.kept}) == door.taken == 10 * MOST
         assert turns >= 10
+
+
+async def test_of_large_ones_a_go_takes_fewer() -> None:
+    """They take longer to verify, and others run in between."""
+    async with a_door(max_in_flight=1000) as door:
+        rounds: list[int] = []
+
+        async def count() -> None:
+            while True:
+                rounds.append(door.door.keeping.requests)
+                await asyncio.sleep(0)
+
+        door.keep.held_up = asyncio.Event()
+        body = b"[" + b"1," * (ENOUGH // 4) + b"1]"
+        counting = asyncio.create_task(count())
+        asked = [asyncio.create_task(door.ask("POST", "/webhooks/aggregate/open", {}, body)) for _ in range(MOST)]
+        await until(lambda: door.door.keeping.requests == MOST)
+        counting.cancel()
+        door.keep.held_up.set()
+        assert {each.status for each in await asyncio.gather(*asked) if each is not None} == {200}
+        assert max(after - before for before, after in pairwise(rounds)) <= 2
 
 
 async def test_many_at_once_are_refused_as_ever() -> None:

@@ -1,11 +1,10 @@
-"""Pages take turns: a few in each round of the event loop, each caller's in its turn, large answers in pieces."""
+"""Requests take turns: a few in each round of the event loop, each caller's in its turn, large answers in pieces."""
 
 import asyncio
 from typing import Any
 
-from starlette.types import Message
-
-from app.http.turns import PIECE, Turns
+from webhooks.body import Message
+from webhooks.turns import PIECE, Turns
 
 
 async def test_a_round_begins_a_few_pages() -> None:
@@ -24,6 +23,26 @@ async def test_a_round_begins_a_few_pages() -> None:
         await asyncio.sleep(0)
         at_once.append(begun - before)
     assert max(at_once) == 2
+    await asyncio.gather(*pages)
+
+
+async def test_of_heavy_ones_a_round_begins_fewer() -> None:
+    """One of them takes the place of as many as it weighs, and none waits for ever."""
+    turns, begun = Turns(most=4), 0
+
+    async def page() -> None:
+        nonlocal begun
+        await turns.begin("one", weight=100)
+        begun += 1
+
+    pages = [asyncio.create_task(page()) for _ in range(5)]
+    at_once = []
+    async with asyncio.timeout(5):
+        while begun < len(pages):
+            before = begun
+            await asyncio.sleep(0)
+            at_once.append(begun - before)
+    assert max(at_once) == 1
     await asyncio.gather(*pages)
 
 
@@ -63,7 +82,7 @@ async def test_who_has_gone_takes_no_turn() -> None:
 
 async def test_a_large_answer_is_written_in_pieces() -> None:
     """All of it, with the end marked at the last one."""
-    turns, sent = Turns(), list[Message]()
+    turns, sent = Turns(2), list[Message]()
 
     async def send(message: Message) -> None:
         sent.append(message)
