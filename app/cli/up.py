@@ -22,6 +22,7 @@ from app.embedded.process import StartFailed
 from app.embedded.running import FolderUnusable
 from app.embedded.supervisor import Supervisor
 from app.kafka import TopicsFailed
+from app.patience import patient_output
 from app.settings import KEYS_FILE, Settings
 from app.settings.loading import load
 from app.settings.reloading import has_terminal
@@ -49,6 +50,11 @@ def up(
 
     Changed settings are read without a restart, at SIGHUP at once. Exit code 1 where it does not start.
     """
+    with patient_output():
+        return _up(prepare)
+
+
+def _up(prepare: bool) -> int:
     data = load().data
     display = Display()
     quiet()

@@ -1,5 +1,6 @@
 """`threadline up` as a newcomer meets it: one command, a sample that works as printed, and nothing left behind."""
 
+import fcntl
 import json
 import os
 import re
@@ -271,6 +272,33 @@ def test_outside_servers_are_used_as_they_are(up: Up, postgres_dsn: Dsns, kafka_
     assert up.end(signal.SIGTERM) == 0
     assert up.left() == []
     assert ports.answers(int(kafka_bootstrap.rpartition(":")[2]))
+
+
+@pytest.mark.parametrize("reader", ["hangs", "has gone"])
+def test_output_that_nobody_reads_holds_nothing_up(
+    reader: str, up: Up, postgres_dsn: Dsns, kafka_bootstrap: str
+) -> None:
+    """It starts, starts again what dies, and stops in order."""
+    up.environment |= {
+        "THREADLINE_POSTGRES__DSN": postgres_dsn.service,
+        "THREADLINE_POSTGRES__OWNER_DSN": postgres_dsn.owner,
+        "THREADLINE_KAFKA__BOOTSTRAP": kafka_bootstrap,
+    }
+    reading, writing = os.pipe()
+    if reader == "hangs":
+        os.write(writing, b"x" * fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096))
+    else:
+        os.close(reading)
+    command = [sys.executable, "-m", "app", "up"]
+    up.process = subprocess.Popen(command, stdout=writing, stderr=subprocess.STDOUT, env=up.environment)
+    eventually(lambda: (up.data / "run.json").exists() and up.state["ready"], within=UP_WITHIN)
+    worker = up.state["pids"]["Worker"]
+    up.seen |= set(up.state["pids"].values())
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: up.state["pids"]["Worker"] != worker)
+    up.seen.add(up.state["pids"]["Worker"])
+    assert up.end(signal.SIGTERM) == 0
+    assert up.left() == [] and not (up.data / "run.json").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
