@@ -94,8 +94,12 @@ def _reflowed(command: Any) -> Any:
     the terminal's width need not fit. Examples, which are indented or after a backspace, keep theirs."""
     paragraphs = (command.help or "").split("\n\n")
     command.help = "\n\n".join(
-        each if "\b" in each or "\n " in f"\n{each}" else " ".join(each.split()) for each in paragraphs
+        each.rstrip() if "\b" in each or "\n " in f"\n{each}" else " ".join(each.split()) for each in paragraphs
     )
+    if (
+        "\b" in command.help.rpartition("\n\n")[2]
+    ):  # else typer takes the indentation of examples with nothing after them
+        command.help += "\n\b"
     _bare(command.get_params(typer.Context(command, **HELP)))
     for one in getattr(command, "commands", {}).values():
         _reflowed(one)

@@ -120,6 +120,15 @@ def test_help_fits_80_columns_by_either_name(path: tuple[str, ...]) -> None:
     assert max(map(len, long.output.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("path", "one"), EVERY, ids=lambda given: " ".join(given) if isinstance(given, tuple) else "")
+def test_examples_of_a_help_are_indented(path: tuple[str, ...], one: Any) -> None:
+    """By two columns more than the words about them, whether words follow or not."""
+    ran = CliRunner().invoke(program, [*path, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    shown = {line.rstrip() for line in ran.output.splitlines()}
+    written = [line.replace("\\[", "[") for line in (one.help or "").splitlines() if line.startswith("  ")]
+    assert {f" {line}" for line in written} <= shown
+
+
 @pytest.mark.parametrize("path", [path for path, _ in EVERY], ids=" ".join)
 def test_wrong_arguments_end_with_2(path: tuple[str, ...]) -> None:
     """Of each command and group, in lines that fit the terminal, without a traceback."""
