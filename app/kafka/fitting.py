@@ -7,10 +7,8 @@ the first one or have to drop it.
 import asyncio
 import sys
 
-import psycopg
 import structlog
 from aiokafka.errors import KafkaError
-from psycopg.conninfo import conninfo_to_dict
 
 from adapters import PROVIDERS
 from adapters.checked import nearest
@@ -56,8 +54,8 @@ def unfit(settings: Settings) -> list[str]:
 
 
 def not_startable(settings: Settings) -> list[str]:
-    """Return the problems that keep a process from starting: no key to encrypt with, a source without an adapter, a DSN that is
-    none. Names no value."""
+    """Return the problems that keep a process from starting: no key to encrypt with, a source without an adapter.
+    Names no value."""
     known = sorted({*PROVIDERS, *settings.declared})
     found = [] if settings.secrets.given else [MAKE_ONE]
     for name, source in settings.sources.items():
@@ -65,14 +63,6 @@ def not_startable(settings: Settings) -> list[str]:
             adapter = source.adapter or name
             instead = nearest(adapter, known) or f"; adapter is one of: {', '.join(known)}"
             found.append(f"sources.{name} has no adapter {adapter!r}{instead}{_from(name)}")
-    for setting in ("dsn", "direct_dsn", "owner_dsn"):
-        dsn = getattr(settings.postgres, setting)
-        try:
-            conninfo_to_dict(dsn.get_secret_value() if dsn else "")
-        except psycopg.ProgrammingError:
-            found.append(
-                f"postgres.{setting} is no connection string of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE"
-            )
     return found
 
 

@@ -77,6 +77,21 @@ class Postgres(Section):
     )
     pool: int = Field(default=8, ge=1, description="connections in the pool of one process")
 
+    @field_validator("dsn", "owner_dsn", "direct_dsn")
+    @classmethod
+    def _readable(cls, dsn: SecretStr | None) -> SecretStr | None:
+        """Return a connection string that libpq can read. The error has nothing of it: it may hold a password."""
+        from psycopg import ProgrammingError  # where none is set, nobody waits for it
+        from psycopg.conninfo import conninfo_to_dict
+
+        try:
+            conninfo_to_dict(dsn.get_secret_value() if dsn else "")
+        except ProgrammingError:
+            raise ValueError(
+                "must be a connection string of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE"
+            ) from None
+        return dsn
+
     @property
     def direct(self) -> str | None:
         """How to reach the server itself where `dsn` does not."""

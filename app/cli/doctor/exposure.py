@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
 
-from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters.checked import public_names
@@ -63,10 +62,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
 def _postgres(settings: Settings) -> Iterator[Finding]:
     for name in ("dsn", "direct_dsn", "owner_dsn"):
         dsn = getattr(settings.postgres, name)
-        try:
-            given = conninfo_to_dict(dsn.get_secret_value() if dsn else "")
-        except ProgrammingError:  # refused at a start
-            continue
+        given = conninfo_to_dict(dsn.get_secret_value() if dsn else "")
         hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
         away = [host for host in hosts if host and not host.startswith("/") and not is_loopback(host)]
         if away and given.get("sslmode") not in VERIFIED:

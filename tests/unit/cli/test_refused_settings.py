@@ -99,6 +99,19 @@ def test_a_command_ends_with_the_fault_of_the_settings(
     )
 
 
+@pytest.mark.parametrize("setting", ["DSN", "OWNER_DSN", "DIRECT_DSN"])
+@pytest.mark.parametrize("name", USES)
+def test_a_command_ends_where_a_connection_string_is_none(
+    name: str, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With 2, the setting's name and how one is written, and nothing of what was given: there may be a password in it."""
+    monkeypatch.setenv(f"THREADLINE_POSTGRES__{setting}", "kept-from-words")
+    assert run(name, monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert f"postgres.{setting.lower()}: must be a connection string of PostgreSQL: postgresql://USER:" in error
+    assert "kept-from-words" not in error and "Traceback" not in error
+
+
 def _nothing(folder: Path) -> None:
     """Write no file."""
 
@@ -170,8 +183,6 @@ def test_a_fault_of_the_settings_is_a_line_without_their_values(
     [
         ({}, "there is no key to encrypt secrets and personal data with. Make one: openssl rand -base64 32"),
         ({"THREADLINE_SOURCES__PIGEON__SECRET": "kept-from-words"}, "sources.pigeon has no adapter 'pigeon'"),
-        ({"THREADLINE_POSTGRES__DSN": "kept-from-words"}, "postgres.dsn is no connection string of PostgreSQL"),
-        ({"THREADLINE_POSTGRES__OWNER_DSN": "kept-from-words"}, "postgres.owner_dsn is no connection string of PostgreSQL"),
         (
             {"THREADLINE_KAFKA__SECURITY_PROTOCOL": "SSL", "THREADLINE_KAFKA__CA_FILE": "/nonexistent"},
             "kafka.ca_file, cert_file or key_file cannot be used: No such file or directory",
