@@ -16,6 +16,7 @@ from app.cli.support.terminal import FAILED, MISUSED, print_error, print_note
 from app.embedded.running import resolve
 from app.kafka.rewinding import Rewound, WorkersRun, rewind
 from app.kafka.topics import READ
+from app.numbered import numbered
 from app.settings.loading import load
 from sql import EventStore
 
@@ -50,7 +51,7 @@ def rewind_(
     except ValueError:
         return print_error(f"--to {to} is no time: give one such as 2026-11-29T03:00:00Z", MISUSED)
     if time.tzinfo is None:
-        return print_error(f"--to {to} has no offset from UTC: give one such as {to}Z", MISUSED)
+        return print_error(f"--to {to} has no offset from UTC: give one such as {time.isoformat()}Z", MISUSED)
     if time > datetime.now(UTC):
         return print_error(f"--to {to} is in the future", MISUSED)
     settings = resolve(load())
@@ -87,8 +88,14 @@ def hold() -> int:
     """
 
     async def work(store: EventStore) -> int:
-        for row in await store.hold_restored(actor()):
+        held = await store.hold_restored(actor())
+        for row in held:
             print(f"{row['client_id']} {row['message_id']}")
-        return 0
+        if not held:
+            return print_note("No message was due or being sent: none is held.")
+        return print_note(
+            f"{numbered(len(held), 'message is', 'messages are')} held. Decide on each of them:\n"
+            "  threadline messages list --state unanswered"
+        )
 
     return in_store(work)

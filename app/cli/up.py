@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from app.cli.support.connecting import cause
 from app.cli.support.kafka import kafka_error_text, quiet
+from app.cli.support.store import actor
 from app.cli.support.terminal import print_lines
 from app.embedded import firstrun, running, sample
 from app.embedded.account import Unreachable
@@ -27,6 +28,7 @@ from app.settings import KEYS_FILE, Settings
 from app.settings.loading import load
 from app.settings.reloading import has_terminal
 from sql.migrate import MigrationError
+from sql.origin import ORIGIN, Origin
 
 #: The errors of a start that fails, each with a message that says what to do.
 FAILURES = (
@@ -56,6 +58,7 @@ def up(
 
 def _up(prepare: bool) -> int:
     data = load().data
+    ORIGIN.set(Origin(actor()))  # who makes the sample's key
     display = Display()
     quiet()
     try:
@@ -76,8 +79,8 @@ def _up(prepare: bool) -> int:
 
 async def _run(supervisor: Supervisor, prepare: bool) -> int:
     stop, loop, terminal = asyncio.Event(), asyncio.get_running_loop(), has_terminal()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, _stop, stop)
+    loop.add_signal_handler(signal.SIGINT, _stop, stop)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)  # make passes on the one that its group gets too
     loop.add_signal_handler(signal.SIGHUP, _hang_up, stop, supervisor, terminal)
     display = supervisor.display
     try:
@@ -85,7 +88,7 @@ async def _run(supervisor: Supervisor, prepare: bool) -> int:
             finished = await _unless(stop, supervisor.prepare() if prepare else supervisor.start())
         if prepare or not finished:
             return 0
-        display.text(sample.text(supervisor.url, supervisor.data))
+        display.text(sample.text(supervisor.url, supervisor.data, supervisor.moved))
         await _unless(stop, supervisor.watch())
     except FAILURES as error:
         print_lines(f"\nThreadline cannot run: {in_words(error, supervisor.settings)}")
@@ -127,7 +130,7 @@ def _hang_up(stop: asyncio.Event, supervisor: Supervisor, terminal: bool) -> Non
 
 
 def _stop(stop: asyncio.Event) -> None:
-    """Stop in order at the first signal, at once at the second: the child processes end with this one."""
+    """Stop in order at the first Ctrl-C, at once at the second: the child processes end with this one."""
     if stop.is_set():
         os._exit(130)
     stop.set()

@@ -1,5 +1,6 @@
 """Makes the sample that `threadline up` prints: an API key, a webhook to send, a timeline to read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ PHONE = "+15551234567"
 
 _TEXT = """
 Threadline is up: {url}
-The API, explained: {url}/docs
+The API, explained: {url}/docs{moved}
 
 Send it a webhook:
 
@@ -39,12 +40,13 @@ Ctrl-C stops everything.
 """
 
 
-def text(url: str, data: Path) -> str:
-    """Return the text. Its commands work in any folder."""
+def text(url: str, data: Path, moved: Sequence[str] = ()) -> str:
+    """Return the text. Its commands work in any folder. `moved`: which default ports are taken, and what is used instead, in words."""
     cluster, elsewhere = data / "postgres" / "cluster", ""
     if cluster.is_symlink():
         elsewhere = f"\nPostgreSQL's files: {cluster.resolve()} (the account it runs as cannot enter the data folder)"
-    given = {"url": url, "key": key_file(data), "data": data.absolute(), "elsewhere": elsewhere}
+    others = "".join(f"\nNote: {words}: change it where a proxy, a provider or a monitor names it" for words in moved)
+    given = {"url": url, "moved": others, "key": key_file(data), "data": data.absolute(), "elsewhere": elsewhere}
     return _TEXT.format(phone=PHONE, quoted=quote(PHONE), **given)
 
 

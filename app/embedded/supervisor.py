@@ -35,6 +35,8 @@ class Supervisor:
     def __init__(self, settings: Settings, display: Display) -> None:
         self.settings = settings.model_copy(update={"data": settings.data.absolute()})
         self.display = display
+        #: Which default ports are taken, and what is used instead, in words.
+        self.moved: list[str] = []
         self._parts: list[Part] = []
         self._server: Postgres | None = None
         self._ready = self._stopping = False
@@ -63,7 +65,7 @@ class Supervisor:
 
         Raises StartFailed, FetchFailed, Unreachable, PortTaken, TopicsFailed, MigrationError, psycopg.Error, KafkaError.
         """
-        self.settings = addresses.choose(self.settings, self.display.log)
+        self.settings = addresses.choose(self.settings, self._move)
         await _together(self._postgres(), self._kafka())
         self._publish()
         await self._migrate()
@@ -105,6 +107,10 @@ class Supervisor:
             await self._prepare_kafka(broker)
             await self._begin(broker)
             self._set("kafka", broker.settings)
+
+    def _move(self, words: str) -> None:
+        self.moved.append(words)
+        self.display.log(words)
 
     def _set(self, part: str, values: dict[str, Any]) -> None:
         changed = getattr(self.settings, part).model_copy(update=values)

@@ -189,7 +189,10 @@ def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
     _, again = samples(up.start())
     assert again == read
     assert {found["content"]["text"] for found in interactions(again)} == {"Hello, is this on?", "And after the crash?"}
-    up.end(signal.SIGTERM)
+    assert "made by cli:" in (keys := up.threadline("keys", "list").stdout) and "unknown" not in keys
+    assert up.process
+    up.process.send_signal(signal.SIGTERM)  # make passes on the one that its group got
+    assert up.end(signal.SIGTERM) == 0 and "Stopped. The data stays in" in up.output.read_text()
     assert up.left() == []
 
 
