@@ -1,5 +1,6 @@
 """`threadline send`: one message."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -11,6 +12,20 @@ from app.sending.requests import read_request, too_late
 from schemas import SchemaError
 from schemas.faults import lines
 
+#: The option that gives each member of a request.
+OPTIONS = {
+    "messageId": "--id",
+    "channel": "--channel",
+    "to": "--to",
+    "content": "the text",
+    "template": "--template",
+    "variables": "--variable",
+    "priority": "--priority",
+    "notBefore": "--not-before",
+    "sendBefore": "--send-before",
+    "reference": "--reference",
+    "category": "--category",
+}
 #: The client id with which a message is checked here; the API knows the real one by its key.
 ANY_CLIENT = "somebody"
 
@@ -40,7 +55,8 @@ def run_one(single: Single, *, dry_run: bool, caller: Caller) -> int:
         if late := too_late(request, datetime.now(UTC)):
             raise SchemaError("--send-before", f"{late.text}".removeprefix("sendBefore "))
     except SchemaError as error:
-        return print_error("\n".join([*lines(error.faults), "The options: threadline send --help"]), MISUSED)
+        faults = [_by_option(path, message) for path, message in error.faults]
+        return print_error("\n".join([*lines(faults), "The options: threadline send --help"]), MISUSED)
     if dry_run:
         return print_note("The message is valid. Nothing was sent.")
     try:
@@ -77,6 +93,15 @@ def document_of(single: Single) -> dict[str, Any]:
         "category": single.category,
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def _by_option(path: str, message: str) -> tuple[str, str]:
+    """Return a fault of the request with the option that gives what is wrong, in place of its path in the document."""
+    if path == "$" and message.startswith("needs one of: body, "):
+        return "threadline send", "needs a text, or --template"
+    member, *rest = re.split(r"(?=[.\[])", path.removeprefix("$."), maxsplit=1)
+    option = OPTIONS.get(member)
+    return "".join([option, *rest]) if option else path, message
 
 
 def _variable(text: str) -> tuple[str, str]:

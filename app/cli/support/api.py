@@ -41,6 +41,11 @@ ClientName = Annotated[
         help="The client id that each request names, for a key or a log-in that acts for several.",
     ),
 ]
+#: What to do without a key.
+_GIVE = (
+    "Give one with --key or THREADLINE_API_KEY, log in with threadline login, or make a key with: threadline keys create NAME "
+    "--scope messages:write --scope messages:read"
+)
 #: The longest wait before a retry (seconds).
 LONGEST = 10.0
 #: Seconds that an answer may take.
@@ -76,7 +81,11 @@ def api(caller: Caller, tries: int = 2) -> Iterator[Client]:
     with Client(base, _token(token), client=caller.client, tries=tries, longest=LONGEST, http=http) as client:
         try:
             yield client
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise ApiError(
+                f"{base} is no URL: give one such as https://threadline.example.com by --url or THREADLINE_API_URL."
+            ) from error
+        except httpx.TransportError as error:
             late = " in time" if isinstance(error, httpx.TimeoutException) else ""
             raise ApiError(f"{base} does not answer{late}. What is wrong? threadline doctor") from error
 
@@ -107,12 +116,17 @@ def _token(given: str | None) -> str:
     elif given.startswith("@"):
         file = Path(os.path.expanduser(given[1:]))
     else:
-        return given.strip()
+        return _usable(given, "--key, or THREADLINE_API_KEY,")
     try:
-        return file.read_text("utf-8").strip()
+        return _usable(file.read_text("utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise ApiError(
-            f"No API key: {file} cannot be read ({type(error).__name__}). Give one with --key or THREADLINE_API_KEY, log in with "
-            "threadline login, or "
-            "make a key with: threadline keys create NAME --scope messages:write --scope messages:read"
-        ) from error
+        raise ApiError(f"No API key: {file} cannot be read ({type(error).__name__}). {_GIVE}") from error
+
+
+def _usable(text: str, where: str) -> str:
+    """Return a key that can be in a header; which it is, the API says."""
+    if not (key := text.strip()):
+        raise ApiError(f"No API key: {where} is empty. {_GIVE}")
+    if not key.isascii() or not key.isprintable():
+        raise ApiError(f"{where} is not an API key: one has the form tl_live_… and 49 letters and digits.")
+    return key

@@ -24,11 +24,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "words"),
     [
         (["Hello"], "--to"),
-        (["--to", "nobody", "--channel", "sms", "Hello"], "$.to"),
-        (["--to", "+15551234567"], "needs one of"),
-        (["--to", "+15551234567", "--channel", "pigeon", "Hello"], "$.channel"),
+        (["--to", "nobody", "--channel", "sms", "Hello"], "--to: is no address for sms"),
+        (["--to", "+15551234567"], "needs a text, or --template"),
+        (["--to", "+15551234567", "--channel", "pigeon", "Hello"], "--channel: must be one of"),
         (["--to", "+15551234567", "--template", "x", "--variable", "order"], "--variable"),
-        (["--to", "+15551234567", "--not-before", "soon", "Hello"], "$.notBefore"),
+        (["--to", "+15551234567", "--not-before", "soon", "Hello"], "--not-before: must be a time"),
         (["--file", "none.jsonl"], "none.jsonl"),
         (["--file", "none.jsonl", "--channel", "pigeon"], "no channel pigeon"),
         (["--file", "none.jsonl", "--to", "+15551234567"], "give --file, or"),
@@ -38,6 +38,27 @@ def test_what_does_not_fit_is_said(arguments: list[str], words: str) -> None:
     """Before anything is asked, with 2."""
     ran = CliRunner().invoke(app, ["send", *arguments], env=NOWHERE)
     assert ran.exit_code == 2 and words in ran.stderr, ran.output
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--key", ""], "THREADLINE_API_KEY, is empty"),
+        (["--key", " \n"], "THREADLINE_API_KEY, is empty"),
+        (["--key", "clé"], "is not an API key"),
+        (["--key", "@empty"], "empty is empty"),
+        (["--key", "@none"], "none cannot be read"),
+        (["--url", "threadline.example.com"], "threadline.example.com is no URL"),
+        (["--url", "http://"], "http:// is no URL"),
+        (["--url", "http://[::1"], "http://[::1 is no URL"),
+        (["--url", "http://127.0.0.1:1"], "http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_how_the_api_cannot_be_called_is_said(option: list[str], words: str, folder: Path) -> None:
+    """That nothing answers is said only where somebody was asked."""
+    (folder / "empty").touch()
+    ran = CliRunner().invoke(app, ["send", "--to", "+15551234567", "Hello", *option], env=NOWHERE)
+    assert ran.exit_code == 1 and words in ran.stderr and isinstance(ran.exception, SystemExit), ran.output
 
 
 def test_a_dry_run_of_one_message_asks_nobody() -> None:
