@@ -16,7 +16,7 @@ import typer
 from adapters import ADAPTERS
 from app.cli.clients.configuration import ClientId, run
 from app.cli.clients.documents import Unreadable
-from app.cli.support.terminal import print_error, print_note
+from app.cli.support.terminal import print_error, print_note, why
 from app.clients.accounts import account_json
 from app.clients.changes import Changes
 from app.clients.shown_accounts import webhooks_of
@@ -112,7 +112,7 @@ def read_from(value: str, folder: Path) -> str:
     try:
         return (folder / value[1:]).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise Unreadable(f"{value[1:]} cannot be read: {error}") from error
+        raise Unreadable(f"{value[1:]} cannot be read: {why(error)}") from error
 
 
 def settings_of(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

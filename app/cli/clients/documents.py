@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from app.cli.support.terminal import why
+
 #: The largest file in bytes, equal to the largest body that the API accepts.
 MOST = 256 << 10
 
@@ -26,7 +28,7 @@ def document_of(file: str) -> dict[str, Any]:
         # TOML's dates become text, which they are in JSON.
         document = orjson.loads(data if as_json else orjson.dumps(tomllib.loads(data.decode())))
     except (OSError, TypeError, ValueError) as error:
-        raise Unreadable(f"{'standard input' if file == '-' else file} cannot be read: {error}") from error
+        raise Unreadable(f"{'standard input' if file == '-' else file} cannot be read: {why(error)}") from error
     if not isinstance(document, dict):
         raise Unreadable(f"{file}: must be an object")
     return document

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.api.batch import MOST
 from app.cli.send.single import ANY_CLIENT
 from app.cli.support.api import ApiError, Caller, api, error_text
-from app.cli.support.terminal import FAILED, MISUSED, print_error
+from app.cli.support.terminal import FAILED, MISUSED, print_error, why
 from app.client import Call, Client
 from app.sending.requests import read_request
 from schemas import SchemaError
@@ -85,7 +85,7 @@ def run_file(
         print_error(str(error))
         return _summary(sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED)
     except (OSError, UnicodeDecodeError) as error:
-        return print_error(f"{path} cannot be read: {error}", MISUSED)
+        return print_error(f"{path} cannot be read: {why(error)}", MISUSED)
     if dry_run:
         return _summary(sent, "Nothing was sent.", FAILED if sent.refused else 0)
     return _summary(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Request
+from app.cli.support.terminal import why
 from app.settings.loading import load
 
 Given = list[tuple[str, str]]
@@ -120,4 +121,4 @@ def given_of(text: str) -> tuple[str, str]:
     try:
         return name, Path(value[1:]).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise WrongUse(f"{value[1:]} cannot be read: {error}") from error
+        raise WrongUse(f"{value[1:]} cannot be read: {why(error)}") from error

@@ -31,6 +31,13 @@ def print_error(text: str, code: int = FAILED) -> int:
     return code
 
 
+def why(error: Exception) -> str:
+    """Return why a file cannot be used, in words, without the number and the name that Python adds: who prints it names the file."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def print_lines(text: str, console: Console | None = None) -> None:
     """Print text, on standard output by default, its lines wrapped between words for a terminal, or for `COLUMNS`. Words longer than
     a line stay whole, so that they can be copied, and so do lines for a file or a pipe, where programs search them."""
