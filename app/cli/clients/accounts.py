@@ -16,6 +16,7 @@ import typer
 from adapters import ADAPTERS
 from app.cli.clients.configuration import ClientId, run
 from app.cli.clients.documents import Unreadable
+from app.cli.support.progress import interruptible
 from app.cli.support.terminal import print_error, print_note, why
 from app.clients.accounts import account_json
 from app.clients.changes import Changes
@@ -144,7 +145,8 @@ def _hidden(text: str) -> tuple[str, str]:
         if not value.startswith(("@", "env:")):
             raise Unreadable(f"--secret {key} asks for the value; {key}=@FILE and {key}=env:VARIABLE read it")
         return key, read_from(value, Path())
-    found = getpass.getpass(f"{key}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    with interruptible():
+        found = getpass.getpass(f"{key}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not found:
         raise Unreadable(f"no value was given for {key}")
     return key, found

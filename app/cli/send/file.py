@@ -31,6 +31,8 @@ BYTES = 768 << 10
 TRIES = 7
 #: Refused lines that are printed one by one; further ones are only counted.
 PRINTED = 50
+#: What is said of a run that did not come to its end, and its exit code where Ctrl-C ended it.
+STOPPED, INTERRUPTED = "Stopped: run the same again; messages that were accepted are not sent twice.", 130
 
 
 class Line(NamedTuple):
@@ -83,7 +85,11 @@ def run_file(
                 _send(client, f"/v1/{channel}/messages" if channel else "/v1/messages", lines, sent, rate)
     except ApiError as error:
         print_error(str(error))
-        return _summary(sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED)
+        return _summary(sent, STOPPED, FAILED)
+    except KeyboardInterrupt:
+        if dry_run:
+            raise
+        return _summary(sent, STOPPED, INTERRUPTED)
     except (OSError, UnicodeDecodeError) as error:
         return print_error(f"{path} cannot be read: {why(error)}", MISUSED)
     if dry_run:
@@ -196,5 +202,6 @@ def _summary(sent: Sent, words: str, code: int) -> int:
         (sent.duplicate, "accepted before"),
         (sent.refused, "refused"),
     )
-    print(", ".join(f"{count} {what}" for count, what in counts if count) or "No messages in it")
+    none = "None accepted" if words == STOPPED else "No messages in it"
+    print(", ".join(f"{count} {what}" for count, what in counts if count) or none)
     return print_error(words, code) if words else code

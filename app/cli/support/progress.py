@@ -1,6 +1,8 @@
 """Progress of long work, and the question before it."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Protocol
@@ -27,12 +29,30 @@ def progress(what: str, total: int) -> Iterator[Advance]:
         yield lambda by: bar.advance(task, by)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C end a question at once, with KeyboardInterrupt: within asyncio it would wait for the answer."""
+    given = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or given in (signal.SIG_IGN, None):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, given)
+
+
 def confirmed(question: str, yes: bool) -> bool:
     """Return whether the work may be done: with `yes`, or if the user answers y. Where nobody can be asked, it may not."""
     if yes:
         return True
-    Console(stderr=True, soft_wrap=True).print(f"{question} [y/N] ", end="", markup=False)
-    answer = sys.stdin.readline()
-    if not answer:
-        print(file=sys.stderr)
+    answer = ""
+    try:
+        with interruptible():
+            Console(stderr=True, soft_wrap=True).print(f"{question} [y/N] ", end="", markup=False)
+            answer = sys.stdin.readline()
+    finally:
+        if not answer:
+            print(file=sys.stderr)
     return answer.strip().lower() in ("y", "yes")

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.program import program as app
-from app.cli.send.file import PRINTED
+from app.cli.send import file
+from app.cli.send.file import PRINTED, Sent
 
 LINE = b'{"to": "+15551234567", "body": "Hello"}\n'
 #: Nothing listens there: who asks would fail.
@@ -89,3 +90,27 @@ def test_a_file_without_messages_is_no_fault(folder: Path) -> None:
     (folder / "m.jsonl").write_bytes(b"\n\n")
     ran = CliRunner().invoke(app, ["send", "--file", "m.jsonl", "--dry-run"], env=NOWHERE)
     assert (ran.exit_code, ran.stdout) == (0, "No messages in it\n")
+
+
+@pytest.mark.parametrize(("accepted", "said"), [(2, "2 accepted\n"), (0, "None accepted\n")])
+def test_ctrl_c_says_how_far_it_is(accepted: int, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that the same can be run again."""
+
+    def interrupted(client: object, path: str, lines: object, sent: Sent, rate: float) -> None:
+        sent.accepted = accepted
+        raise KeyboardInterrupt
+
+    (folder / "m.jsonl").write_bytes(LINE * 3)
+    monkeypatch.setattr(file, "_send", interrupted)
+    ran = CliRunner().invoke(app, ["send", "--file", "m.jsonl"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (130, said) and "run the same again" in ran.stderr
+
+
+def test_a_run_that_reaches_nobody_does_not_say_that_the_file_is_empty(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that none was accepted."""
+    (folder / "m.jsonl").write_bytes(LINE)
+    monkeypatch.setattr(file, "TRIES", 1)
+    ran = CliRunner().invoke(app, ["send", "--file", "m.jsonl"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (1, "None accepted\n") and "does not answer" in ran.stderr
