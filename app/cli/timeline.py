@@ -72,7 +72,7 @@ async def _run(customer: str, limit: int, given: str | None, as_json: bool) -> i
     console.print(timeline_table(str(id), handles, interactions, width=console.width))
     if len(rows) > limit:
         return print_note(f"The {limit} newest; --limit shows more.")
-    return 0
+    return 0 if rows else print_note("This customer has no interactions.")
 
 
 def _wanted(customer: str) -> UUID | Handle:

@@ -108,6 +108,10 @@ async def test_timeline_is_printed_for_an_id_and_for_a_handle(
         assert (ran.code, ran.out) == (code, "")
         assert text in ran.err
     assert (await threadline("timeline", "+15551234567", "--client", "other", **where)).code == 1
+    phone = "+15551234567"
+    assert (await threadline("customers", "unlink", phone, phone, "--from", "1s", "--yes", **where)).code == 0
+    empty = await threadline("timeline", phone, **where)
+    assert empty.code == 0 and "This customer has no interactions." in empty.err
 
 
 async def test_an_upgrade_gives_the_samples_key_its_new_scopes(

@@ -162,10 +162,9 @@ def _print(done: Erasure, file: Path | None) -> int:
     removed = [f"{store} {rows['before']}" for store, rows in receipt["rows"].items() if rows["before"] > rows["after"]]
     print(entry("Removed or unreadable", ", ".join(removed) or "nothing"))
     if receipt["handlesKept"]:
-        words = (
-            "addresses stay, which another customer has or had too; what they say of this customer's time was removed"
-        )
-        print(entry("Keys kept", f"{len(receipt['handlesKept'])} {words}"))
+        stay = numbered(len(receipt["handlesKept"]), "address stays", "addresses stay")
+        why = "which another customer has or had too; what is said there of this customer's time was removed"
+        print(entry("Keys kept", f"{stay}, {why}"))
     if receipt["suppressions"]:
         print(entry("Opt-outs that live on, by another digest", str(receipt["suppressions"])))
     times = [each for each in receipt["unreadableBy"].values() if each is not None]
