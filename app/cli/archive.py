@@ -13,7 +13,7 @@ from rich.console import Console
 from app.archive import INSTALL, files_of
 from app.cli.migrate import owner_dsn
 from app.cli.support.connecting import ADVICE, cause
-from app.cli.support.terminal import FAILED, add_row, print_error, print_note, table
+from app.cli.support.terminal import FAILED, MISUSED, add_row, print_error, print_note, table
 from app.settings import Settings
 from app.settings.loading import load
 from sql.archive import ArchiveError
@@ -36,13 +36,13 @@ def archive(
     A month is due `archive.after_months` after its end. It is written to Parquet files, read back and compared, and only then dropped
     from the database. A run that was killed goes on with the next. Exit code 1 where it fails; nothing is lost then.
     """
-    settings = load()
+    settings, month = load(), month_of(restore) if restore is not None else None
     try:
         with opened(settings) as found:
-            if restore is not None:
-                found.restore(month_of(restore))
+            if month is not None:
+                found.restore(month)
             elif run and not settings.archive.after_months:
-                return print_error("archive.after_months is 0: nothing is archived.", FAILED)
+                return print_error("Nothing is archived: archive.after_months is 0. Set it to 2 or more.", FAILED)
             elif run:
                 found.archive(settings.archive.after_months)
             else:
@@ -70,11 +70,11 @@ def opened(settings: Settings) -> Iterator["Archive"]:
 
 
 def month_of(text: str) -> date:
-    """Return the first day of a month, which is written YYYY-MM. Ends the command (SystemExit) for another text."""
+    """Return the first day of a month, which is written YYYY-MM. Ends the command (SystemExit 2) for another text."""
     try:
         return datetime.strptime(text, "%Y-%m").date()
     except ValueError:
-        sys.exit(f"{text!r} is no month: write it as 2026-03")
+        sys.exit(print_error(f"--restore {text} is no month: write one as 2026-03.", MISUSED))
 
 
 def _show(found: "Archive", settings: Settings) -> None:
