@@ -1,10 +1,16 @@
--- Ends the legal hold of a customer, under any id that he had, and notes it in the audit. Returns the holds that were ended.
+-- Ends the legal hold of a customer, under any id that he had, or of something that he has, and notes it in the audit. Returns the holds that were ended.
 WITH ended AS (
     DELETE FROM customer_holds AS d
-    WHERE d.client_id = %(client_id)s AND
+    WHERE d.client_id = %(client_id)s AND (
 \ir held_customer.sql
         =
 \ir customer_id.sql
+        OR EXISTS (
+            SELECT FROM assignments AS a
+            WHERE a.client_id = d.client_id AND a.id = ANY (d.assignments) AND a.customer_id =
+\ir customer_id.sql
+        )
+    )
     RETURNING d.client_id, d.customer_id
 ),
 noted AS (

@@ -27,7 +27,9 @@ SELECT
                 )
                 OR EXISTS (
                     SELECT FROM customer_holds AS d
-                    WHERE d.client_id = h.client_id AND d.customer_id = theirs.customer_id AND d.until > now()
+                    WHERE d.client_id = h.client_id AND d.until > now() AND (
+                        d.customer_id = theirs.customer_id OR theirs.id = ANY (d.assignments)
+                    )
                 )
                 OR NOT EXISTS (
                     SELECT FROM erased_intervals AS gone

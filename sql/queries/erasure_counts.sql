@@ -9,8 +9,15 @@ FROM (
         CASE
             WHEN e.state = 'requested' AND EXISTS (
                 SELECT FROM customer_holds AS d
-                WHERE d.client_id = e.client_id AND d.until > now() AND e.customer_id =
+                WHERE d.client_id = e.client_id AND d.until > now() AND (
+                    e.customer_id =
 \ir held_customer.sql
+                    OR EXISTS (
+                        SELECT FROM assignments AS a
+                        WHERE a.client_id = e.client_id AND a.id = ANY (d.assignments)
+                            AND a.customer_id = present_customer(e.client_id, e.customer_id)
+                    )
+                )
             ) THEN 'held'
             ELSE e.state
         END AS state

@@ -9,6 +9,8 @@ OR EXISTS (
 OR ((SELECT EXISTS (SELECT FROM customer_holds WHERE until > now())) AND EXISTS (
     SELECT FROM assignments AS t
     JOIN customer_holds AS d ON d.client_id = t.client_id AND d.until > now()
-    WHERE t.handle_id = ANY (i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AND t.customer_id =
+    WHERE t.handle_id = ANY (i.named || ARRAY[i.user_handle_id, i.address_handle_id]) AND (
+        t.id = ANY (d.assignments) OR t.customer_id =
 \ir held_customer.sql
+    )
 ))

@@ -4,13 +4,19 @@ WITH theirs AS MATERIALIZED (
 \ir erased_handles.sql
 ),
 held AS (
-    INSERT INTO customer_holds (client_id, customer_id, reason, until, actor)
-    SELECT %(client_id)s,
+    INSERT INTO customer_holds (client_id, customer_id, reason, until, actor, assignments)
+    SELECT
+        %(client_id)s, p.id, %(reason)s, %(until)s, %(by_actor)s,
+        ARRAY(SELECT a.id FROM assignments AS a WHERE a.client_id = %(client_id)s AND a.customer_id = p.id ORDER BY a.id)
+    FROM (
+        SELECT
 \ir customer_id.sql
-    , %(reason)s, %(until)s, %(by_actor)s
+        AS id
+    ) AS p
     WHERE EXISTS (SELECT FROM theirs WHERE erased_at IS NULL)
     ON CONFLICT (client_id, customer_id) DO UPDATE SET
-        reason = excluded.reason, until = excluded.until, actor = excluded.actor, set_at = now()
+        reason = excluded.reason, until = excluded.until, actor = excluded.actor, set_at = now(),
+        assignments = ARRAY(SELECT DISTINCT one FROM unnest(customer_holds.assignments || excluded.assignments) AS each (one) ORDER BY one)
     RETURNING client_id, customer_id, until, reason
 ),
 noted AS (

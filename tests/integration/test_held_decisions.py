@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from app.erasing.steps import Eraser
+from schemas.events import Event
 from sql import Deciding, EventStore, Refused
 from sql.erasures import Held
 from tests.conftest import Dsns
@@ -90,3 +91,30 @@ async def unlink_now(store: EventStore, whose: UUID) -> UUID:
     (number,) = [row["id"] for row in await store.handles("shop", whose) if row["kind"] == ANA.kind]
     becomes: UUID = (await store.unlink_handle("shop", whose, number, datetime.now(UTC), BY)).becomes
     return becomes
+
+
+async def test_links_take_nothing_out_of_a_hold(store: EventStore) -> None:
+    """Services state a number of so many people that it is a customer by itself: the hold is of that one too, until it ends."""
+    whose = await filled(store)
+    until = datetime.now(UTC) + timedelta(days=3)
+    await store.set_hold("shop", whose, "lawsuit 7", until)
+    for number in range(9):
+        stated = [{"kind": ANA.kind, "value": ANA.value}, {"kind": "user_id", "value": f"u{number}"}]
+        link = Event("HandleLinked", "service", f"link {number}", payload={"handles": stated})
+        await store.append([(link, "shop", datetime.now(UTC), None)])
+    apart = {await customer(store, ANA), await customer(store, ANA_MAIL)}
+    assert len(apart) == 2
+    for each in apart:
+        (row, *_) = await store.handles("shop", each)
+        with pytest.raises(Refused, match="legal hold"):
+            await store.unlink_handle("shop", each, row["id"], START - timedelta(days=999), BY)
+        with pytest.raises(Held, match="lawsuit 7"):
+            await store.request_erasure("shop", each, "asked for it")
+    assert await store.set_hold("shop", whose, "lawsuit 8", until)
+    for each in apart:
+        assert await store.hold_of("shop", each) is not None
+    assert await store.hold_of("shop", await customer(store, BO)) is None
+    assert await store.end_hold("shop", await customer(store, ANA))  # from either side
+    for each in apart:
+        assert await store.hold_of("shop", each) is None
+        assert await store.request_erasure("shop", each, "asked for it") is not None
