@@ -188,3 +188,14 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert "Run the HTTP process" in ran.stdout
     assert not [name for name in ("app.settings", "adapters", "pydantic", "psycopg") if f"'{name}'" in ran.stderr]
+
+
+@pytest.mark.parametrize("arguments", [["providers"], ["--help"], ["events", "--json"]])
+def test_a_full_disk_is_told_in_words(arguments: list[str]) -> None:
+    """Where the output goes to a file on it: no traceback, and no success."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "app.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    words = "threadline: No space left on device: the output is incomplete. What the command had done is done."
+    assert ran.returncode == 1 and " ".join(ran.stderr.split()) == words
