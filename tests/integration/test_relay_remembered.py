@@ -1,5 +1,6 @@
 """What the relay publishes of what its own process sealed a moment ago is, byte for byte, what any other process opens."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,10 +71,14 @@ def rows() -> list[Any]:
 
 
 async def written(store: EventStore, keep: int = 10_000) -> list[bytes]:
-    """Return the log as a store's relay publishes it."""
-    async with store.relay() as relay:
-        assert relay is not None
-        return [write_recorded(row, 1 << 20) for row in await relay.page((0, 0), keep)]
+    """Return the log as a store's relay publishes it, once no other one has the lock: the server frees it a moment after its connection
+    was closed."""
+    for _ in range(100):
+        async with store.relay() as relay:
+            if relay is not None:
+                return [write_recorded(row, 1 << 20) for row in await relay.page((0, 0), keep)]
+        await asyncio.sleep(0.1)
+    raise AssertionError("the lock is not free")
 
 
 async def test_from_memory_and_from_the_database(stores: list[EventStore]) -> None:
