@@ -1,7 +1,6 @@
 """Pages and webhooks share a process: those who ask for many pages, or post much that nobody signed, do not hold up a webhook."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,11 @@ import pytest
 from app.embedded import ports
 from tests.integration.test_door_http import BODY, PATH, Serving
 
-#: Connections that ask, as many requests ahead as they may, and the seconds in which most webhooks are answered meanwhile.
-CONNECTIONS, AHEAD, WITHIN = 200, 16, 0.6
+#: Connections that ask, as many requests ahead as they may.
+CONNECTIONS, AHEAD = 200, 16
+#: Answers that all of them may get while most webhooks wait. It is no time, which the machine decides. Without turns each connection got
+#: ten.
+MEANWHILE = 6 * CONNECTIONS
 
 
 class Asking(asyncio.Protocol):
@@ -43,29 +45,33 @@ def post(path: str, body: bytes) -> bytes:
     "request_",
     [
         b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n",
-        b"GET /docs/scalar.js HTTP/1.1\r\nhost: a\r\n\r\n",
         post(PATH, BODY),
         post(f"{PATH}/twilio", BODY),
         post(PATH, b"&".join(b"a%d=%%41%%42" % number for number in range(990))),
     ],
-    ids=["a page", "a large file", "a form", "a form at a source", "a large form"],
+    ids=["a page", "a form", "a form at a source", "a large form"],
 )
 async def test_many_requests_do_not_hold_up_webhooks(request_: bytes, tmp_path: Path) -> None:
-    """Without turns each webhook waited for seconds."""
+    """Each waits for a few of their answers, not for all that they ask for."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}")
     await process.start()
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(lambda: Asking(request_), "127.0.0.1", process.port) for _ in range(CONNECTIONS)
     ]
+
+    def given() -> int:
+        """Return the number of answers so far."""
+        return sum(asking.answers for _, asking in made)
+
     try:
-        took = []
+        meanwhile = []
         for number in range(5):
-            began = time.monotonic()
+            before = given()
             assert await process.post(BODY + f"&Number={number}".encode()) == 200
-            took.append(time.monotonic() - began)
-        assert sorted(took)[2] < WITHIN, took
-        assert sum(asking.answers for _, asking in made) > 0
+            meanwhile.append(given() - before)
+        assert sorted(meanwhile)[2] < MEANWHILE, meanwhile
+        assert given() > 0
     finally:
         for transport, _ in made:
             transport.abort()

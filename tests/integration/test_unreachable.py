@@ -141,7 +141,7 @@ MISUSES = [
     ("providers nobody", "There is no provider 'nobody'"),
     ("recipients opt-out +15551234567 --channel fax", "There is no channel fax"),
     ("restored rewind --to noon", "is no time"),
-    ("send --to +15551234567 --priority urgent --channel fax hello", "$.channel"),
+    ("send --to +15551234567 --priority urgent --channel fax hello", "--channel: must be one of"),
     ("simulate nobody", "there is no simulated provider"),
 ]
 
