@@ -204,7 +204,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:  # there are no options: whoever gives one wants to read the help, not to start a worker
+    if sys.argv[1:]:  # there are no options: with any argument the help is printed, and no worker starts
         asked = sys.argv[1:] in (["-h"], ["--help"])
         print(__doc__, end="", file=sys.stdout if asked else sys.stderr)
         sys.exit(0 if asked else 2)

@@ -1,11 +1,10 @@
 """Keeps the opt-outs at addresses that are being erased for the other addresses that they count for."""
 
 import asyncio
-from itertools import groupby
-from operator import itemgetter
+from datetime import datetime
 
 from sql.erasures import Erasure
-from sql.suppressing import Suppressing, address_of, rows_of
+from sql.suppressing import Suppressing, suppressions, to_suppress
 
 #: Suppressions that one statement writes.
 AT_ONCE = 500
@@ -20,16 +19,13 @@ class ErasedConsentsStore(Suppressing):
         Return the number of these suppressions. Call this while the customer still has the handles."""
         rows = await self._rows("erase_opted_out_beside", {"id": erasure["id"]})
         client = erasure["client_id"]
-        secrets = (await self._secrets_of({client}))[client] if rows else None
-        kept = []
-        for _, group in groupby(rows, itemgetter("id")):
-            assert secrets is not None
-            channels = list(group)
-            kept += rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, channels)
+        if not rows:
+            return 0
+        kept: list[tuple[bytes, str, datetime]] = []
+        for some in suppressions(client, rows, (await self._secrets_of({client}))[client]):
+            kept += some
             if len(kept) % AT_ONCE == 0:
                 await asyncio.sleep(0)  # many addresses may have been linked with one
         for start in range(0, len(kept), AT_ONCE):
-            digests, names, times = (list(column) for column in zip(*kept[start : start + AT_ONCE], strict=True))
-            given = {"client_id": client, "digests": digests, "channels": names, "times": times}
-            await self._run_only("suppress", given)
+            await self._run_only("suppress", to_suppress(client, kept[start : start + AT_ONCE]))
         return len(kept)

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from sql.handles import Owned
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
-from sql.suppressing import Suppressing, address_of, ledgered, rows_of
+from sql.suppressing import Suppressing, address_of, ledgered, suppressions, to_suppress
 
 #: Errors which mean that another process uses the tables that are needed: try again.
 _BUSY = (LockNotAvailable, *REPEAT)
@@ -64,15 +63,9 @@ class ErasingStore(Appending, Suppressing):
                 if not while_leaving and left is not None and left["leaving"]:
                     return False
                 rows = await (await connection.execute(statement("erase_opted_out"), _asked(erasure))).fetchall()
-                kept = []
-                for _, group in groupby(rows, itemgetter("id")):
-                    channels = list(group)
-                    if out := [row for row in channels if row["channel"] is not None]:
-                        kept += rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, out)
+                kept = list(chain.from_iterable(suppressions(client, rows, secrets)))
                 if kept:
-                    digests, names, times = (list(column) for column in zip(*kept, strict=True))
-                    given = {"client_id": client, "digests": digests, "channels": names, "times": times}
-                    await connection.execute(statement("suppress"), given)
+                    await connection.execute(statement("suppress"), to_suppress(client, kept))
                 marked = _asked(erasure) | {"id": erasure["id"], "suppressed": len(kept)}
                 found = await (await connection.execute(statement("erase_fence"), marked)).fetchone()
                 assert found is not None

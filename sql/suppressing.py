@@ -6,13 +6,15 @@ which address a digest is of.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from schemas.events import Handle
 from sql.handles import PLACE, Owned, digest_of, owned_by
-from sql.naming import Naming
+from sql.naming import Naming, Secrets
 from sql.personal.keys import HandleKey
 
 #: Separates the digests of suppressions, and of the ledger of erasures, from those by which handles are found.
@@ -94,7 +96,24 @@ def stopped(dialled: Iterable[tuple[int, str]], suppressed: Iterable[Suppressed]
     return found
 
 
-def rows_of(owned: Owned, pepper: bytes, opted_out: Iterable[dict[str, Any]]) -> list[tuple[bytes, str, datetime]]:
+def suppressions(
+    client: str, rows: Iterable[Mapping[str, Any]], secrets: Secrets
+) -> Iterator[list[tuple[bytes, str, datetime]]]:
+    """Yield for each handle the suppressions to keep. `rows`: of `handles` as `address_of` takes them, a handle's together, each with the
+    `channel` and the time (`since`) of an opt-out; `channel` is None where there is none."""
+    for _, group in groupby(rows, itemgetter("id")):
+        channels = list(group)
+        if out := [row for row in channels if row["channel"] is not None]:
+            yield rows_of(address_of(client, channels[0], secrets.root), secrets.pepper, out)
+
+
+def to_suppress(client: str, kept: Sequence[tuple[bytes, str, datetime]]) -> dict[str, Any]:
+    """Return the parameters of the statement `suppress`, which writes some suppressions, at least one."""
+    digests, names, times = (list(column) for column in zip(*kept, strict=True))
+    return {"client_id": client, "digests": digests, "channels": names, "times": times}
+
+
+def rows_of(owned: Owned, pepper: bytes, opted_out: Iterable[Mapping[str, Any]]) -> list[tuple[bytes, str, datetime]]:
     """Return the suppressions to keep for an address: digest, channel and time of each opt-out."""
     digest = suppression_of(owned, pepper)
     return [(digest, row["channel"], row["since"]) for row in opted_out]

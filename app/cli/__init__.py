@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             program(arguments, prog_name="threadline")
         finally:
-            sys.stdout.flush()  # else an error of it is told only after the exit code is chosen
+            sys.stdout.flush()  # Python itself would do it after the exit code was chosen
     except SystemExit as end:
         if not isinstance(end.code, str):
             raise

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ import structlog
 
 from app.auditing.anchors import private_key
 from app.erasing.ledger import read_ledger
+from app.keys.starting import pause_only
 from app.settings import Settings
 from sql import EventStore
 from sql.sealing import Seal
@@ -25,12 +25,7 @@ AGAIN = 2.0
 log = structlog.get_logger(__name__)
 
 
-def _sleep(seconds: float) -> bool:
-    time.sleep(seconds)
-    return False
-
-
-def ledger_known(settings: Settings, pause: Callable[[float], bool] | None = _sleep) -> bool:
+def ledger_known(settings: Settings, pause: Callable[[float], bool] | None = pause_only) -> bool:
     """Return whether the process may start: the database knows each erasure of the ledger, or there is no ledger. Why not is printed.
     While the database is away it is waited for: `pause` waits for so many seconds, and returns whether the process is to end. None: the
     process starts then, and has to see to it that nothing is read before (`Compared`)."""
@@ -83,8 +78,6 @@ def lacks(settings: Settings) -> str | None:
         return None
     try:
         unknown = asyncio.run(_unknown(settings, file, dsn.get_secret_value()))
-    except psycopg.OperationalError:
-        raise
     except (OSError, ValueError) as error:
         return f"the ledger of erasures cannot be read: {error}"
     if not unknown:

@@ -129,7 +129,9 @@ class Eraser:
                 erasure["fenced_at"],
             )
             await asyncio.to_thread(append_line, file, line_of(known, self._key))
-        await self._store.suppress_beside(erasure)  # before an address is the next holder's, for whom it counts too
+        await self._store.suppress_beside(
+            erasure
+        )  # before the next holder gets the address: the opt-outs count for that person too
         for row in await self._store.holdings_to_end(erasure["id"]):
             by = Deciding("operator", f"erasure {erasure['id']}", erasing=True)
             try:

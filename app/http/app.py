@@ -42,7 +42,7 @@ from webhooks.turns import Turns
 PAGES = 2
 #: Seconds for which the start waits for the ledger of erasures.
 PATIENCE = 2.0
-#: What callers are told until the database was compared with the ledger of erasures. Why is in the log.
+#: The detail of the API's answers until the database was compared with the ledger of erasures. The log has the reason.
 NOT_COMPARED = "The service does not read the database yet: it may be a restored one that lacks erasures."
 
 log = structlog.get_logger("http")

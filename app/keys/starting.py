@@ -18,12 +18,13 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 1.0, 30.0
 
 
-def _sleep(seconds: float) -> bool:
+def pause_only(seconds: float) -> bool:
+    """Wait for so many seconds. Return False: a process that waits so is ended by a signal, and not asked."""
     time.sleep(seconds)
     return False
 
 
-def keys_ready(settings: Settings, pause: Callable[[float], bool] = _sleep) -> bool:
+def keys_ready(settings: Settings, pause: Callable[[float], bool] = pause_only) -> bool:
     """Unwrap the keys of the settings, and return whether the process may go on. Each failure is logged; one that no retry
     resolves is printed too. `pause` waits for so many seconds, and returns whether the process is to end."""
     failures = 0

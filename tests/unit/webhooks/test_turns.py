@@ -7,43 +7,34 @@ from webhooks.body import Message
 from webhooks.turns import PIECE, Turns
 
 
-async def test_a_round_begins_a_few_pages() -> None:
-    """However many are asked for at once."""
-    turns, begun = Turns(most=2), 0
+async def most_at_once(turns: Turns, pages: int, weight: int = 1) -> int:
+    """Ask for so many pages at once; return the most that one round began, once all have begun."""
+    begun = 0
 
     async def page() -> None:
         nonlocal begun
-        assert await turns.begin("one")
+        assert await turns.begin("one", weight=weight)
         begun += 1
 
-    pages = [asyncio.create_task(page()) for _ in range(20)]
+    asked = [asyncio.create_task(page()) for _ in range(pages)]
     at_once = []
-    while begun < len(pages):
-        before = begun
-        await asyncio.sleep(0)
-        at_once.append(begun - before)
-    assert max(at_once) == 2
-    await asyncio.gather(*pages)
+    async with asyncio.timeout(5):
+        while begun < pages:
+            before = begun
+            await asyncio.sleep(0)
+            at_once.append(begun - before)
+    await asyncio.gather(*asked)
+    return max(at_once)
+
+
+async def test_a_round_begins_a_few_pages() -> None:
+    """However many are asked for at once."""
+    assert await most_at_once(Turns(most=2), 20) == 2
 
 
 async def test_of_heavy_ones_a_round_begins_fewer() -> None:
     """One of them takes the place of as many as it weighs, and none waits for ever."""
-    turns, begun = Turns(most=4), 0
-
-    async def page() -> None:
-        nonlocal begun
-        await turns.begin("one", weight=100)
-        begun += 1
-
-    pages = [asyncio.create_task(page()) for _ in range(5)]
-    at_once = []
-    async with asyncio.timeout(5):
-        while begun < len(pages):
-            before = begun
-            await asyncio.sleep(0)
-            at_once.append(begun - before)
-    assert max(at_once) == 1
-    await asyncio.gather(*pages)
+    assert await most_at_once(Turns(most=4), 5, weight=100) == 1
 
 
 async def test_callers_alternate() -> None:
