@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
+from app.settings.dsn import readable
 from app.settings.tls import Tls
 
 #: A broker: a host's name or address (IPv6 in brackets), and its port.
@@ -77,20 +78,7 @@ class Postgres(Section):
     )
     pool: int = Field(default=8, ge=1, description="connections in the pool of one process")
 
-    @field_validator("dsn", "owner_dsn", "direct_dsn")
-    @classmethod
-    def _readable(cls, dsn: SecretStr | None) -> SecretStr | None:
-        """Return a connection string that libpq can read. The error has nothing of it: it may hold a password."""
-        from psycopg import ProgrammingError  # where none is set, nobody waits for it
-        from psycopg.conninfo import conninfo_to_dict
-
-        try:
-            conninfo_to_dict(dsn.get_secret_value() if dsn else "")
-        except ProgrammingError:
-            raise ValueError(
-                "must be a connection string of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE"
-            ) from None
-        return dsn
+    _readable = field_validator("dsn", "owner_dsn", "direct_dsn")(readable)
 
     @property
     def direct(self) -> str | None:
